@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+
+#include "organon/array/array.h"
+#include "organon/array/data_type.h"
+
+namespace organon {
+
+/// Contiguous zyx voxels whose type is known only at run time, owned. Used where storage meets a stage; algorithms
+/// take typed views.
+class AnyArray {
+ public:
+  AnyArray() = default;
+  /// Uninitialized voxels.
+  AnyArray(DataType type, const Shape3& shape);
+
+  DataType type() const { return type_; }
+  const Shape3& shape() const { return shape_; }
+  std::span<std::byte> bytes() { return {data_.get(), num_bytes()}; }
+  std::span<const std::byte> bytes() const { return {data_.get(), num_bytes()}; }
+
+  /// Typed view. Requires: data_type_of<T>() == type().
+  template <class T>
+  ArrayView<T> view() {
+    ORGANON_CHECK(data_type_of<T>() == type_);
+    return {reinterpret_cast<T*>(data_.get()), shape_};
+  }
+  template <class T>
+  ArrayView<const T> view() const {
+    ORGANON_CHECK(data_type_of<T>() == type_);
+    return {reinterpret_cast<const T*>(data_.get()), shape_};
+  }
+
+ private:
+  std::size_t num_bytes() const { return static_cast<std::size_t>(shape_.product()) * size_of(type_); }
+
+  DataType type_ = DataType::kUint8;
+  Shape3 shape_{};
+  std::unique_ptr<std::byte[]> data_;
+};
+
+}  // namespace organon

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace organon {
+
+/// Whether writes wait for the disk. kNo gives up the promise that a power cut loses nothing finished.
+enum class Fsync { kNo, kYes };
+
+/// Writes `bytes` to `path` so that at every moment the file is absent, old or whole: a temporary file beside it,
+/// fsync, close, rename, fsync of the folder. Missing folders are made.
+/// Errors: kIo, kResourceExhausted (disk full) with the path; the temporary file is removed then.
+void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes, Fsync fsync);
+void write_text_atomically(const std::filesystem::path& path, std::string_view text, Fsync fsync = Fsync::kYes);
+
+/// The whole file; nothing where it does not exist. Errors: kIo; kResourceExhausted above `max_bytes`.
+std::optional<std::vector<std::byte>> read_file_if_exists(const std::filesystem::path& path,
+                                                          std::size_t max_bytes = std::size_t{1} << 34);
+/// The whole file as text. Errors: kNotFound, kIo.
+std::string read_text(const std::filesystem::path& path);
+
+/// Makes the names in `folder` durable.
+void sync_folder(const std::filesystem::path& folder);
+
+}  // namespace organon

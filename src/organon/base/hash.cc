@@ -1,0 +1,34 @@
+#include "organon/base/hash.h"
+
+#include <fmt/format.h>
+#include <xxhash.h>
+
+#include <charconv>
+
+#include "organon/base/error.h"
+
+namespace organon {
+
+Hash128 hash_bytes(std::span<const std::byte> bytes) {
+  const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
+  return {hash.high64, hash.low64};
+}
+
+Hash128 hash_text(const std::string& text) { return hash_bytes(std::as_bytes(std::span(text.data(), text.size()))); }
+
+std::string to_hex(const Hash128& hash) { return fmt::format("{:016x}{:016x}", hash.high, hash.low); }
+
+Hash128 hash_from_hex(const std::string& hex) {
+  Hash128 hash;
+  const auto parse = [&](std::size_t from, std::uint64_t& value) {
+    const char* begin = hex.data() + from;
+    const auto result = std::from_chars(begin, begin + 16, value, 16);
+    return result.ec == std::errc() && result.ptr == begin + 16;
+  };
+  if (hex.size() != 32 || !parse(0, hash.high) || !parse(16, hash.low)) {
+    throw Error(ErrorKind::kCorruptData, fmt::format("expected a hash of 32 hexadecimal digits, found '{}'", hex));
+  }
+  return hash;
+}
+
+}  // namespace organon

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace organon {
+
+/// A 128-bit XXH3 hash, as used for chunks, ledgers and digests.
+struct Hash128 {
+  std::uint64_t high = 0;
+  std::uint64_t low = 0;
+  friend bool operator==(const Hash128&, const Hash128&) = default;
+};
+
+/// XXH3-128 with seed 0 of `bytes`. Source: xxhash.
+Hash128 hash_bytes(std::span<const std::byte> bytes);
+Hash128 hash_text(const std::string& text);
+
+/// 32 lower-case hexadecimal digits, most significant first (the canonical form of xxHash).
+std::string to_hex(const Hash128& hash);
+/// Inverse of to_hex. Errors: kCorruptData where `hex` is not 32 hexadecimal digits.
+Hash128 hash_from_hex(const std::string& hex);
+
+}  // namespace organon

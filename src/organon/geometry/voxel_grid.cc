@@ -1,0 +1,42 @@
+#include "organon/geometry/voxel_grid.h"
+
+#include <cmath>
+
+namespace organon {
+
+PointNm VoxelGrid::to_nm(const Index3& index) const {
+  return {offset_nm.z + static_cast<double>(index.z) * voxel_size_nm.z,
+          offset_nm.y + static_cast<double>(index.y) * voxel_size_nm.y,
+          offset_nm.x + static_cast<double>(index.x) * voxel_size_nm.x};
+}
+
+Index3 VoxelGrid::voxel_containing(const PointNm& point) const {
+  const auto axis = [](double value, double offset, double size) {
+    return static_cast<std::int64_t>(std::floor((value - offset) / size + 0.5));
+  };
+  return {axis(point.z, offset_nm.z, voxel_size_nm.z), axis(point.y, offset_nm.y, voxel_size_nm.y),
+          axis(point.x, offset_nm.x, voxel_size_nm.x)};
+}
+
+Box VoxelGrid::voxels_with_centres_in(const PointNm& begin, const PointNm& end) const {
+  const auto first = [](double value, double offset, double size) {
+    return static_cast<std::int64_t>(std::ceil((value - offset) / size));
+  };
+  const auto last = [](double value, double offset, double size) {
+    return static_cast<std::int64_t>(std::floor((value - offset) / size));
+  };
+  return {{first(begin.z, offset_nm.z, voxel_size_nm.z), first(begin.y, offset_nm.y, voxel_size_nm.y),
+           first(begin.x, offset_nm.x, voxel_size_nm.x)},
+          {last(end.z, offset_nm.z, voxel_size_nm.z) + 1, last(end.y, offset_nm.y, voxel_size_nm.y) + 1,
+           last(end.x, offset_nm.x, voxel_size_nm.x) + 1}};
+}
+
+VoxelGrid VoxelGrid::downsampled(const Shape3& factor) const {
+  const auto shift = [](std::int64_t f, double size) { return (static_cast<double>(f) - 1) / 2 * size; };
+  return {{voxel_size_nm.z * static_cast<double>(factor.z), voxel_size_nm.y * static_cast<double>(factor.y),
+           voxel_size_nm.x * static_cast<double>(factor.x)},
+          {offset_nm.z + shift(factor.z, voxel_size_nm.z), offset_nm.y + shift(factor.y, voxel_size_nm.y),
+           offset_nm.x + shift(factor.x, voxel_size_nm.x)}};
+}
+
+}  // namespace organon

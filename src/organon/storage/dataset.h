@@ -1,0 +1,99 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "organon/array/any_array.h"
+#include "organon/array/copy.h"
+#include "organon/base/files.h"
+#include "organon/base/hash.h"
+#include "organon/base/json.h"
+#include "organon/geometry/block_grid.h"
+#include "organon/storage/dataset_spec.h"
+
+namespace organon::storage {
+
+/// Where a dataset lies: a path with an optional prefix `n5://`, `zarr://` or `precomputed://`. Without prefix the
+/// format is found from the metadata (attributes.json, .zarray, info), or, when creating, from a path component
+/// ending in `.n5`, `.zarr` or `.precomputed`.
+struct Address {
+  std::optional<Format> format;
+  std::filesystem::path path;
+};
+Address parse_address(const std::string& text);
+
+/// What became of one chunk that was written: the ledger keeps these.
+struct ChunkRecord {
+  Index3 position;            ///< in the chunk grid
+  bool is_absent = false;     ///< all fill value: not stored, an older file of it deleted
+  Hash128 voxels;             ///< XXH3-128 of the decoded voxels of the clipped chunk, little-endian zyx
+  Hash128 file;               ///< XXH3-128 of the stored bytes; zeros where absent
+  std::int64_t file_bytes = 0;
+};
+
+/// An opened array of voxels in chunks. Thread-safe for reading, and for writing different chunks.
+/// Missing chunks read as the fill value. All boxes are in voxels, zyx, of this dataset.
+class Dataset {
+ public:
+  virtual ~Dataset() = default;
+
+  const DatasetSpec& spec() const { return spec_; }
+  const std::string& address() const { return address_; }  ///< as given, for messages
+  const std::filesystem::path& path() const { return path_; }
+  BlockGrid chunk_grid() const { return BlockGrid(spec_.domain(), spec_.chunk_shape); }
+
+  /// Voxels of `box`, which must lie in the domain.
+  /// Errors: kCorruptData naming dataset, chunk position and reason; kIo.
+  AnyArray read(const Box& box) const;
+  /// As read(), converting the stored type where every value of it fits T exactly.
+  /// Errors: also kInvalidArgument where the stored type does not fit T.
+  template <class T>
+  Array<T> read_as(const Box& box) const;
+
+  /// Writes `voxels` at `box`, a union of whole chunks (clipped at the domain's faces).
+  /// Chunks that are all fill value are not stored. Each file appears whole or not at all.
+  /// Errors: kInvalidArgument where the box cuts a chunk or the type differs; kIo, kResourceExhausted.
+  std::vector<ChunkRecord> write(const Box& box, const AnyArray& voxels, Fsync fsync = Fsync::kYes);
+  template <class T>
+  std::vector<ChunkRecord> write(const Box& box, ArrayView<const T> voxels, Fsync fsync = Fsync::kYes);
+
+  bool chunk_exists(const Index3& position) const;
+  /// The stored bytes of a chunk; nothing where it is missing.
+  std::optional<std::vector<std::byte>> read_chunk_file(const Index3& position) const;
+  /// One whole (clipped) chunk; nothing where it is missing.
+  std::optional<AnyArray> read_chunk(const Index3& position) const;
+
+  /// Free attributes beside the format's own: provenance, contrast limits, ...
+  virtual Json attributes() const = 0;
+  /// Sets the named keys, keeps the others. Not to be called by two processes at once.
+  virtual void set_attributes(const Json& keys_and_values) = 0;
+
+ protected:
+  Dataset(std::string address, std::filesystem::path path, DatasetSpec spec)
+      : spec_(std::move(spec)), address_(std::move(address)), path_(std::move(path)) {}
+
+  /// File of the chunk at `position`.
+  virtual std::filesystem::path chunk_path(const Index3& position) const = 0;
+  /// `shape`: of the clipped chunk. `bytes` come from outside: hostile.
+  virtual AnyArray decode_chunk(std::span<const std::byte> bytes, const Shape3& shape) const = 0;
+  virtual std::vector<std::byte> encode_chunk(const AnyArray& voxels) const = 0;
+
+ private:
+  DatasetSpec spec_;
+  std::string address_;
+  std::filesystem::path path_;
+};
+
+/// Opens what is there. Errors: kNotFound; kUnsupported (rank other than 3, codec, type) naming it; kCorruptData.
+std::shared_ptr<Dataset> open_dataset(const std::string& address);
+
+/// Makes the metadata of a new dataset. Where one of equal spec exists already it is opened, so that a rerun goes on.
+/// Errors: kAlreadyExists where one of another spec exists, naming the difference; kInvalidArgument for a spec that
+/// the format cannot hold or a voxel size <= 0.
+std::shared_ptr<Dataset> create_dataset(const std::string& address, const DatasetSpec& spec);
+
+}  // namespace organon::storage

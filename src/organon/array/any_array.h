@@ -9,8 +9,8 @@
 
 namespace organon {
 
-/// Contiguous zyx voxels whose type is known only at run time, owned. Used where storage meets a stage; algorithms
-/// take typed views.
+/// Contiguous zyx voxels whose type is known only at run time, owned. Used where storage meets a stage;
+/// algorithms take typed views.
 class AnyArray {
  public:
   AnyArray() = default;

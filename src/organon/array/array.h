@@ -24,7 +24,8 @@ class Array {
     array.data_ = std::make_unique_for_overwrite<T[]>(static_cast<std::size_t>(shape.product()));
     return array;
   }
-  Array(Array&& other) noexcept : data_(std::move(other.data_)), shape_(std::exchange(other.shape_, Shape3{})) {}
+  Array(Array&& other) noexcept
+      : data_(std::move(other.data_)), shape_(std::exchange(other.shape_, Shape3{})) {}
   Array& operator=(Array&& other) noexcept {
     data_ = std::move(other.data_);
     shape_ = std::exchange(other.shape_, Shape3{});

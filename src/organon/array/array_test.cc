@@ -1,7 +1,8 @@
+#include "organon/array/array.h"
+
 #include <gtest/gtest.h>
 
 #include "organon/array/any_array.h"
-#include "organon/array/array.h"
 #include "organon/array/border.h"
 #include "organon/array/copy.h"
 

@@ -19,11 +19,12 @@ class ArrayView {
   ArrayView() = default;
   /// Contiguous: z y x with x fastest.
   ArrayView(T* data, const Shape3& shape) : ArrayView(data, shape, {shape.y * shape.x, shape.x, 1}) {}
-  ArrayView(T* data, const Shape3& shape, const Stride3& stride) : data_(data), shape_(shape), stride_(stride) {}
+  ArrayView(T* data, const Shape3& shape, const Stride3& stride)
+      : data_(data), shape_(shape), stride_(stride) {}
   /// A writable view is also a read-only one.
   template <class U>
-    requires(std::is_same_v<const U, T>)
-  ArrayView(const ArrayView<U>& other) : ArrayView(other.data(), other.shape(), other.stride()) {}
+  requires(std::is_same_v<const U, T>) ArrayView(const ArrayView<U>& other)
+      : ArrayView(other.data(), other.shape(), other.stride()) {}
 
   T* data() const { return data_; }
   const Shape3& shape() const { return shape_; }
@@ -42,7 +43,8 @@ class ArrayView {
   /// The part inside `box` (in this view's own indices). Requires: `box` lies inside.
   ArrayView part(const Box& box) const {
     ORGANON_CHECK(Box::of_shape(shape_).contains(box));
-    return {data_ + box.begin.z * stride_.z + box.begin.y * stride_.y + box.begin.x * stride_.x, box.shape(), stride_};
+    return {data_ + box.begin.z * stride_.z + box.begin.y * stride_.y + box.begin.x * stride_.x, box.shape(),
+            stride_};
   }
 
  private:

@@ -9,13 +9,14 @@ namespace organon {
 namespace {
 
 // Per axis: the source position for each target position, so that the copy is a table look-up.
-std::vector<std::int64_t> positions(std::int64_t target_begin, std::int64_t target_end, std::int64_t domain_begin,
-                                    std::int64_t domain_end, std::int64_t source_begin, std::int64_t source_end,
-                                    Border border) {
+std::vector<std::int64_t> positions(std::int64_t target_begin, std::int64_t target_end,
+                                    std::int64_t domain_begin, std::int64_t domain_end,
+                                    std::int64_t source_begin, std::int64_t source_end, Border border) {
   std::vector<std::int64_t> result;
   result.reserve(static_cast<std::size_t>(std::max<std::int64_t>(0, target_end - target_begin)));
   for (std::int64_t i = target_begin; i < target_end; ++i) {
-    const std::int64_t position = domain_begin + border_index(i - domain_begin, domain_end - domain_begin, border);
+    const std::int64_t position =
+        domain_begin + border_index(i - domain_begin, domain_end - domain_begin, border);
     ORGANON_CHECK(position >= source_begin && position < source_end);
     result.push_back(position - source_begin);
   }
@@ -33,19 +34,19 @@ std::int64_t border_index(std::int64_t index, std::int64_t size, Border border) 
 }
 
 template <class T>
-void copy_with_border(ArrayView<const T> source, const Box& source_box, const Box& domain, Border border, T constant,
-                      ArrayView<T> target, const Box& target_box) {
+void copy_with_border(ArrayView<const T> source, const Box& source_box, const Box& domain, Border border,
+                      T constant, ArrayView<T> target, const Box& target_box) {
   if (border == Border::kConstant) {
     if (!source_box.contains(target_box)) fill_voxels<T>(target, constant);
     copy_overlap<T>(source, source_box, target, target_box);
     return;
   }
-  const auto zs = positions(target_box.begin.z, target_box.end.z, domain.begin.z, domain.end.z, source_box.begin.z,
-                            source_box.end.z, border);
-  const auto ys = positions(target_box.begin.y, target_box.end.y, domain.begin.y, domain.end.y, source_box.begin.y,
-                            source_box.end.y, border);
-  const auto xs = positions(target_box.begin.x, target_box.end.x, domain.begin.x, domain.end.x, source_box.begin.x,
-                            source_box.end.x, border);
+  const auto zs = positions(target_box.begin.z, target_box.end.z, domain.begin.z, domain.end.z,
+                            source_box.begin.z, source_box.end.z, border);
+  const auto ys = positions(target_box.begin.y, target_box.end.y, domain.begin.y, domain.end.y,
+                            source_box.begin.y, source_box.end.y, border);
+  const auto xs = positions(target_box.begin.x, target_box.end.x, domain.begin.x, domain.end.x,
+                            source_box.begin.x, source_box.end.x, border);
   for (std::size_t z = 0; z < zs.size(); ++z) {
     for (std::size_t y = 0; y < ys.size(); ++y) {
       const T* from = source.row(zs[z], ys[y]);
@@ -57,8 +58,9 @@ void copy_with_border(ArrayView<const T> source, const Box& source_box, const Bo
   }
 }
 
-#define ORGANON_INSTANTIATE(T) \
-  template void copy_with_border<T>(ArrayView<const T>, const Box&, const Box&, Border, T, ArrayView<T>, const Box&);
+#define ORGANON_INSTANTIATE(T)                                                                           \
+  template void copy_with_border<T>(ArrayView<const T>, const Box&, const Box&, Border, T, ArrayView<T>, \
+                                    const Box&);
 ORGANON_INSTANTIATE(std::uint8_t)
 ORGANON_INSTANTIATE(std::uint16_t)
 ORGANON_INSTANTIATE(std::uint32_t)

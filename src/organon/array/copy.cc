@@ -35,16 +35,17 @@ void fill_voxels(ArrayView<T> target, T value) {
 }
 
 template <class T>
-void copy_overlap(ArrayView<const T> source, const Box& source_box, ArrayView<T> target, const Box& target_box) {
+void copy_overlap(ArrayView<const T> source, const Box& source_box, ArrayView<T> target,
+                  const Box& target_box) {
   const Box shared = source_box.intersect(target_box);
   if (shared.empty()) return;
   copy_voxels<T>(source.part(shared.translate(Index3{} - source_box.begin)),
                  target.part(shared.translate(Index3{} - target_box.begin)));
 }
 
-#define ORGANON_INSTANTIATE(T)                                          \
-  template void copy_voxels<T>(ArrayView<const T>, ArrayView<T>);       \
-  template void fill_voxels<T>(ArrayView<T>, T);                        \
+#define ORGANON_INSTANTIATE(T)                                    \
+  template void copy_voxels<T>(ArrayView<const T>, ArrayView<T>); \
+  template void fill_voxels<T>(ArrayView<T>, T);                  \
   template void copy_overlap<T>(ArrayView<const T>, const Box&, ArrayView<T>, const Box&);
 ORGANON_INSTANTIATE(std::uint8_t)
 ORGANON_INSTANTIATE(std::int8_t)

@@ -18,6 +18,7 @@ void fill_voxels(ArrayView<T> target, T value);
 /// Copies what `source_box` and `target_box` share; both are boxes of one grid, the views lie on them.
 /// Voxels of the target outside `source_box` stay as they are.
 template <class T>
-void copy_overlap(ArrayView<const T> source, const Box& source_box, ArrayView<T> target, const Box& target_box);
+void copy_overlap(ArrayView<const T> source, const Box& source_box, ArrayView<T> target,
+                  const Box& target_box);
 
 }  // namespace organon

@@ -6,8 +6,8 @@
 namespace organon {
 namespace {
 
-constexpr std::array<std::string_view, 10> kNames = {"uint8",  "int8",   "uint16", "int16",   "uint32",
-                                                     "int32",  "uint64", "int64",  "float32", "float64"};
+constexpr std::array<std::string_view, 10> kNames = {"uint8", "int8",   "uint16", "int16",   "uint32",
+                                                     "int32", "uint64", "int64",  "float32", "float64"};
 
 }  // namespace
 

@@ -23,15 +23,24 @@ DataType smallest_unsigned_type(std::uint64_t largest);
 /// DataType of the C++ type `T`.
 template <class T>
 constexpr DataType data_type_of() {
-  if constexpr (std::is_same_v<T, std::uint8_t>) return DataType::kUint8;
-  else if constexpr (std::is_same_v<T, std::int8_t>) return DataType::kInt8;
-  else if constexpr (std::is_same_v<T, std::uint16_t>) return DataType::kUint16;
-  else if constexpr (std::is_same_v<T, std::int16_t>) return DataType::kInt16;
-  else if constexpr (std::is_same_v<T, std::uint32_t>) return DataType::kUint32;
-  else if constexpr (std::is_same_v<T, std::int32_t>) return DataType::kInt32;
-  else if constexpr (std::is_same_v<T, std::uint64_t>) return DataType::kUint64;
-  else if constexpr (std::is_same_v<T, std::int64_t>) return DataType::kInt64;
-  else if constexpr (std::is_same_v<T, float>) return DataType::kFloat32;
+  if constexpr (std::is_same_v<T, std::uint8_t>)
+    return DataType::kUint8;
+  else if constexpr (std::is_same_v<T, std::int8_t>)
+    return DataType::kInt8;
+  else if constexpr (std::is_same_v<T, std::uint16_t>)
+    return DataType::kUint16;
+  else if constexpr (std::is_same_v<T, std::int16_t>)
+    return DataType::kInt16;
+  else if constexpr (std::is_same_v<T, std::uint32_t>)
+    return DataType::kUint32;
+  else if constexpr (std::is_same_v<T, std::int32_t>)
+    return DataType::kInt32;
+  else if constexpr (std::is_same_v<T, std::uint64_t>)
+    return DataType::kUint64;
+  else if constexpr (std::is_same_v<T, std::int64_t>)
+    return DataType::kInt64;
+  else if constexpr (std::is_same_v<T, float>)
+    return DataType::kFloat32;
   else {
     static_assert(std::is_same_v<T, double>);
     return DataType::kFloat64;
@@ -42,16 +51,26 @@ constexpr DataType data_type_of() {
 template <class Function>
 decltype(auto) dispatch(DataType type, Function&& function) {
   switch (type) {
-    case DataType::kUint8: return function(std::uint8_t{});
-    case DataType::kInt8: return function(std::int8_t{});
-    case DataType::kUint16: return function(std::uint16_t{});
-    case DataType::kInt16: return function(std::int16_t{});
-    case DataType::kUint32: return function(std::uint32_t{});
-    case DataType::kInt32: return function(std::int32_t{});
-    case DataType::kUint64: return function(std::uint64_t{});
-    case DataType::kInt64: return function(std::int64_t{});
-    case DataType::kFloat32: return function(float{});
-    case DataType::kFloat64: break;
+    case DataType::kUint8:
+      return function(std::uint8_t{});
+    case DataType::kInt8:
+      return function(std::int8_t{});
+    case DataType::kUint16:
+      return function(std::uint16_t{});
+    case DataType::kInt16:
+      return function(std::int16_t{});
+    case DataType::kUint32:
+      return function(std::uint32_t{});
+    case DataType::kInt32:
+      return function(std::int32_t{});
+    case DataType::kUint64:
+      return function(std::uint64_t{});
+    case DataType::kInt64:
+      return function(std::int64_t{});
+    case DataType::kFloat32:
+      return function(float{});
+    case DataType::kFloat64:
+      break;
   }
   return function(double{});
 }

@@ -66,9 +66,11 @@ TEST(Options, WrongValuesAreNamedAndLeaveNothingHalfSet) {
 }
 
 TEST(Json, HostileTextIsRefusedWithItsPlace) {
-  EXPECT_NE(message_of([] { parse_json("{\n \"a\": ,}", "x.json"); }).find("x.json: not valid JSON at line 2"),
+  EXPECT_NE(
+      message_of([] { parse_json("{\n \"a\": ,}", "x.json"); }).find("x.json: not valid JSON at line 2"),
+      std::string::npos);
+  EXPECT_NE(message_of([] { parse_json(std::string(10000, '['), "x.json"); }).find("nested deeper"),
             std::string::npos);
-  EXPECT_NE(message_of([] { parse_json(std::string(10000, '['), "x.json"); }).find("nested deeper"), std::string::npos);
 }
 
 TEST(Hash, HexRoundTripsAndKnownValueHolds) {
@@ -108,7 +110,8 @@ TEST(Files, AtomicWriteReplacesWholeFilesAndLeavesNoTemporary) {
 TEST(Files, FullDiskGivesOneClearError) {
   if (!std::filesystem::exists("/dev/full")) GTEST_SKIP();
   EXPECT_FALSE(read_file_if_exists("/nowhere/at/all"));
-  EXPECT_NE(message_of([] { write_text_atomically("/proc/none/file", "x"); }).find("/proc/none"), std::string::npos);
+  EXPECT_NE(message_of([] { write_text_atomically("/proc/none/file", "x"); }).find("/proc/none"),
+            std::string::npos);
 }
 
 }  // namespace

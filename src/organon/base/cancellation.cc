@@ -29,7 +29,8 @@ bool is_cancelled() { return cancelled != 0; }
 void request_cancellation() { cancelled = 1; }
 
 void throw_if_cancelled() {
-  if (is_cancelled()) throw Error(ErrorKind::kCancelled, "stopped on request; run the same command again to go on");
+  if (is_cancelled())
+    throw Error(ErrorKind::kCancelled, "stopped on request; run the same command again to go on");
 }
 
 }  // namespace organon

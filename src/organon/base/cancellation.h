@@ -2,7 +2,8 @@
 
 namespace organon {
 
-/// Makes Ctrl-C (SIGINT) and SIGTERM set the flag below instead of ending the process. A second Ctrl-C ends it.
+/// Makes Ctrl-C (SIGINT) and SIGTERM set the flag below instead of ending the process. A second Ctrl-C ends
+/// it.
 void install_cancellation_handlers();
 bool is_cancelled();
 /// As if Ctrl-C had been pressed; for tests.

@@ -8,15 +8,24 @@ namespace organon {
 
 std::string_view to_string(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::kInvalidArgument: return "invalid argument";
-    case ErrorKind::kNotFound: return "not found";
-    case ErrorKind::kAlreadyExists: return "already exists";
-    case ErrorKind::kCorruptData: return "corrupt data";
-    case ErrorKind::kUnsupported: return "unsupported";
-    case ErrorKind::kIo: return "input/output error";
-    case ErrorKind::kResourceExhausted: return "resource exhausted";
-    case ErrorKind::kCancelled: return "cancelled";
-    case ErrorKind::kInternal: return "internal error";
+    case ErrorKind::kInvalidArgument:
+      return "invalid argument";
+    case ErrorKind::kNotFound:
+      return "not found";
+    case ErrorKind::kAlreadyExists:
+      return "already exists";
+    case ErrorKind::kCorruptData:
+      return "corrupt data";
+    case ErrorKind::kUnsupported:
+      return "unsupported";
+    case ErrorKind::kIo:
+      return "input/output error";
+    case ErrorKind::kResourceExhausted:
+      return "resource exhausted";
+    case ErrorKind::kCancelled:
+      return "cancelled";
+    case ErrorKind::kInternal:
+      return "internal error";
   }
   return "error";
 }
@@ -31,7 +40,8 @@ Error Error::within(std::string_view context) const {
 void throw_system_error(std::string_view what, std::string_view path) {
   const int code = errno;
   ErrorKind kind = ErrorKind::kIo;
-  if (code == ENOSPC || code == EDQUOT || code == ENOMEM || code == EMFILE) kind = ErrorKind::kResourceExhausted;
+  if (code == ENOSPC || code == EDQUOT || code == ENOMEM || code == EMFILE)
+    kind = ErrorKind::kResourceExhausted;
   if (code == ENOENT) kind = ErrorKind::kNotFound;
   throw Error(kind, std::string(what) + " " + std::string(path) + ": " + std::strerror(code));
 }

@@ -32,7 +32,8 @@ class Error : public std::exception {
   /// "corrupt data: <message>".
   const char* what() const noexcept override { return text_.c_str(); }
 
-  /// The same error with "<context>: " put before its message; used at the dataset, block and stage boundaries.
+  /// The same error with "<context>: " put before its message; used at the dataset, block and stage
+  /// boundaries.
   Error within(std::string_view context) const;
 
  private:
@@ -41,8 +42,8 @@ class Error : public std::exception {
   std::string text_;
 };
 
-/// Throws Error(kIo) for the current errno: "<what> <path>: <reason of the system>"; kResourceExhausted where the
-/// disk or quota is full, kNotFound where the file does not exist.
+/// Throws Error(kIo) for the current errno: "<what> <path>: <reason of the system>"; kResourceExhausted where
+/// the disk or quota is full, kNotFound where the file does not exist.
 [[noreturn]] void throw_system_error(std::string_view what, std::string_view path);
 
 }  // namespace organon

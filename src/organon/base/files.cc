@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "organon/base/error.h"
+#include "organon/base/fault_point.h"
 
 namespace organon {
 namespace {
@@ -54,7 +55,8 @@ void sync_folder(const std::filesystem::path& folder) {
 
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes, Fsync fsync) {
   static std::atomic<unsigned> counter{0};
-  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  const std::filesystem::path folder =
+      path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
   // A dot first, so that readers listing the folder skip a file that a killed process left behind.
   const std::filesystem::path temporary =
       folder / fmt::format(".{}.{}.{}.partial", path.filename().string(), ::getpid(), counter++);
@@ -75,8 +77,10 @@ void write_file_atomically(const std::filesystem::path& path, std::span<const st
   FileDescriptor descriptor(raw_descriptor);
   try {
     write_all(descriptor.get(), bytes, path.string());
-    if (fsync == Fsync::kYes && ::fsync(descriptor.get()) != 0) throw_system_error("cannot sync", path.string());
+    if (fsync == Fsync::kYes && ::fsync(descriptor.get()) != 0)
+      throw_system_error("cannot sync", path.string());
     if (!descriptor.close_checked()) throw_system_error("cannot close", path.string());
+    fault_point("rename");
     if (::rename(temporary.c_str(), path.c_str()) != 0) throw_system_error("cannot rename to", path.string());
   } catch (...) {
     ::unlink(temporary.c_str());
@@ -89,7 +93,8 @@ void write_text_atomically(const std::filesystem::path& path, std::string_view t
   write_file_atomically(path, std::as_bytes(std::span(text.data(), text.size())), fsync);
 }
 
-std::optional<std::vector<std::byte>> read_file_if_exists(const std::filesystem::path& path, std::size_t max_bytes) {
+std::optional<std::vector<std::byte>> read_file_if_exists(const std::filesystem::path& path,
+                                                          std::size_t max_bytes) {
   const FileDescriptor descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (descriptor.get() < 0) {
     if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
@@ -97,7 +102,8 @@ std::optional<std::vector<std::byte>> read_file_if_exists(const std::filesystem:
   }
   struct stat status = {};
   if (::fstat(descriptor.get(), &status) != 0) throw_system_error("cannot examine", path.string());
-  if (!S_ISREG(status.st_mode)) throw Error(ErrorKind::kIo, fmt::format("{}: not a regular file", path.string()));
+  if (!S_ISREG(status.st_mode))
+    throw Error(ErrorKind::kIo, fmt::format("{}: not a regular file", path.string()));
   if (static_cast<std::size_t>(status.st_size) > max_bytes) {
     throw Error(ErrorKind::kResourceExhausted,
                 fmt::format("{}: {} bytes, at most {} are read", path.string(), status.st_size, max_bytes));

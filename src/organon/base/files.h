@@ -13,11 +13,12 @@ namespace organon {
 /// Whether writes wait for the disk. kNo gives up the promise that a power cut loses nothing finished.
 enum class Fsync { kNo, kYes };
 
-/// Writes `bytes` to `path` so that at every moment the file is absent, old or whole: a temporary file beside it,
-/// fsync, close, rename, fsync of the folder. Missing folders are made.
-/// Errors: kIo, kResourceExhausted (disk full) with the path; the temporary file is removed then.
+/// Writes `bytes` to `path` so that at every moment the file is absent, old or whole: a temporary file beside
+/// it, fsync, close, rename, fsync of the folder. Missing folders are made. Errors: kIo, kResourceExhausted
+/// (disk full) with the path; the temporary file is removed then.
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes, Fsync fsync);
-void write_text_atomically(const std::filesystem::path& path, std::string_view text, Fsync fsync = Fsync::kYes);
+void write_text_atomically(const std::filesystem::path& path, std::string_view text,
+                           Fsync fsync = Fsync::kYes);
 
 /// The whole file; nothing where it does not exist. Errors: kIo; kResourceExhausted above `max_bytes`.
 std::optional<std::vector<std::byte>> read_file_if_exists(const std::filesystem::path& path,

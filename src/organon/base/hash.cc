@@ -14,7 +14,9 @@ Hash128 hash_bytes(std::span<const std::byte> bytes) {
   return {hash.high64, hash.low64};
 }
 
-Hash128 hash_text(const std::string& text) { return hash_bytes(std::as_bytes(std::span(text.data(), text.size()))); }
+Hash128 hash_text(const std::string& text) {
+  return hash_bytes(std::as_bytes(std::span(text.data(), text.size())));
+}
 
 std::string to_hex(const Hash128& hash) { return fmt::format("{:016x}{:016x}", hash.high, hash.low); }
 
@@ -26,7 +28,8 @@ Hash128 hash_from_hex(const std::string& hex) {
     return result.ec == std::errc() && result.ptr == begin + 16;
   };
   if (hex.size() != 32 || !parse(0, hash.high) || !parse(16, hash.low)) {
-    throw Error(ErrorKind::kCorruptData, fmt::format("expected a hash of 32 hexadecimal digits, found '{}'", hex));
+    throw Error(ErrorKind::kCorruptData,
+                fmt::format("expected a hash of 32 hexadecimal digits, found '{}'", hex));
   }
   return hash;
 }

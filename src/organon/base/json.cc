@@ -37,10 +37,12 @@ int nesting_depth(std::string_view text) {
 
 Json parse_json(std::string_view text, std::string_view where) {
   if (text.size() > kMaxTextBytes) {
-    throw Error(ErrorKind::kCorruptData, fmt::format("{}: JSON of {} bytes, at most {}", where, text.size(), kMaxTextBytes));
+    throw Error(ErrorKind::kCorruptData,
+                fmt::format("{}: JSON of {} bytes, at most {}", where, text.size(), kMaxTextBytes));
   }
   if (nesting_depth(text) > kMaxDepth) {
-    throw Error(ErrorKind::kCorruptData, fmt::format("{}: JSON nested deeper than {} levels", where, kMaxDepth));
+    throw Error(ErrorKind::kCorruptData,
+                fmt::format("{}: JSON nested deeper than {} levels", where, kMaxDepth));
   }
   try {
     return Json::parse(text.begin(), text.end());
@@ -49,7 +51,8 @@ Json parse_json(std::string_view text, std::string_view where) {
     const auto line = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(end), '\n') + 1;
     const std::size_t line_begin = text.substr(0, end).rfind('\n');
     const std::size_t column = end - (line_begin == std::string_view::npos ? 0 : line_begin + 1);
-    throw Error(ErrorKind::kCorruptData, fmt::format("{}: not valid JSON at line {}, column {}", where, line, column));
+    throw Error(ErrorKind::kCorruptData,
+                fmt::format("{}: not valid JSON at line {}, column {}", where, line, column));
   }
 }
 

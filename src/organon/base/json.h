@@ -10,8 +10,8 @@ namespace organon {
 /// Keys keep their order, so that written files are byte-identical from run to run.
 using Json = nlohmann::ordered_json;
 
-/// Parses foreign JSON. Errors: kCorruptData naming `where`, line and column; also for nesting beyond 64 levels and
-/// for texts above 64 MiB.
+/// Parses foreign JSON. Errors: kCorruptData naming `where`, line and column; also for nesting beyond 64
+/// levels and for texts above 64 MiB.
 Json parse_json(std::string_view text, std::string_view where);
 
 /// The text of `json`, indented by two blanks, with a newline at the end.

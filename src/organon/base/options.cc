@@ -18,7 +18,8 @@ struct Overloaded : Handlers... {
 };
 
 [[noreturn]] void refuse(std::string_view name, std::string_view expected, std::string_view found) {
-  throw Error(ErrorKind::kInvalidArgument, fmt::format("option {}: expected {}, found '{}'", name, expected, found));
+  throw Error(ErrorKind::kInvalidArgument,
+              fmt::format("option {}: expected {}, found '{}'", name, expected, found));
 }
 
 std::vector<std::string> split_list(const std::string& text) {
@@ -47,7 +48,8 @@ void check_range(std::string_view name, double value, const OptionInfo& info, st
 double parse_double(std::string_view name, const std::string& text, const OptionInfo& info) {
   double value = 0;
   const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || result.ec != std::errc() || result.ptr != text.data() + text.size()) refuse(name, "a number", text);
+  if (text.empty() || result.ec != std::errc() || result.ptr != text.data() + text.size())
+    refuse(name, "a number", text);
   check_range(name, value, info, text);
   return value;
 }
@@ -119,14 +121,16 @@ OptionTable& OptionTable::add_target(std::string name, Target target, OptionInfo
 std::string OptionTable::value_text(const Option& option) const { return text_of(value_json(option.target)); }
 
 void OptionTable::set(std::string_view name, const std::string& text) {
-  const auto found = std::find_if(options_.begin(), options_.end(), [&](const Option& o) { return o.name == name; });
+  const auto found =
+      std::find_if(options_.begin(), options_.end(), [&](const Option& o) { return o.name == name; });
   if (found == options_.end()) {
     std::vector<std::string> names;
     for (const Option& option : options_) names.push_back(option.name);
     const std::string nearest = nearest_word(name, names);
     throw Error(ErrorKind::kInvalidArgument,
-                nearest.empty() ? fmt::format("unknown option '{}'; known are {}", name, fmt::join(names, ", "))
-                                : fmt::format("unknown option '{}'; did you mean '{}'?", name, nearest));
+                nearest.empty()
+                    ? fmt::format("unknown option '{}'; known are {}", name, fmt::join(names, ", "))
+                    : fmt::format("unknown option '{}'; did you mean '{}'?", name, nearest));
   }
   const OptionInfo& info = found->info;
   std::visit(Overloaded{
@@ -147,7 +151,8 @@ void OptionTable::set(std::string_view name, const std::string& text) {
                  },
                  [&](std::vector<std::int64_t>* field) {
                    std::vector<std::int64_t> values;
-                   for (const auto& part : split_list(text)) values.push_back(parse_integer(name, part, info));
+                   for (const auto& part : split_list(text))
+                     values.push_back(parse_integer(name, part, info));
                    *field = std::move(values);
                  },
                  [&](std::vector<std::string>* field) {

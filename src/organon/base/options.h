@@ -10,19 +10,20 @@ namespace organon {
 
 /// What `--help`, the schema and the documentation say of one option besides its name.
 struct OptionInfo {
-  std::string help;   ///< one line: what it does
-  std::string unit;   ///< "nm", "voxels", ...; empty: none
-  double min = -1e300;  ///< smallest allowed number
-  double max = 1e300;   ///< largest allowed number
+  std::string help;                  ///< one line: what it does
+  std::string unit;                  ///< "nm", "voxels", ...; empty: none
+  double min = -1e300;               ///< smallest allowed number
+  double max = 1e300;                ///< largest allowed number
   std::vector<std::string> choices;  ///< allowed words; empty: any
 };
 
-/// The options of one stage: each bound once to a field of a plain struct. Reading from TOML, JSON and the command
-/// line, `--help`, the schema and provenance all come from this binding.
+/// The options of one stage: each bound once to a field of a plain struct. Reading from TOML, JSON and the
+/// command line, `--help`, the schema and provenance all come from this binding.
 ///
 ///     struct SegmentOptions {
 ///       double sigma_nm = 12;
-///       void bind(OptionTable& table) { table.add("sigma_nm", sigma_nm, {"width of the Gaussian", "nm", 0}); }
+///       void bind(OptionTable& table) { table.add("sigma_nm", sigma_nm, {"width of the Gaussian", "nm", 0});
+///       }
 ///     };
 class OptionTable {
  public:
@@ -36,14 +37,16 @@ class OptionTable {
     std::string default_text;
   };
 
-  /// `name` in snake_case with its unit; the command line shows it as --sigma-nm. The field's value now is the default.
+  /// `name` in snake_case with its unit; the command line shows it as --sigma-nm. The field's value now is
+  /// the default.
   template <class T>
   OptionTable& add(std::string name, T& field, OptionInfo info) {
     return add_target(std::move(name), Target(&field), std::move(info));
   }
 
   /// Sets the option `name` from text: numbers, true/false, words, lists as "1,2,3".
-  /// Errors: kInvalidArgument naming the option, what was expected and found; for an unknown name, the nearest one.
+  /// Errors: kInvalidArgument naming the option, what was expected and found; for an unknown name, the
+  /// nearest one.
   void set(std::string_view name, const std::string& text);
   /// Sets several from a JSON object (numbers, strings, booleans, arrays of them).
   void set_from_json(std::string_view json_text);
@@ -59,7 +62,8 @@ class OptionTable {
   std::vector<Option> options_;
 };
 
-/// The candidate nearest to `word` by edit distance; empty where none is near (more than three letters and a third differ).
+/// The candidate nearest to `word` by edit distance; empty where none is near (more than three letters and a
+/// third differ).
 std::string nearest_word(std::string_view word, const std::vector<std::string>& candidates);
 
 }  // namespace organon

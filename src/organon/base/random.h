@@ -13,14 +13,16 @@ constexpr std::uint64_t mix64(std::uint64_t value) {
 }
 
 /// A stream of random numbers that is the same on every machine and compiler (std distributions are not).
-/// Streams for different places are made by mixing the place into the seed, so that order of use does not matter.
+/// Streams for different places are made by mixing the place into the seed, so that order of use does not
+/// matter.
 /// (__extension__: 128-bit integers are not ISO C++.)
 __extension__ using Wide = unsigned __int128;
 
 class Random {
  public:
   explicit constexpr Random(std::uint64_t seed) : state_(mix64(seed)) {}
-  constexpr Random(std::uint64_t seed, std::uint64_t place) : Random(mix64(seed) ^ mix64(place + 0x51ed270b)) {}
+  constexpr Random(std::uint64_t seed, std::uint64_t place)
+      : Random(mix64(seed) ^ mix64(place + 0x51ed270b)) {}
 
   constexpr std::uint64_t next() { return mix64(state_++); }
   /// Uniform in [0, 1).

@@ -47,7 +47,8 @@ Index3 BlockGrid::position_containing(const Index3& index) const {
 Box BlockGrid::positions_touching(const Box& box) const {
   const Box inside = box.intersect(domain_);
   if (inside.empty()) return {};
-  return {floor_cells(inside.begin, cell_shape_) - first_cell_, ceil_cells(inside.end, cell_shape_) - first_cell_};
+  return {floor_cells(inside.begin, cell_shape_) - first_cell_,
+          ceil_cells(inside.end, cell_shape_) - first_cell_};
 }
 
 bool BlockGrid::is_union_of_cells(const Box& box) const {

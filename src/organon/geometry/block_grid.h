@@ -9,8 +9,8 @@ namespace organon {
 
 /// A regular partition of a domain box into cells: chunks, shards and processing blocks are all block grids.
 ///
-/// Cells are anchored at voxel (0, 0, 0), not at the domain's begin, so that the cells of a part are cells of the
-/// whole; cells at the domain's faces are clipped to it, never skipped.
+/// Cells are anchored at voxel (0, 0, 0), not at the domain's begin, so that the cells of a part are cells of
+/// the whole; cells at the domain's faces are clipped to it, never skipped.
 ///
 ///     domain        [==================)          positions 0, 1, 2
 ///     cells    |------|------|------|------|      the first and the last are clipped

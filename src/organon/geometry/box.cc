@@ -2,6 +2,8 @@
 
 namespace organon {
 
-std::string to_string(const Box& box) { return "[" + to_string(box.begin) + " : " + to_string(box.end) + ")"; }
+std::string to_string(const Box& box) {
+  return "[" + to_string(box.begin) + " : " + to_string(box.end) + ")";
+}
 
 }  // namespace organon

@@ -6,7 +6,8 @@
 
 namespace organon {
 
-/// A half-open box of voxels of one grid: `begin` is inside, `end` is not. A box whose shape has a value <= 0 is empty.
+/// A half-open box of voxels of one grid: `begin` is inside, `end` is not. A box whose shape has a value <= 0
+/// is empty.
 struct Box {
   Index3 begin;
   Index3 end;
@@ -18,15 +19,17 @@ struct Box {
   constexpr Shape3 shape() const { return Shape3(max(end - begin, Index3{})); }
   constexpr std::int64_t volume() const { return shape().product(); }
   constexpr bool contains(const Index3& index) const {
-    return index.z >= begin.z && index.z < end.z && index.y >= begin.y && index.y < end.y && index.x >= begin.x &&
-           index.x < end.x;
+    return index.z >= begin.z && index.z < end.z && index.y >= begin.y && index.y < end.y &&
+           index.x >= begin.x && index.x < end.x;
   }
   /// Every box contains an empty one.
   constexpr bool contains(const Box& other) const { return other.empty() || intersect(other) == other; }
   constexpr Box intersect(const Box& other) const { return {max(begin, other.begin), min(end, other.end)}; }
   constexpr bool intersects(const Box& other) const { return !intersect(other).empty(); }
   /// Larger by `low` before `begin` and by `high` after `end`.
-  constexpr Box grow(const Shape3& low, const Shape3& high) const { return {begin - Index3(low), end + Index3(high)}; }
+  constexpr Box grow(const Shape3& low, const Shape3& high) const {
+    return {begin - Index3(low), end + Index3(high)};
+  }
   constexpr Box grow(std::int64_t margin) const { return grow(Shape3::cube(margin), Shape3::cube(margin)); }
   constexpr Box translate(const Index3& by) const { return {begin + by, end + by}; }
   /// The smallest box that holds both; an empty one does not count.

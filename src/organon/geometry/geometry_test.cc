@@ -37,8 +37,11 @@ TEST(BlockGrid, CellsOfAPartAreCellsOfTheWhole) {
 TEST(BlockGrid, CellsPartitionTheDomain) {
   Random random(7);
   for (int round = 0; round < 50; ++round) {
-    const auto any = [&](std::int64_t limit) { return static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(limit))); };
-    const Box domain = Box::at({any(20) - 10, any(20) - 10, any(20) - 10}, {any(9) + 1, any(9) + 1, any(9) + 1});
+    const auto any = [&](std::int64_t limit) {
+      return static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(limit)));
+    };
+    const Box domain =
+        Box::at({any(20) - 10, any(20) - 10, any(20) - 10}, {any(9) + 1, any(9) + 1, any(9) + 1});
     const BlockGrid grid(domain, {any(5) + 1, any(5) + 1, any(5) + 1});
     std::int64_t volume = 0;
     for (std::int64_t id = 0; id < grid.count(); ++id) {

@@ -6,8 +6,8 @@
 
 namespace organon {
 
-/// Three numbers in the order z, y, x, used by name and never by position. `Tag` keeps kinds apart: an index is not a
-/// shape, a point is not a size. Converting between kinds is explicit: `Shape3(index)`.
+/// Three numbers in the order z, y, x, used by name and never by position. `Tag` keeps kinds apart: an index
+/// is not a shape, a point is not a size. Converting between kinds is explicit: `Shape3(index)`.
 template <class T, class Tag>
 struct Vec3 {
   T z{};
@@ -30,8 +30,12 @@ struct Vec3 {
   friend constexpr Vec3 operator+(Vec3 a, Vec3 b) { return {a.z + b.z, a.y + b.y, a.x + b.x}; }
   friend constexpr Vec3 operator-(Vec3 a, Vec3 b) { return {a.z - b.z, a.y - b.y, a.x - b.x}; }
   friend constexpr Vec3 operator*(Vec3 a, T f) { return {a.z * f, a.y * f, a.x * f}; }
-  friend constexpr Vec3 min(Vec3 a, Vec3 b) { return {std::min(a.z, b.z), std::min(a.y, b.y), std::min(a.x, b.x)}; }
-  friend constexpr Vec3 max(Vec3 a, Vec3 b) { return {std::max(a.z, b.z), std::max(a.y, b.y), std::max(a.x, b.x)}; }
+  friend constexpr Vec3 min(Vec3 a, Vec3 b) {
+    return {std::min(a.z, b.z), std::min(a.y, b.y), std::min(a.x, b.x)};
+  }
+  friend constexpr Vec3 max(Vec3 a, Vec3 b) {
+    return {std::max(a.z, b.z), std::max(a.y, b.y), std::max(a.x, b.x)};
+  }
 };
 
 /// Voxel index, or a difference of two.

@@ -5,7 +5,8 @@
 
 namespace organon {
 
-/// Where voxels lie in space. Voxel *centres* carry coordinates: `offset_nm` is the centre of voxel (0, 0, 0).
+/// Where voxels lie in space. Voxel *centres* carry coordinates: `offset_nm` is the centre of voxel (0, 0,
+/// 0).
 struct VoxelGrid {
   SizeNm voxel_size_nm{1, 1, 1};
   PointNm offset_nm{};
@@ -16,7 +17,8 @@ struct VoxelGrid {
   double voxel_volume_nm3() const { return voxel_size_nm.product(); }
   /// The smallest box of voxels whose centres lie in [begin, end].
   Box voxels_with_centres_in(const PointNm& begin, const PointNm& end) const;
-  /// The grid after reducing blocks of `factor` voxels to one: its first centre lies (factor - 1) / 2 voxels further.
+  /// The grid after reducing blocks of `factor` voxels to one: its first centre lies (factor - 1) / 2 voxels
+  /// further.
   VoxelGrid downsampled(const Shape3& factor) const;
 
   friend bool operator==(const VoxelGrid&, const VoxelGrid&) = default;

@@ -1,0 +1,131 @@
+#include "organon/blockwise/run_folder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "organon/base/error.h"
+#include "organon/base/json.h"
+
+namespace organon::blockwise {
+namespace {
+
+Json to_json(const StageDescription& description) {
+  return {{"verb", description.verb},
+          {"options", parse_json(description.options_json, "options")},
+          {"inputs", description.inputs},
+          {"outputs", description.outputs},
+          {"block_shape", {description.block_shape.z, description.block_shape.y, description.block_shape.x}},
+          {"box_nm", description.box_nm}};
+}
+
+bool has_container_extension(const std::filesystem::path& path) {
+  const auto extension = path.extension();
+  return extension == ".n5" || extension == ".zarr" || extension == ".precomputed";
+}
+
+// Path, size and time of every file, so that any change of foreign data is seen without reading it.
+std::string identity_of_folder(const std::filesystem::path& folder) {
+  std::vector<std::string> lines;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (!entry.is_regular_file()) continue;
+    lines.push_back(fmt::format("{} {} {}", entry.path().lexically_relative(folder).string(),
+                                entry.file_size(), entry.last_write_time().time_since_epoch().count()));
+  }
+  std::sort(lines.begin(), lines.end());
+  return to_hex(hash_text(fmt::format("{}", fmt::join(lines, "\n"))));
+}
+
+bool is_dataset_folder(const std::filesystem::path& folder) {
+  return std::filesystem::exists(folder / "attributes.json") || std::filesystem::exists(folder / ".zarray") ||
+         std::filesystem::exists(folder.parent_path() / "info");
+}
+
+}  // namespace
+
+StageDescription RunFolder::read_description() const {
+  const std::filesystem::path file = path_ / "stage.json";
+  const Json json = parse_json(read_text(file), file.string());
+  StageDescription description;
+  description.verb = json.at("verb");
+  description.options_json = json.at("options").dump();
+  description.inputs = json.at("inputs");
+  description.outputs = json.at("outputs");
+  const Json& shape = json.at("block_shape");
+  description.block_shape = {shape.at(0), shape.at(1), shape.at(2)};
+  description.box_nm = json.at("box_nm");
+  return description;
+}
+
+std::optional<std::string> RunFolder::read_identity() const {
+  if (!std::filesystem::exists(path_ / "stage.json")) return std::nullopt;
+  return parse_json(read_text(path_ / "stage.json"), (path_ / "stage.json").string())
+      .at("identity")
+      .get<std::string>();
+}
+
+void RunFolder::write_description(const StageDescription& description, const std::string& identity) const {
+  Json json = to_json(description);
+  json["identity"] = identity;
+  write_text_atomically(path_ / "stage.json", to_text(json));
+}
+
+std::optional<RunFolder::Completion> RunFolder::read_completion() const {
+  const std::filesystem::path file = path_ / "complete.json";
+  if (!std::filesystem::exists(file)) return std::nullopt;
+  const Json json = parse_json(read_text(file), file.string());
+  return Completion{json.at("identity"), json.at("result"), json.at("seconds")};
+}
+
+void RunFolder::write_completion(const Completion& completion) const {
+  write_text_atomically(path_ / "complete.json", to_text({{"identity", completion.identity},
+                                                          {"result", completion.result},
+                                                          {"seconds", completion.seconds}}));
+}
+
+std::filesystem::path run_folder_of(const std::string& output_address) {
+  const auto output =
+      std::filesystem::absolute(storage::parse_address(output_address).path).lexically_normal();
+  std::filesystem::path container = output;
+  for (auto ancestor = output; ancestor.has_relative_path(); ancestor = ancestor.parent_path()) {
+    if (has_container_extension(ancestor)) container = ancestor;
+  }
+  std::string name = output.lexically_relative(container.parent_path()).string();
+  std::replace(name.begin(), name.end(), '/', '.');
+  return container.parent_path() / ".organon" / "runs" / name;
+}
+
+std::string identity_of_input(const std::string& address) {
+  const std::filesystem::path path = storage::parse_address(address).path;
+  if (std::filesystem::is_regular_file(path)) {
+    const auto bytes = read_file_if_exists(path);
+    return to_hex(hash_bytes(bytes.value()));
+  }
+  if (is_dataset_folder(path)) {
+    try {
+      const Json attributes = storage::open_dataset(address)->attributes();
+      if (attributes.contains("organon") && attributes["organon"].contains("result")) {
+        return attributes["organon"]["result"];
+      }
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kNotFound) throw;  // a group: identified by its files
+    }
+  }
+  if (!std::filesystem::is_directory(path)) {
+    throw Error(ErrorKind::kNotFound, fmt::format("input {}: no such file or dataset", address));
+  }
+  return identity_of_folder(path);
+}
+
+std::string identity_of_stage(const StageDescription& description, int algorithm_version) {
+  Json json = {{"verb", description.verb},
+               {"algorithm_version", algorithm_version},
+               {"options", parse_json(description.options_json, "options")},
+               {"box_nm", description.box_nm}};
+  Json inputs = Json::array();
+  for (const std::string& input : description.inputs) inputs.push_back(identity_of_input(input));
+  json["inputs"] = inputs;
+  return to_hex(hash_text(json.dump()));
+}
+
+}  // namespace organon::blockwise

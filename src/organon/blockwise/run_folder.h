@@ -1,0 +1,59 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "organon/base/hash.h"
+#include "organon/blockwise/stage.h"
+
+namespace organon::blockwise {
+
+/// The folder of one run of one stage, always on a POSIX file system:
+///
+///     stage.json          the description and identity of what runs
+///     lock                held by the supervisor
+///     session             number of the last supervisor that ran here
+///     steps/<i>/          plan.json claims/ journals/ partials/ reports/ dead/
+///     scratch/            datasets between steps, deleted at the end
+///     complete.json       identity and result hash: the outputs are sealed
+class RunFolder {
+ public:
+  explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {}
+
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path step(std::size_t index) const { return path_ / "steps" / std::to_string(index); }
+  /// Address of a dataset that lives between steps only.
+  std::string scratch(const std::string& name) const {
+    return "n5://" + (path_ / "scratch.n5" / name).string();
+  }
+
+  StageDescription read_description() const;
+  std::optional<std::string> read_identity() const;
+  void write_description(const StageDescription& description, const std::string& identity) const;
+
+  struct Completion {
+    std::string identity;
+    std::string result;  ///< hash over the decoded voxels of all chunks, and the partials of the last step
+    double seconds = 0;
+  };
+  std::optional<Completion> read_completion() const;
+  void write_completion(const Completion& completion) const;
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// Where the run of a stage that writes `output` is kept: `.organon/runs/<name>` in the folder that holds the
+/// output's container (`x.n5`, `x.zarr`, `x.precomputed`), or the output itself where it has none.
+std::filesystem::path run_folder_of(const std::string& output_address);
+
+/// Stands for the content of an input: of our own datasets the result hash in their provenance, of other
+/// datasets and folders the path, size and modification time of every file, of a single file the hash of its
+/// bytes. Errors: kNotFound.
+std::string identity_of_input(const std::string& address);
+
+/// Hash of verb, algorithm version, options, box and the inputs' identities.
+std::string identity_of_stage(const StageDescription& description, int algorithm_version);
+
+}  // namespace organon::blockwise

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "organon/base/progress.h"
+#include "organon/blockwise/worker.h"
+
+namespace organon::blockwise {
+
+struct RunOptions {
+  int workers = 0;  ///< 0: as many as there are cores
+  Fsync fsync = Fsync::kYes;
+  /// Program started as `<program> work <run folder> ...` for each worker; empty: workers are threads of this
+  /// process (for tests: a dying block then takes the process with it).
+  std::string worker_program;
+  std::vector<std::string> worker_arguments;  ///< before `work`
+  bool force = false;                         ///< run even where the result is there and unchanged
+};
+
+struct RunResult {
+  bool was_unchanged = false;
+  std::int64_t num_blocks = 0;
+  std::vector<std::string> failures;  ///< a message per failed block, from the first step that had any
+  std::string result;                 ///< hash of what was made; empty with failures
+  double seconds = 0;
+};
+
+/// Runs a stage to its end: every step with all workers, steps one after the other. Skips it where its
+/// outputs are complete and its identity is unchanged, goes on where a run of the same identity was cut
+/// short, and starts anew otherwise (outputs that organon made before are replaced; others are refused).
+///
+/// Errors: kInvalidArgument for a plan that cuts chunks; kResourceExhausted where a worker's memory does not
+/// fit, or the disk fills; kAlreadyExists where an output is not organon's; kCancelled. Whatever ends it, the
+/// next call goes on.
+RunResult run_stage(const StageDescription& description, const StageFactory& factory, const RunFolder& run,
+                    const RunOptions& options, Progress& progress);
+
+/// One line per step: blocks, voxel bytes read and written, memory per worker, time by typical rates.
+struct PlanLine {
+  std::string step;
+  std::int64_t num_blocks = 0;
+  std::int64_t bytes_read = 0;
+  std::int64_t bytes_written = 0;
+  std::int64_t bytes_per_worker = 0;
+  double seconds = 0;
+};
+std::vector<PlanLine> plan_stage(const Stage& stage, int workers);
+
+/// Bytes that this machine (or its control group) can still give.
+std::int64_t available_memory_bytes();
+
+}  // namespace organon::blockwise

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "organon/geometry/block_grid.h"
+#include "organon/storage/dataset.h"
+
+namespace organon::blockwise {
+
+class RunFolder;
+
+/// One unit of work: a cell of the step's block grid. A solve is a step of a single block.
+///
+///     domain       ===============================
+///     block 0   hhhBBBBBBBBBBBBhhh                    h: halo, read only; outside the domain the
+///     block 1              hhhBBBBBBBBBBBBhhh            step's border rule fills it
+///     block 2                          hhhBBBBhhh     B: write box, clipped to the domain, never skipped
+struct Block {
+  std::int64_t id = 0;  ///< raster order of positions: stable over restarts
+  Index3 position;      ///< in the block grid
+  Box write_box;        ///< voxels of the step's domain grid
+};
+
+/// A dataset that a step writes.
+struct OutputDataset {
+  std::string address;
+  storage::DatasetSpec spec;
+  Json attributes = Json::object();
+};
+
+/// What a step reads and writes, and what it needs: stated before anything runs.
+struct StepPlan {
+  Box domain;                   ///< voxels that the blocks partition
+  Shape3 block_shape{1, 1, 1};  ///< a union of whole chunks of every output
+  std::vector<OutputDataset> outputs;
+  std::int64_t bytes_per_worker = 0;  ///< upper bound of memory
+  std::int64_t bytes_read = 0;        ///< of decoded voxels, upper bound, all blocks
+  std::int64_t bytes_written = 0;     ///< of decoded voxels, upper bound, all blocks
+  double voxels_per_second = 50e6;    ///< typical rate of one worker, for the first estimate of time
+  int max_workers = 1 << 20;          ///< 1 where the step uses all cores itself (networks)
+
+  BlockGrid blocks() const { return BlockGrid(domain, block_shape); }
+};
+
+/// Where process() leaves its results. What it leaves becomes visible only when the block is complete.
+class BlockOutput {
+ public:
+  virtual ~BlockOutput() = default;
+
+  /// Writes `voxels` at `box` of output number `output`: inside the block's write box, whole chunks.
+  virtual void write(std::size_t output, const Box& box, const AnyArray& voxels) = 0;
+  /// Leaves bytes for later steps under `key` (the block's id, or what the readers agreed on). A key is left
+  /// once.
+  virtual void emit(std::int64_t key, std::span<const std::byte> bytes) = 0;
+  /// Tells how far a long block is, 0 to 1.
+  virtual void report(double fraction, const std::string& note) = 0;
+
+  template <class T>
+  void write(std::size_t output, const Box& box, ArrayView<const T> voxels) {
+    AnyArray copy(data_type_of<T>(), voxels.shape());
+    copy_voxels<T>(voxels, copy.view<T>());
+    write(output, box, copy);
+  }
+};
+
+/// Block map, block reduce or solve: reads declared inputs inside block + halo, writes only its block. Must
+/// be a pure function of its inputs, options and block: no clock, no global; run twice it leaves the same
+/// voxels.
+class Step {
+ public:
+  virtual ~Step() = default;
+  virtual StepPlan plan() const = 0;
+  /// Called by one thread per process, for blocks in any order.
+  virtual void process(const Block& block, BlockOutput& output) const = 0;
+};
+
+/// What makes a stage's result: everything but the place of its outputs and the block shape enters its
+/// identity.
+struct StageDescription {
+  std::string verb;
+  std::string options_json = "{}";   ///< effective options
+  std::vector<std::string> inputs;   ///< addresses, in the verb's order
+  std::vector<std::string> outputs;  ///< addresses, in the verb's order
+  Shape3 block_shape{};              ///< zeros: the stage's default
+  std::string box_nm;                ///< "z0,y0,x0,z1,y1,x1": only blocks that meet it; empty: all
+};
+
+/// A step of the data's path: a chain of steps run one after the other, each by all workers.
+class Stage {
+ public:
+  virtual ~Stage() = default;
+  /// Names of the steps, in order: "label blocks", "join faces", ...
+  virtual std::vector<std::string> steps() const = 0;
+  /// Step `index`; results of earlier steps are read from `run`. Called in every worker.
+  virtual std::unique_ptr<Step> make_step(std::size_t index, const RunFolder& run) const = 0;
+  /// Raised when the same options give other voxels than before.
+  virtual int algorithm_version() const { return 1; }
+  /// Plans before anything ran, for --dry-run and for refusing what does not fit; by default of those steps
+  /// that need no earlier results.
+  virtual std::vector<StepPlan> plans() const = 0;
+  /// True where results agree only within a stated tolerance (network inference across devices and tile
+  /// shapes).
+  virtual bool is_tolerance_stage() const { return false; }
+};
+
+}  // namespace organon::blockwise

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "organon/base/files.h"
+#include "organon/blockwise/run_folder.h"
+#include "organon/blockwise/stage.h"
+
+namespace organon::blockwise {
+
+/// Makes the stage that a description names; the explicit list of stages lives in app/.
+using StageFactory = std::function<std::unique_ptr<Stage>(const StageDescription&)>;
+
+struct WorkerOptions {
+  std::size_t step = 0;
+  int session = 1;     ///< number of the supervisor that started it
+  int number = 0;      ///< unique in its session
+  int of_workers = 1;  ///< how many started together: spreads their first claims
+  Fsync fsync = Fsync::kYes;
+};
+
+enum class WorkerOutcome {
+  kDone,     ///< nothing left to claim
+  kStopped,  ///< cancelled, or an error that every block would meet (disk full); its message is in the
+             ///< journal
+};
+
+/// Claims and processes batches of blocks of one step until none is left. What a worker process does.
+WorkerOutcome work(const RunFolder& run, const StageFactory& factory, const WorkerOptions& options);
+
+}  // namespace organon::blockwise

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "organon/array/any_array.h"
@@ -17,21 +19,22 @@
 
 namespace organon::storage {
 
-/// Where a dataset lies: a path with an optional prefix `n5://`, `zarr://` or `precomputed://`. Without prefix the
-/// format is found from the metadata (attributes.json, .zarray, info), or, when creating, from a path component
-/// ending in `.n5`, `.zarr` or `.precomputed`.
+/// Where a dataset lies: a path with an optional prefix `n5://`, `zarr://` or `precomputed://`. Without
+/// prefix the format is found from the metadata (attributes.json, .zarray, info), or, when creating, from a
+/// path component ending in `.n5`, `.zarr` or `.precomputed`.
 struct Address {
   std::optional<Format> format;
   std::filesystem::path path;
 };
+/// Errors: kInvalidArgument for an empty path; kUnsupported for another scheme, such as http.
 Address parse_address(const std::string& text);
 
 /// What became of one chunk that was written: the ledger keeps these.
 struct ChunkRecord {
-  Index3 position;            ///< in the chunk grid
-  bool is_absent = false;     ///< all fill value: not stored, an older file of it deleted
-  Hash128 voxels;             ///< XXH3-128 of the decoded voxels of the clipped chunk, little-endian zyx
-  Hash128 file;               ///< XXH3-128 of the stored bytes; zeros where absent
+  Index3 position;         ///< in the chunk grid
+  bool is_absent = false;  ///< all fill value: not stored, an older file of it deleted
+  Hash128 voxels;          ///< XXH3-128 of the decoded voxels of the clipped chunk, little-endian zyx
+  Hash128 file;            ///< XXH3-128 of the stored bytes; zeros where absent
   std::int64_t file_bytes = 0;
 };
 
@@ -78,22 +81,34 @@ class Dataset {
 
   /// File of the chunk at `position`.
   virtual std::filesystem::path chunk_path(const Index3& position) const = 0;
-  /// `shape`: of the clipped chunk. `bytes` come from outside: hostile.
+  /// `shape`: of the clipped chunk. `bytes` come from outside: hostile. Errors without the place: read() adds
+  /// it.
   virtual AnyArray decode_chunk(std::span<const std::byte> bytes, const Shape3& shape) const = 0;
+  /// `voxels`: the clipped chunk.
   virtual std::vector<std::byte> encode_chunk(const AnyArray& voxels) const = 0;
 
  private:
+  template <class Use>
+  void for_each_stored_chunk(const Box& box, Use use) const;
+  std::vector<ChunkRecord> write_chunks(const Box& box, DataType type, const Shape3& shape, Fsync fsync,
+                                        const std::function<AnyArray(const Box&)>& voxels_of);
+  ChunkRecord write_chunk(const Index3& position, const AnyArray& voxels, Fsync fsync);
+  /// "dataset x: chunk 0,1,2 (file y)".
+  std::string describe_chunk(const Index3& position) const;
+  void require_in_domain(const Box& box) const;
+
   DatasetSpec spec_;
   std::string address_;
   std::filesystem::path path_;
 };
 
-/// Opens what is there. Errors: kNotFound; kUnsupported (rank other than 3, codec, type) naming it; kCorruptData.
+/// Opens what is there. Errors: kNotFound; kUnsupported (rank other than 3, codec, type) naming it;
+/// kCorruptData.
 std::shared_ptr<Dataset> open_dataset(const std::string& address);
 
-/// Makes the metadata of a new dataset. Where one of equal spec exists already it is opened, so that a rerun goes on.
-/// Errors: kAlreadyExists where one of another spec exists, naming the difference; kInvalidArgument for a spec that
-/// the format cannot hold or a voxel size <= 0.
+/// Makes the metadata of a new dataset. Where one of equal spec exists already it is opened, so that a rerun
+/// goes on. Errors: kAlreadyExists where one of another spec exists, naming the difference; kInvalidArgument
+/// for a spec that the format cannot hold or a voxel size <= 0.
 std::shared_ptr<Dataset> create_dataset(const std::string& address, const DatasetSpec& spec);
 
 }  // namespace organon::storage

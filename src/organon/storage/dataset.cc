@@ -1,0 +1,234 @@
+#include "organon/storage/dataset.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <new>
+
+#include "organon/base/error.h"
+
+namespace organon::storage {
+namespace {
+
+// A damaged or foreign file may be larger than its voxels, but not without bound.
+constexpr std::size_t kMaxChunkFileBytes = 2 * static_cast<std::size_t>(kMaxChunkBytes);
+
+/// True where every value of From is a value of To.
+template <class From, class To>
+constexpr bool fits_exactly() {
+  if constexpr (std::is_floating_point_v<From> && !std::is_floating_point_v<To>) return false;
+  if constexpr (std::is_signed_v<From> && !std::is_signed_v<To>) return false;
+  return std::numeric_limits<To>::digits >= std::numeric_limits<From>::digits;
+}
+
+template <class From, class To>
+void convert_overlap(ArrayView<const From> source, const Box& source_box, ArrayView<To> target,
+                     const Box& target_box) {
+  if constexpr (std::is_same_v<From, To>) {
+    copy_overlap<To>(source, source_box, target, target_box);
+  } else {
+    const Box shared = source_box.intersect(target_box);
+    if (shared.empty()) return;
+    const ArrayView<const From> from = source.part(shared.translate(Index3{} - source_box.begin));
+    const ArrayView<To> to = target.part(shared.translate(Index3{} - target_box.begin));
+    const Shape3 shape = shared.shape();
+    for (std::int64_t z = 0; z < shape.z; ++z) {
+      for (std::int64_t y = 0; y < shape.y; ++y) {
+        const From* const source_row = from.row(z, y);
+        std::transform(source_row, source_row + shape.x, to.row(z, y),
+                       [](From v) { return static_cast<To>(v); });
+      }
+    }
+  }
+}
+
+// Compares bytes, so that -0.0 is not taken for the fill value 0.0: digests would change.
+bool is_all_fill(const AnyArray& voxels, std::uint64_t fill_value) {
+  return dispatch(voxels.type(), [&](auto zero) {
+    using T = decltype(zero);
+    const auto fill = static_cast<T>(fill_value);
+    const std::span<const std::byte> bytes = voxels.bytes();
+    return std::memcmp(bytes.data(), &fill, sizeof(T)) == 0 &&
+           std::memcmp(bytes.data(), bytes.data() + sizeof(T), bytes.size() - sizeof(T)) == 0;
+  });
+}
+
+template <class Function>
+void for_each_position(const Box& positions, Function function) {
+  for (std::int64_t z = positions.begin.z; z < positions.end.z; ++z) {
+    for (std::int64_t y = positions.begin.y; y < positions.end.y; ++y) {
+      for (std::int64_t x = positions.begin.x; x < positions.end.x; ++x) function(Index3{z, y, x});
+    }
+  }
+}
+
+}  // namespace
+
+std::string Dataset::describe_chunk(const Index3& position) const {
+  return fmt::format("dataset {}: chunk {} (file {})", address_, to_string(position),
+                     chunk_path(position).string());
+}
+
+void Dataset::require_in_domain(const Box& box) const {
+  if (!box.empty() && spec_.domain().contains(box)) return;
+  throw Error(ErrorKind::kInvalidArgument, fmt::format("dataset {}: box {} is empty or outside {}", address_,
+                                                       to_string(box), to_string(spec_.domain())));
+}
+
+bool Dataset::chunk_exists(const Index3& position) const {
+  return std::filesystem::exists(chunk_path(position));
+}
+
+std::optional<std::vector<std::byte>> Dataset::read_chunk_file(const Index3& position) const {
+  try {
+    return read_file_if_exists(chunk_path(position), kMaxChunkFileBytes);
+  } catch (const Error& error) {
+    throw error.within(describe_chunk(position));
+  } catch (const std::bad_alloc&) {
+    throw Error(ErrorKind::kResourceExhausted, describe_chunk(position) + ": not enough memory");
+  }
+}
+
+std::optional<AnyArray> Dataset::read_chunk(const Index3& position) const {
+  const auto bytes = read_chunk_file(position);
+  if (!bytes) return std::nullopt;
+  try {
+    return decode_chunk(*bytes, chunk_grid().box_of(position).shape());
+  } catch (const Error& error) {
+    throw error.within(describe_chunk(position));
+  } catch (const std::bad_alloc&) {
+    throw Error(ErrorKind::kResourceExhausted, describe_chunk(position) + ": not enough memory");
+  }
+}
+
+template <class Use>
+void Dataset::for_each_stored_chunk(const Box& box, Use use) const {
+  const BlockGrid grid = chunk_grid();
+  for_each_position(grid.positions_touching(box), [&](const Index3& position) {
+    std::optional<AnyArray> chunk = read_chunk(position);
+    if (chunk) use(std::move(*chunk), grid.box_of(position));
+  });
+}
+
+AnyArray Dataset::read(const Box& box) const {
+  require_in_domain(box);
+  const BlockGrid grid = chunk_grid();
+  const Box positions = grid.positions_touching(box);
+  if (positions.volume() == 1 && grid.box_of(positions.begin) == box) {
+    std::optional<AnyArray> chunk = read_chunk(positions.begin);
+    if (chunk) return std::move(*chunk);
+  }
+  AnyArray result(spec_.data_type, box.shape());
+  dispatch(spec_.data_type, [&](auto zero) {
+    using T = decltype(zero);
+    fill_voxels<T>(result.view<T>(), static_cast<T>(spec_.fill_value));
+    for_each_stored_chunk(box, [&](const AnyArray& chunk, const Box& chunk_box) {
+      copy_overlap<T>(chunk.view<T>(), chunk_box, result.view<T>(), box);
+    });
+  });
+  return result;
+}
+
+template <class T>
+Array<T> Dataset::read_as(const Box& box) const {
+  require_in_domain(box);
+  return dispatch(spec_.data_type, [&](auto zero) -> Array<T> {
+    using Stored = decltype(zero);
+    if constexpr (fits_exactly<Stored, T>()) {
+      Array<T> result(box.shape(), static_cast<T>(static_cast<Stored>(spec_.fill_value)));
+      for_each_stored_chunk(box, [&](const AnyArray& chunk, const Box& chunk_box) {
+        convert_overlap<Stored, T>(chunk.view<Stored>(), chunk_box, result.view(), box);
+      });
+      return result;
+    } else {
+      throw Error(ErrorKind::kInvalidArgument,
+                  fmt::format("dataset {}: not every value of {} fits {}", address_,
+                              to_string(spec_.data_type), to_string(data_type_of<T>())));
+    }
+  });
+}
+
+ChunkRecord Dataset::write_chunk(const Index3& position, const AnyArray& voxels, Fsync fsync) {
+  try {
+    ChunkRecord record;
+    record.position = position;
+    record.voxels = hash_bytes(voxels.bytes());
+    const std::filesystem::path path = chunk_path(position);
+    if (is_all_fill(voxels, spec_.fill_value)) {
+      record.is_absent = true;
+      std::error_code error;
+      const bool was_there = std::filesystem::remove(path, error);
+      if (error && error != std::errc::not_a_directory) {
+        throw Error(ErrorKind::kIo, fmt::format("cannot remove: {}", error.message()));
+      }
+      if (was_there && fsync == Fsync::kYes) sync_folder(path.parent_path());
+      return record;
+    }
+    const std::vector<std::byte> bytes = encode_chunk(voxels);
+    record.file = hash_bytes(bytes);
+    record.file_bytes = static_cast<std::int64_t>(bytes.size());
+    write_file_atomically(path, bytes, fsync);
+    return record;
+  } catch (const Error& error) {
+    throw error.within(describe_chunk(position));
+  } catch (const std::bad_alloc&) {
+    throw Error(ErrorKind::kResourceExhausted, describe_chunk(position) + ": not enough memory");
+  }
+}
+
+std::vector<ChunkRecord> Dataset::write_chunks(const Box& box, DataType type, const Shape3& shape,
+                                               Fsync fsync,
+                                               const std::function<AnyArray(const Box&)>& voxels_of) {
+  require_in_domain(box);
+  const BlockGrid grid = chunk_grid();
+  if (!grid.is_union_of_cells(box)) {
+    throw Error(ErrorKind::kInvalidArgument,
+                fmt::format("dataset {}: box {} cuts chunks of {} voxels", address_, to_string(box),
+                            to_string(spec_.chunk_shape)));
+  }
+  if (type != spec_.data_type || shape != box.shape()) {
+    throw Error(
+        ErrorKind::kInvalidArgument,
+        fmt::format("dataset {}: expected {} voxels of {}, given {} of {}", address_, to_string(box.shape()),
+                    to_string(spec_.data_type), to_string(shape), to_string(type)));
+  }
+  std::vector<ChunkRecord> records;
+  for_each_position(grid.positions_touching(box), [&](const Index3& position) {
+    records.push_back(write_chunk(position, voxels_of(grid.box_of(position)), fsync));
+  });
+  return records;
+}
+
+template <class T>
+std::vector<ChunkRecord> Dataset::write(const Box& box, ArrayView<const T> voxels, Fsync fsync) {
+  return write_chunks(box, data_type_of<T>(), voxels.shape(), fsync, [&](const Box& chunk_box) {
+    AnyArray chunk(data_type_of<T>(), chunk_box.shape());
+    copy_overlap<T>(voxels, box, chunk.view<T>(), chunk_box);
+    return chunk;
+  });
+}
+
+std::vector<ChunkRecord> Dataset::write(const Box& box, const AnyArray& voxels, Fsync fsync) {
+  return dispatch(voxels.type(), [&](auto zero) {
+    return write<decltype(zero)>(box, voxels.view<decltype(zero)>(), fsync);
+  });
+}
+
+#define ORGANON_INSTANTIATE(T)                             \
+  template Array<T> Dataset::read_as<T>(const Box&) const; \
+  template std::vector<ChunkRecord> Dataset::write<T>(const Box&, ArrayView<const T>, Fsync);
+ORGANON_INSTANTIATE(std::uint8_t)
+ORGANON_INSTANTIATE(std::int8_t)
+ORGANON_INSTANTIATE(std::uint16_t)
+ORGANON_INSTANTIATE(std::int16_t)
+ORGANON_INSTANTIATE(std::uint32_t)
+ORGANON_INSTANTIATE(std::int32_t)
+ORGANON_INSTANTIATE(std::uint64_t)
+ORGANON_INSTANTIATE(std::int64_t)
+ORGANON_INSTANTIATE(float)
+ORGANON_INSTANTIATE(double)
+#undef ORGANON_INSTANTIATE
+
+}  // namespace organon::storage

@@ -1,0 +1,117 @@
+#include "organon/storage/n5/n5_block.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "organon/array/copy.h"
+#include "organon/base/error.h"
+#include "organon/storage/byte_order.h"
+#include "organon/storage/codecs/codec.h"
+
+namespace organon::storage {
+namespace {
+
+class BigEndianReader {
+ public:
+  explicit BigEndianReader(std::span<const std::byte> bytes) : bytes_(bytes) {}
+  std::uint32_t read(std::size_t num_bytes) {
+    if (bytes_.size() - position_ < num_bytes) {
+      throw Error(ErrorKind::kCorruptData,
+                  fmt::format("block of {} bytes ends inside its header", bytes_.size()));
+    }
+    std::uint32_t value = 0;
+    for (std::size_t i = 0; i < num_bytes; ++i) {
+      value = value << 8 | std::to_integer<std::uint32_t>(bytes_[position_++]);
+    }
+    return value;
+  }
+  std::size_t position() const { return position_; }
+
+ private:
+  std::span<const std::byte> bytes_;
+  std::size_t position_ = 0;
+};
+
+void append_big_endian(std::uint32_t value, int num_bytes, std::vector<std::byte>& output) {
+  for (int shift = 8 * (num_bytes - 1); shift >= 0; shift -= 8) {
+    output.push_back(static_cast<std::byte>(value >> shift & 0xff));
+  }
+}
+
+bool is_clipped_or_full(std::int64_t extent, std::int64_t clipped, std::int64_t full) {
+  return extent == clipped || extent == full;
+}
+
+}  // namespace
+
+N5BlockHeader parse_n5_block_header(std::span<const std::byte> bytes, int rank) {
+  BigEndianReader reader(bytes);
+  const std::uint32_t mode = reader.read(2);
+  if (mode > 1) {
+    throw Error(ErrorKind::kUnsupported,
+                fmt::format("block mode {}, only 0 (default) and 1 are supported", mode));
+  }
+  const std::uint32_t found_rank = reader.read(2);
+  if (found_rank != static_cast<std::uint32_t>(rank)) {
+    throw Error(ErrorKind::kCorruptData,
+                fmt::format("block of {} axes in a dataset of {}", found_rank, rank));
+  }
+  N5BlockHeader header;
+  double product = 1;
+  for (int axis = 0; axis < rank; ++axis) {
+    header.extents.push_back(reader.read(4));
+    product *= static_cast<double>(header.extents.back());
+  }
+  if (mode == 1) {
+    const std::uint32_t num_elements = reader.read(4);
+    if (product != static_cast<double>(num_elements)) {
+      throw Error(ErrorKind::kUnsupported,
+                  fmt::format("block of {} elements that are not one per voxel ({})", num_elements, product));
+    }
+  }
+  header.num_bytes = reader.position();
+  return header;
+}
+
+AnyArray decode_n5_block(std::span<const std::byte> bytes, const DatasetSpec& spec, const Shape3& shape) {
+  const N5BlockHeader header = parse_n5_block_header(bytes, 3);
+  const Shape3 stored{header.extents[2], header.extents[1], header.extents[0]};
+  const Shape3& full = spec.chunk_shape;
+  if (!is_clipped_or_full(stored.z, shape.z, full.z) || !is_clipped_or_full(stored.y, shape.y, full.y) ||
+      !is_clipped_or_full(stored.x, shape.x, full.x)) {
+    throw Error(ErrorKind::kCorruptData, fmt::format("block of {} voxels, expected {} or {}",
+                                                     to_string(stored), to_string(shape), to_string(full)));
+  }
+  AnyArray block(spec.data_type, stored);
+  decode(spec.codec, bytes.subspan(header.num_bytes), block.bytes());
+  swap_byte_order(block.bytes(), size_of(spec.data_type));
+  if (stored == shape) return block;
+  AnyArray clipped(spec.data_type, shape);
+  dispatch(spec.data_type, [&](auto zero) {
+    using T = decltype(zero);
+    copy_overlap<T>(block.view<T>(), Box::of_shape(stored), clipped.view<T>(), Box::of_shape(shape));
+  });
+  return clipped;
+}
+
+std::vector<std::byte> encode_n5_block(const AnyArray& voxels, const DatasetSpec& spec) {
+  std::vector<std::byte> output;
+  const Shape3& shape = voxels.shape();
+  append_big_endian(0, 2, output);
+  append_big_endian(3, 2, output);
+  for (const std::int64_t extent : {shape.x, shape.y, shape.z}) {
+    append_big_endian(static_cast<std::uint32_t>(extent), 4, output);
+  }
+  const std::size_t voxel_bytes = size_of(spec.data_type);
+  if (voxel_bytes == 1) {
+    append_encoded(spec.codec, spec.level, voxel_bytes, voxels.bytes(), output);
+  } else {
+    std::vector<std::byte> swapped(voxels.bytes().begin(), voxels.bytes().end());
+    swap_byte_order(swapped, voxel_bytes);
+    append_encoded(spec.codec, spec.level, voxel_bytes, swapped, output);
+  }
+  return output;
+}
+
+}  // namespace organon::storage

@@ -1,0 +1,181 @@
+#include "organon/storage/n5/n5_metadata.h"
+
+#include <fmt/format.h>
+
+#include "organon/base/error.h"
+#include "organon/storage/codecs/codec.h"
+#include "organon/storage/json_fields.h"
+
+namespace organon::storage {
+namespace {
+
+void read_compression(const Json& attributes, std::string_view where, DatasetSpec& spec) {
+  std::string type;
+  const Json* compression = optional_field(attributes, "compression");
+  // Before N5 2.0 the key was `compressionType`, a plain name.
+  if (compression == nullptr) {
+    type = string_field(attributes, "compressionType", where);
+  } else if (compression->is_string()) {
+    type = compression->get<std::string>();
+  } else {
+    type = string_field(*compression, "type", fmt::format("{}: 'compression'", where));
+  }
+  const auto option = [&](std::string_view name) {
+    return compression == nullptr ? nullptr : optional_field(*compression, name);
+  };
+  const auto read_level = [&](std::string_view name) {
+    const Json* level = option(name);
+    if (level == nullptr || !level->is_number_integer()) return;
+    const auto value = level->get<std::int64_t>();
+    // A level only steers writing: one that this codec cannot have becomes the default.
+    if (value >= 0 && value <= 22 && find_level_problem(spec.codec, static_cast<int>(value)).empty()) {
+      spec.level = static_cast<int>(value);
+    }
+  };
+  if (type == "raw") {
+    spec.codec = Codec::kRaw;
+  } else if (type == "gzip") {
+    const Json* use_zlib = option("useZlib");
+    spec.codec =
+        use_zlib != nullptr && use_zlib->is_boolean() && use_zlib->get<bool>() ? Codec::kZlib : Codec::kGzip;
+    read_level("level");
+  } else if (type == "zstd" || type == "zstandard") {
+    spec.codec = Codec::kZstd;
+    read_level("level");
+  } else if (type == "blosc") {
+    spec.codec = Codec::kBlosc;
+    read_level("clevel");
+  } else {
+    throw Error(ErrorKind::kUnsupported, fmt::format("{}: codec '{}' is not supported", where, type));
+  }
+}
+
+VoxelGrid corner_grid(const SizeNm& voxel_size, const SizeNm& corner) {
+  return {voxel_size,
+          {corner.z + voxel_size.z / 2, corner.y + voxel_size.y / 2, corner.x + voxel_size.x / 2}};
+}
+
+VoxelGrid read_grid(const Json& attributes, std::string_view where) {
+  if (const Json* transform = optional_field(attributes, "transform");
+      transform && transform->contains("scale")) {
+    return grid_of_cosem_transform(*transform, where);
+  }
+  if (const Json* resolution = optional_field(attributes, "pixelResolution")) {
+    const std::string place = fmt::format("{}: 'pixelResolution'", where);
+    const Json& dimensions = resolution->is_object() ? field(*resolution, "dimensions", place) : *resolution;
+    const Json* unit = resolution->is_object() ? optional_field(*resolution, "unit") : nullptr;
+    const double nm = unit != nullptr && unit->is_string() ? nm_per_unit(unit->get<std::string>(), place) : 1;
+    const VoxelGrid full{size_of_voxel(dimensions, AxisOrder::kXyz, place) * nm, {}};
+    if (const Json* factors = optional_field(attributes, "downsamplingFactors")) {
+      return full.downsampled(
+          shape_of(*factors, AxisOrder::kXyz, fmt::format("{}: 'downsamplingFactors'", where)));
+    }
+    return full;
+  }
+  if (const Json* resolution = optional_field(attributes, "resolution")) {
+    const SizeNm size = size_of_voxel(*resolution, AxisOrder::kXyz, fmt::format("{}: 'resolution'", where));
+    const Json* offset = optional_field(attributes, "offset");
+    return corner_grid(size, offset
+                                 ? size_of_voxel(*offset, AxisOrder::kXyz, fmt::format("{}: 'offset'", where))
+                                 : SizeNm{0, 0, 0});
+  }
+  return {};
+}
+
+}  // namespace
+
+VoxelGrid grid_of_cosem_transform(const Json& transform, std::string_view where) {
+  const std::string place = fmt::format("{}: 'transform'", where);
+  AxisOrder order = AxisOrder::kZyx;
+  if (const Json* axes = optional_field(transform, "axes")) {
+    const std::vector<std::string> names = strings_of(*axes, place);
+    if (names == std::vector<std::string>{"x", "y", "z"}) {
+      order = AxisOrder::kXyz;
+    } else if (names != std::vector<std::string>{"z", "y", "x"}) {
+      throw Error(ErrorKind::kUnsupported,
+                  fmt::format("{}: axes {}, expected z,y,x or x,y,z", place, fmt::join(names, ",")));
+    }
+  }
+  double nm[3] = {1, 1, 1};
+  if (const Json* units = optional_field(transform, "units")) {
+    const std::vector<std::string> names = strings_of(*units, place);
+    if (names.size() != 3) throw Error(ErrorKind::kCorruptData, fmt::format("{}: expected 3 units", place));
+    for (int axis = 0; axis < 3; ++axis) nm[axis] = nm_per_unit(names[static_cast<std::size_t>(axis)], place);
+  }
+  if (order == AxisOrder::kXyz) std::swap(nm[0], nm[2]);
+  const SizeNm scale = size_of_voxel(field(transform, "scale", place), order, place);
+  const Json* translate = optional_field(transform, "translate");
+  const SizeNm offset = translate != nullptr ? size_of_voxel(*translate, order, place) : SizeNm{0, 0, 0};
+  return {{scale.z * nm[0], scale.y * nm[1], scale.x * nm[2]},
+          {offset.z * nm[0], offset.y * nm[1], offset.x * nm[2]}};
+}
+
+bool is_n5_dataset(const Json& attributes) {
+  return attributes.is_object() && attributes.contains("dimensions") && attributes.contains("dataType");
+}
+
+DatasetSpec n5_spec_of(const Json& attributes, std::string_view where) {
+  DatasetSpec spec;
+  spec.shape = shape_of(field(attributes, "dimensions", where), AxisOrder::kXyz,
+                        fmt::format("{}: 'dimensions'", where));
+  spec.chunk_shape =
+      shape_of(field(attributes, "blockSize", where), AxisOrder::kXyz, fmt::format("{}: 'blockSize'", where));
+  const std::string type = string_field(attributes, "dataType", where);
+  const auto data_type = data_type_from_string(type);
+  if (!data_type)
+    throw Error(ErrorKind::kUnsupported, fmt::format("{}: data type '{}' is not supported", where, type));
+  spec.data_type = *data_type;
+  read_compression(attributes, where, spec);
+  spec.grid = read_grid(attributes, where);
+  if (const std::string problem = find_spec_problem(spec); !problem.empty()) {
+    throw Error(ErrorKind::kCorruptData, fmt::format("{}: {}", where, problem));
+  }
+  return spec;
+}
+
+DatasetSpec parse_n5_attributes(std::string_view text, std::string_view where) {
+  return n5_spec_of(parse_json(text, where), where);
+}
+
+Json cosem_transform_of(const VoxelGrid& grid) {
+  Json transform;
+  transform["axes"] = {"z", "y", "x"};
+  transform["units"] = {"nm", "nm", "nm"};
+  transform["scale"] = to_json(grid.voxel_size_nm, AxisOrder::kZyx);
+  transform["translate"] = to_json(grid.offset_nm, AxisOrder::kZyx);
+  return transform;
+}
+
+Json pixel_resolution_of(const VoxelGrid& grid) {
+  Json resolution;
+  resolution["dimensions"] = to_json(grid.voxel_size_nm, AxisOrder::kXyz);
+  resolution["unit"] = "nm";
+  return resolution;
+}
+
+Json n5_attributes_of(const DatasetSpec& spec) {
+  Json attributes;
+  attributes["dimensions"] = to_json(spec.shape, AxisOrder::kXyz);
+  attributes["blockSize"] = to_json(spec.chunk_shape, AxisOrder::kXyz);
+  attributes["dataType"] = to_string(spec.data_type);
+  Json& compression = attributes["compression"];
+  const int level = spec.level == -1 ? default_level(spec.codec) : spec.level;
+  compression["type"] = spec.codec == Codec::kZlib ? "gzip" : std::string(to_string(spec.codec));
+  if (spec.codec == Codec::kGzip || spec.codec == Codec::kZlib) {
+    compression["level"] = level;
+    compression["useZlib"] = spec.codec == Codec::kZlib;
+  } else if (spec.codec == Codec::kZstd) {
+    compression["level"] = level;
+  } else if (spec.codec == Codec::kBlosc) {
+    compression["cname"] = "zstd";
+    compression["clevel"] = level;
+    compression["shuffle"] = 1;
+    compression["blocksize"] = 0;
+    compression["nthreads"] = 1;
+  }
+  attributes["transform"] = cosem_transform_of(spec.grid);
+  attributes["pixelResolution"] = pixel_resolution_of(spec.grid);
+  return attributes;
+}
+
+}  // namespace organon::storage

@@ -1,0 +1,235 @@
+#include "organon/app/cell_config.h"
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "organon/base/error.h"
+#include "organon/base/files.h"
+#include "organon/base/options.h"
+
+namespace organon::app {
+namespace {
+
+// Stages whose options a cell.toml may set, each in a table of the verb's name.
+const std::vector<std::string> kStageTables = {"pyramid", "targets",  "train",   "predict", "segment",
+                                               "refine",  "evaluate", "measure", "mesh",    "publish"};
+
+class Reader {
+ public:
+  explicit Reader(std::filesystem::path path) : path_(std::move(path)) {}
+
+  [[noreturn]] void fail(const toml::node& node, const std::string& message) const {
+    fail_at(node.source(), message);
+  }
+  [[noreturn]] void fail_at(const toml::source_region& place, const std::string& message) const {
+    throw Error(ErrorKind::kInvalidArgument,
+                fmt::format("{}:{}: {}", path_.string(), place.begin.line, message));
+  }
+  std::string place(const toml::node& node) const {
+    return fmt::format("{}:{}", path_.filename().string(), node.source().begin.line);
+  }
+
+  void check_keys(const toml::table& table, const std::vector<std::string>& known) const {
+    for (const auto& [key, node] : table) {
+      const std::string name(key.str());
+      if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+      const std::string nearest = nearest_word(name, known);
+      fail_at(key.source(),
+              fmt::format("unknown key '{}'{}", name,
+                          nearest.empty() ? fmt::format("; known here are {}", fmt::join(known, ", "))
+                                          : fmt::format("; did you mean '{}'?", nearest)));
+    }
+  }
+
+  std::string text(const toml::table& table, const std::string& key, const std::string& standard) const {
+    const toml::node* node = table.get(key);
+    if (node == nullptr) return standard;
+    if (!node->is_string()) fail(*node, fmt::format("{}: expected text in quotes", key));
+    return node->value<std::string>().value();
+  }
+
+  std::vector<double> numbers(const toml::table& table, const std::string& key) const {
+    const toml::node* node = table.get(key);
+    if (node == nullptr) return {};
+    std::vector<double> values;
+    const auto take = [&](const toml::node& value) {
+      if (!value.is_number()) fail(value, fmt::format("{}: expected numbers", key));
+      values.push_back(value.value<double>().value());
+    };
+    if (const toml::array* array = node->as_array()) {
+      for (const toml::node& value : *array) take(value);
+    } else {
+      take(*node);
+    }
+    return values;
+  }
+
+  std::vector<double> voxel_size(const toml::table& table, const std::string& key) const {
+    std::vector<double> values = numbers(table, key);
+    if (values.empty()) return values;
+    if (values.size() == 1) values.resize(3, values[0]);
+    if (values.size() != 3) fail(*table.get(key), fmt::format("{}: expected one number or z,y,x in nm", key));
+    for (const double value : values) {
+      if (!(value > 0)) fail(*table.get(key), fmt::format("{}: expected nm above 0, found {}", key, value));
+    }
+    return values;
+  }
+
+  std::string box(const toml::table& table, const std::string& key) const {
+    const std::vector<double> values = numbers(table, key);
+    if (values.empty()) return "";
+    if (values.size() != 6) fail(*table.get(key), fmt::format("{}: expected z0,y0,x0,z1,y1,x1 in nm", key));
+    return fmt::format("{}", fmt::join(values, ","));
+  }
+
+  const toml::table* table(const toml::table& parent, const std::string& key) const {
+    const toml::node* node = parent.get(key);
+    if (node == nullptr) return nullptr;
+    if (!node->is_table()) fail(*node, fmt::format("{}: expected a table [{}]", key, key));
+    return node->as_table();
+  }
+
+  void setting(StageSettings& settings, const std::string& name, const toml::node& node) const {
+    settings.values[name] = setting_text(node);
+    settings.places[name] = place(node);
+  }
+
+  StageSettings settings(const toml::table& table) const {
+    StageSettings settings;
+    for (const auto& [key, node] : table) setting(settings, std::string(key.str()), node);
+    return settings;
+  }
+
+  std::string setting_text(const toml::node& node) const {
+    if (const auto* value = node.as_string()) return value->get();
+    if (const auto* value = node.as_boolean()) return value->get() ? "true" : "false";
+    if (const auto* value = node.as_integer()) return std::to_string(value->get());
+    if (const auto* value = node.as_floating_point()) return fmt::format("{}", value->get());
+    if (const toml::array* array = node.as_array()) {
+      std::vector<std::string> parts;
+      for (const toml::node& part : *array) parts.push_back(setting_text(part));
+      return fmt::format("{}", fmt::join(parts, ","));
+    }
+    fail(node, "expected a number, text, true, false or a list of them");
+  }
+
+ private:
+  std::filesystem::path path_;
+};
+
+std::string resolve(const std::filesystem::path& folder, const std::string& address) {
+  if (address.empty()) return address;
+  const std::size_t scheme = address.find("://");
+  const std::string prefix = scheme == std::string::npos ? "" : address.substr(0, scheme + 3);
+  const std::filesystem::path path = address.substr(prefix.size());
+  return prefix + (path.is_absolute() ? path : (folder / path).lexically_normal()).string();
+}
+
+void read_classes(const Reader& reader, const toml::table& table, CellConfig& config) {
+  for (const auto& [key, node] : table) {
+    const toml::table* entry = node.as_table();
+    if (entry == nullptr)
+      reader.fail(node, fmt::format("classes.{}: expected a table", std::string(key.str())));
+    reader.check_keys(*entry, {"ids", "color", "sigma_nm", "threshold", "min_volume_nm3", "connectivity"});
+    ClassConfig organelle;
+    organelle.name = std::string(key.str());
+    for (const double id : reader.numbers(*entry, "ids")) {
+      if (id < 1 || id != std::floor(id))
+        reader.fail(*entry->get("ids"), "ids: expected whole numbers above 0");
+      organelle.ids.push_back(static_cast<std::int64_t>(id));
+    }
+    if (organelle.ids.empty()) reader.fail(node, fmt::format("classes.{}: ids are missing", organelle.name));
+    organelle.color = reader.text(*entry, "color", organelle.color);
+    for (const char* name : {"sigma_nm", "threshold", "min_volume_nm3", "connectivity"}) {
+      if (const toml::node* value = entry->get(name)) reader.setting(organelle.segment, name, *value);
+    }
+    config.classes.push_back(std::move(organelle));
+  }
+}
+
+void read_crops(const Reader& reader, const toml::node& node, CellConfig& config) {
+  const toml::array* array = node.as_array();
+  if (array == nullptr) reader.fail(node, "crops: expected [[crops]]");
+  for (const toml::node& element : *array) {
+    const toml::table* entry = element.as_table();
+    if (entry == nullptr) reader.fail(element, "crops: expected [[crops]]");
+    reader.check_keys(*entry,
+                      {"name", "raw", "labels", "voxel_size_nm", "labels_voxel_size_nm", "box_nm", "role"});
+    CropConfig crop;
+    crop.name = reader.text(*entry, "name", fmt::format("crop{}", config.crops.size() + 1));
+    crop.raw = resolve(config.folder, reader.text(*entry, "raw", ""));
+    crop.labels = resolve(config.folder, reader.text(*entry, "labels", ""));
+    if (crop.labels.empty()) reader.fail(element, fmt::format("crop {}: labels are missing", crop.name));
+    crop.voxel_size_nm = reader.voxel_size(*entry, "voxel_size_nm");
+    crop.labels_voxel_size_nm = reader.voxel_size(*entry, "labels_voxel_size_nm");
+    crop.box_nm = reader.box(*entry, "box_nm");
+    crop.role = reader.text(*entry, "role", "train");
+    if (crop.role != "train" && crop.role != "validate") {
+      reader.fail(*entry->get("role"),
+                  fmt::format("role: expected train or validate, found '{}'", crop.role));
+    }
+    config.crops.push_back(std::move(crop));
+  }
+}
+
+}  // namespace
+
+CellConfig read_cell_config(const std::filesystem::path& path) {
+  CellConfig config;
+  config.path = path;
+  config.folder = std::filesystem::absolute(path).parent_path();
+  const Reader reader(path);
+  toml::table root;
+  try {
+    root = toml::parse(read_text(path), path.string());
+  } catch (const toml::parse_error& error) {
+    reader.fail_at(error.source(), std::string(error.description()));
+  }
+  std::vector<std::string> known = {"name", "format", "raw", "crops", "classes", "network", "truth"};
+  known.insert(known.end(), kStageTables.begin(), kStageTables.end());
+  reader.check_keys(root, known);
+  config.name = reader.text(root, "name", config.folder.filename().string());
+  config.format = reader.text(root, "format", config.format);
+  if (config.format != "n5" && config.format != "zarr") {
+    reader.fail(*root.get("format"), fmt::format("format: expected n5 or zarr, found '{}'", config.format));
+  }
+  config.network = resolve(config.folder, reader.text(root, "network", ""));
+
+  const toml::table* raw = reader.table(root, "raw");
+  if (raw == nullptr)
+    throw Error(ErrorKind::kInvalidArgument, fmt::format("{}: table [raw] is missing", path.string()));
+  reader.check_keys(*raw,
+                    {"source", "voxel_size_nm", "offset_nm", "contrast_limits", "invert", "chunk_shape"});
+  config.raw_source = resolve(config.folder, reader.text(*raw, "source", ""));
+  if (config.raw_source.empty()) reader.fail(*raw, "raw: source is missing");
+  reader.voxel_size(*raw, "voxel_size_nm");
+  for (const auto& [key, node] : *raw) {
+    if (key.str() != "source") reader.setting(config.import, std::string(key.str()), node);
+  }
+  if (const toml::table* classes = reader.table(root, "classes")) read_classes(reader, *classes, config);
+  if (config.classes.empty())
+    throw Error(ErrorKind::kInvalidArgument,
+                fmt::format("{}: no class; add [classes.mito] with its ids", path.string()));
+  if (const toml::node* crops = root.get("crops")) read_crops(reader, *crops, config);
+  if (const toml::table* truth = reader.table(root, "truth")) {
+    reader.check_keys(*truth, {"labels", "voxel_size_nm", "box_nm"});
+    config.truth = resolve(config.folder, reader.text(*truth, "labels", ""));
+    config.truth_voxel_size_nm = reader.voxel_size(*truth, "voxel_size_nm");
+    config.evaluate_box_nm = reader.box(*truth, "box_nm");
+  }
+  for (const std::string& name : kStageTables) {
+    if (const toml::table* table = reader.table(root, name)) config.stages[name] = reader.settings(*table);
+  }
+  if (config.crops.empty() && config.network.empty()) {
+    throw Error(
+        ErrorKind::kInvalidArgument,
+        fmt::format("{}: nothing to learn from; add [[crops]] with labels, or network = \"<checkpoint>\"",
+                    path.string()));
+  }
+  return config;
+}
+
+}  // namespace organon::app

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "organon/geometry/vec3.h"
+
+namespace organon::app {
+
+/// Options of one stage as written in cell.toml: name -> text, checked later against the stage's own binding.
+struct StageSettings {
+  std::map<std::string, std::string> values;
+  std::map<std::string, std::string> places;  ///< name -> "cell.toml:12", for messages
+};
+
+/// One class of organelle to learn, find and publish.
+struct ClassConfig {
+  std::string name;
+  std::vector<std::int64_t> ids;  ///< label ids that it merges
+  std::string color = "#ffffff";
+  StageSettings segment;  ///< over [segment]
+};
+
+/// One annotated piece to learn from.
+struct CropConfig {
+  std::string name;
+  std::string raw;                           ///< slices or dataset; empty: this cell's raw
+  std::string labels;                        ///< slices or dataset of ids
+  std::vector<double> voxel_size_nm;         ///< of raw slices; empty: the cell's
+  std::vector<double> labels_voxel_size_nm;  ///< of label slices; empty: as raw
+  std::string box_nm;                        ///< part to use; empty: all
+  std::string role = "train";                ///< train or validate
+};
+
+/// A cell.toml.
+struct CellConfig {
+  std::filesystem::path path;
+  std::filesystem::path folder;  ///< of the file: everything that organon makes lies in it
+  std::string name;
+  std::string format = "n5";  ///< n5 or zarr, of the datasets made
+  std::string raw_source;
+  StageSettings import;
+  std::vector<CropConfig> crops;
+  std::string network;  ///< a trained checkpoint to use instead of training
+  std::vector<ClassConfig> classes;
+  std::string truth;  ///< labels to evaluate against: slices or dataset; empty: no evaluation
+  std::vector<double> truth_voxel_size_nm;
+  std::string evaluate_box_nm;
+  std::map<std::string, StageSettings> stages;  ///< [targets], [train], [predict], ... by verb
+};
+
+/// Reads and checks a cell.toml. Relative paths are relative to its folder.
+/// Errors: kNotFound; kInvalidArgument "cell.toml:<line>: ..." for a syntax error, a value of the wrong type,
+/// an unknown key (with the nearest known one) and values out of range such as a voxel size of zero.
+CellConfig read_cell_config(const std::filesystem::path& path);
+
+}  // namespace organon::app

@@ -1,0 +1,191 @@
+#include "organon/app/command_line.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <deque>
+#include <map>
+#include <memory>
+
+#include "organon/app/cell_config.h"
+#include "organon/app/look_commands.h"
+#include "organon/app/run_cell.h"
+#include "organon/app/stage_command.h"
+#include "organon/app/terminal_progress.h"
+#include "organon/base/error.h"
+#include "organon/base/json.h"
+#include "organon/blockwise/worker.h"
+
+namespace organon::app {
+namespace {
+
+constexpr int kStoppedExitCode = 4;
+
+std::string flag_of(std::string name) {
+  std::replace(name.begin(), name.end(), '_', '-');
+  return "--" + name;
+}
+
+// Every verb's own state, alive while its callback may run.
+struct StageArguments {
+  const StageVerb* verb = nullptr;
+  BoundOptions bound;
+  std::map<std::string, std::string> values;  // by option name, as typed
+  std::vector<std::string> inputs;
+  std::vector<std::string> outputs;
+  std::string block_shape;
+  std::string box_nm;
+  std::vector<std::string> settings;  // --set key=value
+  ExecutionOptions execution;
+};
+
+void add_execution_options(CLI::App& command, ExecutionOptions& execution) {
+  command.add_option("--workers", execution.workers, "worker processes; 0: one per core")
+      ->check(CLI::Range(0, 4096))
+      ->group("Running");
+  command.add_flag("--dry-run", execution.dry_run, "print the plan (blocks, bytes, memory, time) and stop")
+      ->group("Running");
+  command.add_flag("--json", execution.json, "machine-readable lines on stdout")->group("Running");
+  command.add_flag("--force", execution.force, "run even where the result is complete and unchanged")
+      ->group("Running");
+  command
+      .add_flag("--no-fsync", execution.no_fsync,
+                "do not wait for the disk: faster, but a power cut may lose finished blocks")
+      ->group("Running");
+}
+
+int run_stage_verb(StageArguments& arguments) {
+  for (const auto& [name, text] : arguments.values) arguments.bound.table.set(name, text);
+  for (const std::string& setting : arguments.settings) {
+    const std::size_t equals = setting.find('=');
+    if (equals == std::string::npos) {
+      throw Error(ErrorKind::kInvalidArgument, fmt::format("--set {}: expected key=value", setting));
+    }
+    arguments.bound.table.set(setting.substr(0, equals), setting.substr(equals + 1));
+  }
+  blockwise::StageDescription description;
+  description.verb = arguments.verb->name;
+  description.options_json = arguments.bound.table.to_json();
+  for (const std::string& input : arguments.inputs) {
+    if (!input.empty()) description.inputs.push_back(input);
+  }
+  description.outputs = arguments.outputs;
+  description.box_nm = arguments.box_nm;
+  if (!arguments.block_shape.empty()) {
+    std::vector<std::int64_t> values;
+    OptionTable table;
+    table.add("block_shape", values, {"", "voxels", 1, 1e9, {}});
+    table.set("block_shape", arguments.block_shape);
+    if (values.size() == 1) values.resize(3, values[0]);
+    if (values.size() != 3) throw Error(ErrorKind::kInvalidArgument, "--block-shape: expected z,y,x");
+    description.block_shape = {values[0], values[1], values[2]};
+  }
+  TerminalProgress progress;
+  return execute_stage(description, arguments.execution, progress);
+}
+
+void add_stage_verb(CLI::App& app, const StageVerb& verb, std::deque<StageArguments>& all, int& exit_code) {
+  StageArguments& arguments = all.emplace_back();
+  arguments.verb = &verb;
+  arguments.bound = verb.options();
+  CLI::App* command = app.add_subcommand(verb.name, verb.summary)->group(verb.group);
+  command->footer("Example:\n  organon " + verb.example);
+  arguments.inputs.resize(verb.inputs.size());
+  arguments.outputs.resize(verb.outputs.size());
+  for (std::size_t i = 0; i < verb.inputs.size(); ++i) {
+    const bool is_optional = verb.inputs[i].starts_with('[');
+    auto* option = command->add_option(verb.inputs[i], arguments.inputs[i], "");
+    if (!is_optional) option->required();
+  }
+  for (std::size_t i = 0; i < verb.outputs.size(); ++i) {
+    command->add_option(verb.outputs[i], arguments.outputs[i], "")->required();
+  }
+  for (const OptionTable::Option& option : arguments.bound.table.options()) {
+    std::string help = option.info.help;
+    if (!option.info.choices.empty()) help += fmt::format(" ({})", fmt::join(option.info.choices, ", "));
+    help += fmt::format(" [{}{}]", option.default_text.empty() ? "none" : option.default_text,
+                        option.info.unit.empty() ? "" : " " + option.info.unit);
+    command->add_option(flag_of(option.name), arguments.values[option.name], help)
+        ->type_name(option.info.unit.empty() ? "VALUE" : option.info.unit);
+  }
+  command->add_option("--set", arguments.settings, "any option as key=value")->group("Running");
+  command->add_option("--block-shape", arguments.block_shape, "voxels of one block, z,y,x: whole chunks")
+      ->group("Running");
+  command->add_option("--box-nm", arguments.box_nm, "only blocks that meet z0,y0,x0,z1,y1,x1 in nm")
+      ->group("Running");
+  add_execution_options(*command, arguments.execution);
+  command->callback([&arguments, &exit_code] {
+    // Options that were not typed keep their defaults.
+    std::erase_if(arguments.values, [](const auto& entry) { return entry.second.empty(); });
+    exit_code = run_stage_verb(arguments);
+  });
+}
+
+}  // namespace
+
+int run_command_line(int argc, char** argv) {
+  CLI::App app{
+      "organon: from a raw whole-cell FIB-SEM volume to an atlas of its organelles.\n"
+      "All lengths are in nanometres, all axes in the order z,y,x."};
+  app.set_version_flag("--version", std::string("organon ") + ORGANON_VERSION);
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(38);
+  int exit_code = 0;
+
+  std::deque<StageArguments> stages;
+  for (const StageVerb& verb : stage_verbs()) add_stage_verb(app, verb, stages, exit_code);
+
+  LookArguments look;
+  add_look_commands(app, look, exit_code);
+
+  RunCellArguments run_cell;
+  CLI::App* run = app.add_subcommand("run", "run a whole cell.toml, every stage that is not complete")
+                      ->group("A whole cell");
+  run->add_option("CELL_TOML", run_cell.config_path, "the cell's description")->required();
+  run->add_option("--until", run_cell.until, "stop after this stage");
+  add_execution_options(*run, run_cell.execution);
+  run->footer("Example:\n  organon run cell.toml --dry-run");
+  run->callback([&] { exit_code = run_cell_command(run_cell); });
+
+  std::string work_folder;
+  blockwise::WorkerOptions worker;
+  bool no_fsync = false;
+  CLI::App* work =
+      app.add_subcommand("work", "one worker of a run (started by the other verbs)")->group("A whole cell");
+  work->add_option("RUN_FOLDER", work_folder)->required();
+  work->add_option("--step", worker.step);
+  work->add_option("--session", worker.session);
+  work->add_option("--number", worker.number);
+  work->add_option("--of-workers", worker.of_workers);
+  work->add_flag("--no-fsync", no_fsync);
+  work->callback([&] {
+    worker.fsync = no_fsync ? Fsync::kNo : Fsync::kYes;
+    const auto outcome = blockwise::work(blockwise::RunFolder(work_folder), make_stage, worker);
+    exit_code = outcome == blockwise::WorkerOutcome::kDone ? 0 : kStoppedExitCode;
+  });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::CallForVersion& version) {
+    return app.exit(version);
+  } catch (const CLI::ParseError& error) {
+    std::vector<std::string> verbs;
+    for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+      verbs.push_back(command->get_name());
+    if (argc > 1 && argv[1][0] != '-' && std::find(verbs.begin(), verbs.end(), argv[1]) == verbs.end()) {
+      const std::string nearest = nearest_word(argv[1], verbs);
+      throw Error(ErrorKind::kInvalidArgument,
+                  fmt::format("unknown verb '{}'{}; see organon --help", argv[1],
+                              nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest)));
+    }
+    throw Error(ErrorKind::kInvalidArgument,
+                fmt::format("{}; see organon {}--help", error.what(),
+                            argc > 1 && argv[1][0] != '-' ? std::string(argv[1]) + " " : ""));
+  }
+  return exit_code;
+}
+
+}  // namespace organon::app

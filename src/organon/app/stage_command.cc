@@ -1,0 +1,90 @@
+#include "organon/app/stage_command.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <thread>
+
+#include "organon/app/terminal_progress.h"
+#include "organon/base/json.h"
+
+namespace organon::app {
+namespace {
+
+constexpr std::size_t kMaxFailuresShown = 5;
+
+}  // namespace
+
+std::string program_path() { return std::filesystem::read_symlink("/proc/self/exe").string(); }
+
+void print_plan(const std::string& verb, const std::vector<blockwise::PlanLine>& lines, bool as_json) {
+  if (as_json) {
+    for (const auto& line : lines) {
+      const Json json = {{"verb", verb},
+                         {"step", line.step},
+                         {"blocks", line.num_blocks},
+                         {"bytes_read", line.bytes_read},
+                         {"bytes_written", line.bytes_written},
+                         {"bytes_per_worker", line.bytes_per_worker},
+                         {"seconds", line.seconds}};
+      fmt::print("{}\n", json.dump());
+    }
+    return;
+  }
+  for (const auto& line : lines) {
+    fmt::print(stderr, "{:<11} {:<20} {:>8} {:>11} {:>11} {:>11} {:>9}\n", verb, line.step, line.num_blocks,
+               bytes_text(static_cast<double>(line.bytes_read)),
+               bytes_text(static_cast<double>(line.bytes_written)),
+               bytes_text(static_cast<double>(line.bytes_per_worker)), clock_text(line.seconds));
+  }
+}
+
+int execute_stage(const blockwise::StageDescription& description, const ExecutionOptions& options,
+                  Progress& progress) {
+  const std::string& target = description.outputs.back();
+  if (options.dry_run) {
+    const int workers =
+        options.workers > 0 ? options.workers : static_cast<int>(std::thread::hardware_concurrency());
+    if (!options.json) {
+      fmt::print(stderr, "{:<11} {:<20} {:>8} {:>11} {:>11} {:>11} {:>9}\n", "verb", "step", "blocks", "read",
+                 "written", "per worker", "time");
+    }
+    print_plan(description.verb, blockwise::plan_stage(*make_stage(description), workers), options.json);
+    return 0;
+  }
+  blockwise::RunOptions run_options;
+  run_options.workers = options.workers;
+  run_options.fsync = options.no_fsync ? Fsync::kNo : Fsync::kYes;
+  run_options.worker_program = program_path();
+  run_options.force = options.force;
+  const blockwise::RunFolder run(blockwise::run_folder_of(target));
+  const blockwise::RunResult result =
+      blockwise::run_stage(description, make_stage, run, run_options, progress);
+  if (options.json) {
+    fmt::print("{}\n", Json({{"verb", description.verb},
+                             {"output", target},
+                             {"unchanged", result.was_unchanged},
+                             {"blocks", result.num_blocks},
+                             {"failed", result.failures},
+                             {"result", result.result},
+                             {"seconds", result.seconds}})
+                           .dump());
+  }
+  if (result.was_unchanged) {
+    fmt::print(stderr, "{}: {} is complete and unchanged\n", description.verb, target);
+    return 0;
+  }
+  if (result.failures.empty()) return 0;
+  fmt::print(stderr,
+             "{}: {} of {} blocks failed; finished blocks are kept, run the same command again to retry:\n",
+             description.verb, result.failures.size(), result.num_blocks);
+  for (std::size_t i = 0; i < std::min(kMaxFailuresShown, result.failures.size()); ++i) {
+    fmt::print(stderr, "  {}\n", result.failures[i]);
+  }
+  if (result.failures.size() > kMaxFailuresShown)
+    fmt::print(stderr, "  ... all in {}\n", run.path().string());
+  return 1;
+}
+
+}  // namespace organon::app

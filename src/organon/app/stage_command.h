@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "organon/app/stage_list.h"
+#include "organon/base/progress.h"
+#include "organon/blockwise/runner.h"
+
+namespace organon::app {
+
+/// How stages are run from the command line, whatever the verb.
+struct ExecutionOptions {
+  int workers = 0;
+  bool no_fsync = false;
+  bool dry_run = false;
+  bool json = false;
+  bool force = false;
+};
+
+/// Runs one stage with worker processes of this program and tells the user how it went. Returns the exit
+/// code: 0 done or unchanged, 1 some blocks failed.
+int execute_stage(const blockwise::StageDescription& description, const ExecutionOptions& options,
+                  Progress& progress);
+
+/// Prints the plan of one stage as a table (stderr) or JSON (stdout).
+void print_plan(const std::string& verb, const std::vector<blockwise::PlanLine>& lines, bool as_json);
+
+/// Path of this program, for starting workers.
+std::string program_path();
+
+}  // namespace organon::app

@@ -1,0 +1,91 @@
+#include "organon/app/terminal_progress.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+namespace organon::app {
+namespace {
+
+constexpr double kTerminalInterval = 0.1;
+constexpr double kPlainInterval = 30;
+constexpr int kBarCells = 24;
+
+}  // namespace
+
+std::string clock_text(double seconds) {
+  const auto whole = static_cast<long>(seconds + 0.5);
+  if (whole >= 3600) return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+  return fmt::format("{}:{:02}", whole / 60, whole % 60);
+}
+
+std::string bytes_text(double bytes) {
+  constexpr std::array<const char*, 5> kUnits = {"B", "KiB", "MiB", "GiB", "TiB"};
+  std::size_t unit = 0;
+  while (bytes >= 1024 && unit + 1 < kUnits.size()) {
+    bytes /= 1024;
+    ++unit;
+  }
+  return unit == 0 ? fmt::format("{:.0f} B", bytes) : fmt::format("{:.1f} {}", bytes, kUnits[unit]);
+}
+
+TerminalProgress::TerminalProgress() : is_terminal_(::isatty(STDERR_FILENO) != 0) {}
+
+double TerminalProgress::seconds() const {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+}
+
+void TerminalProgress::start(const std::string& what, std::int64_t total, const std::string& unit) {
+  what_ = what;
+  unit_ = unit;
+  total_ = total;
+  first_done_ = -1;
+  done_ = 0;
+  begin_ = std::chrono::steady_clock::now();
+  last_shown_ = begin_;
+  if (!is_terminal_)
+    fmt::print(stderr, "{}\n", unit == "permille" ? what : fmt::format("{}: {} {}", what, total, unit));
+}
+
+std::string TerminalProgress::line(std::int64_t done, const std::string& note) const {
+  const double elapsed = seconds();
+  const double fraction =
+      total_ > 0 ? std::min(1.0, static_cast<double>(done) / static_cast<double>(total_)) : 0;
+  const double rate = static_cast<double>(done - first_done_) / std::max(elapsed, 1e-3);
+  std::string text = unit_ == "permille" ? fmt::format("{:.1f} %", fraction * 100)
+                                         : fmt::format("{}/{} {}, {:.1f}/s", done, total_, unit_, rate);
+  text += fmt::format(", {}", clock_text(elapsed));
+  if (rate > 0 && done < total_)
+    text += fmt::format(", {} left", clock_text(static_cast<double>(total_ - done) / rate));
+  if (!note.empty()) text += ", " + note;
+  return text;
+}
+
+void TerminalProgress::update(std::int64_t done, const std::string& note) {
+  if (first_done_ < 0) first_done_ = done;
+  done_ = done;
+  const auto now = std::chrono::steady_clock::now();
+  if (std::chrono::duration<double>(now - last_shown_).count() <
+      (is_terminal_ ? kTerminalInterval : kPlainInterval))
+    return;
+  last_shown_ = now;
+  if (!is_terminal_) {
+    fmt::print(stderr, "{}: {}\n", what_, line(done, note));
+    return;
+  }
+  const auto filled = static_cast<int>(total_ > 0 ? kBarCells * done / total_ : 0);
+  std::string bar;
+  for (int i = 0; i < kBarCells; ++i) bar += i < filled ? "█" : "·";
+  fmt::print(stderr, "\r\033[K{:<32} {} {}", what_, bar, line(done, note));
+  std::fflush(stderr);
+}
+
+void TerminalProgress::finish(const std::string& summary) {
+  fmt::print(stderr, "{}{}: {} in {}\n", is_terminal_ ? "\r\033[K" : "", what_, summary,
+             clock_text(seconds()));
+}
+
+}  // namespace organon::app

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+
+#include "organon/base/progress.h"
+
+namespace organon::app {
+
+/// Progress on stderr: a bar with rate and time left where it is a terminal; elsewhere a plain line at the
+/// start, every half minute and at the end.
+class TerminalProgress : public Progress {
+ public:
+  TerminalProgress();
+  void start(const std::string& what, std::int64_t total, const std::string& unit) override;
+  void update(std::int64_t done, const std::string& note) override;
+  void finish(const std::string& summary) override;
+
+ private:
+  double seconds() const;
+  std::string line(std::int64_t done, const std::string& note) const;
+
+  bool is_terminal_;
+  std::string what_;
+  std::string unit_;
+  std::int64_t total_ = 0;
+  std::int64_t first_done_ = -1;  ///< what an earlier run had finished: does not count for the rate
+  std::int64_t done_ = 0;
+  std::chrono::steady_clock::time_point begin_;
+  std::chrono::steady_clock::time_point last_shown_;
+};
+
+/// "1:02:03", "4:05" or "0:07".
+std::string clock_text(double seconds);
+/// "1.2 GiB".
+std::string bytes_text(double bytes);
+
+}  // namespace organon::app

@@ -1,0 +1,235 @@
+#include "organon/blockwise/components.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <numeric>
+#include <unordered_map>
+
+#include "organon/base/cancellation.h"
+#include "organon/base/error.h"
+#include "organon/voxel/union_find.h"
+
+namespace organon::blockwise {
+namespace {
+
+// Label `own` of a block is the same component as label `other` of `other_block`.
+struct Join {
+  std::uint32_t own = 0;
+  std::uint32_t other = 0;
+  std::int64_t other_block = 0;
+  friend bool operator==(const Join&, const Join&) = default;
+};
+
+int num_steps(const Index3& offset) {
+  return static_cast<int>(offset.z != 0) + static_cast<int>(offset.y != 0) + static_cast<int>(offset.x != 0);
+}
+
+std::vector<Index3> offsets_of(Connectivity connectivity) {
+  const int most = connectivity == Connectivity::kFace ? 1 : connectivity == Connectivity::kFaceEdge ? 2 : 3;
+  std::vector<Index3> offsets;
+  for (std::int64_t z = -1; z <= 1; ++z) {
+    for (std::int64_t y = -1; y <= 1; ++y) {
+      for (std::int64_t x = -1; x <= 1; ++x) {
+        const int steps = num_steps({z, y, x});
+        if (steps >= 1 && steps <= most) offsets.push_back({z, y, x});
+      }
+    }
+  }
+  return offsets;
+}
+
+}  // namespace
+
+template <class T>
+std::vector<T> values_of(const std::vector<std::byte>& bytes) {
+  if (bytes.size() % sizeof(T) != 0) {
+    throw Error(ErrorKind::kCorruptData,
+                fmt::format("{} bytes are no whole number of {}-byte values", bytes.size(), sizeof(T)));
+  }
+  std::vector<T> values(bytes.size() / sizeof(T));
+  if (!bytes.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
+  return values;
+}
+template std::vector<std::uint64_t> values_of(const std::vector<std::byte>&);
+template std::vector<ComponentPiece> values_of(const std::vector<std::byte>&);
+
+void ComponentPiece::meet(std::uint64_t id) {
+  if (id == 0 || id == met_id) return;
+  if (met_id != 0)
+    state |= kMeetsSeveral;
+  else
+    met_id = id;
+}
+
+void ComponentPiece::merge(const ComponentPiece& other) {
+  first_voxel = std::min(first_voxel, other.first_voxel);
+  num_voxels += other.num_voxels;
+  state |= other.state;
+  meet(other.met_id);
+}
+
+std::uint64_t raster_index(const Index3& index, const Shape3& shape) {
+  return static_cast<std::uint64_t>((index.z * shape.y + index.y) * shape.x + index.x);
+}
+
+JoinFaces::JoinFaces(const std::string& components, const Box& domain, const Shape3& block_shape,
+                     Connectivity connectivity)
+    : components_(storage::open_dataset(components)),
+      domain_(domain),
+      block_shape_(block_shape),
+      connectivity_(connectivity) {}
+
+StepPlan JoinFaces::plan() const {
+  StepPlan plan;
+  plan.domain = domain_;
+  plan.block_shape = block_shape_;
+  const Shape3 chunk = components_->spec().chunk_shape;
+  const Shape3 s = block_shape_;
+  // Three slabs of whole chunks, decoded one after the other, and the planes taken from them.
+  const std::int64_t slab =
+      std::max({2 * chunk.z * s.y * s.x, s.z * 2 * chunk.y * s.x, s.z * s.y * 2 * chunk.x});
+  plan.bytes_per_worker = 8 * slab;
+  plan.bytes_read = plan.blocks().count() * 4 * 2 * (s.y * s.x + s.z * s.x + s.z * s.y);
+  plan.voxels_per_second = 400e6;
+  return plan;
+}
+
+void JoinFaces::process(const Block& block, BlockOutput& output) const {
+  const BlockGrid blocks(domain_, block_shape_);
+  const Box own = block.write_box;
+  std::vector<Join> joins;
+  const std::vector<Index3> offsets = offsets_of(connectivity_);
+
+  // Pairs across the lower face of one axis. Pairs that also cross an earlier axis (z before y before x) are
+  // left to that axis, so that each is met once: `own_part` and `reach` stay inside the block along earlier
+  // axes.
+  const auto join_across = [&](const Box& own_part, const Box& reach, const Index3& step) {
+    const Box view_box = own_part.unite(reach.intersect(domain_));
+    if (reach.intersect(domain_).empty()) return;
+    const Array<std::uint32_t> labels = components_->read_as<std::uint32_t>(view_box);
+    const auto at = [&](const Index3& index) { return labels(index - view_box.begin); };
+    for (std::int64_t z = own_part.begin.z; z < own_part.end.z; ++z) {
+      for (std::int64_t y = own_part.begin.y; y < own_part.end.y; ++y) {
+        for (std::int64_t x = own_part.begin.x; x < own_part.end.x; ++x) {
+          const std::uint32_t label = at({z, y, x});
+          if (label == 0) continue;
+          for (const Index3& offset : offsets) {
+            if ((step.z != 0 && offset.z != -1) || (step.y != 0 && offset.y != -1) ||
+                (step.x != 0 && offset.x != -1))
+              continue;
+            const Index3 place = Index3{z, y, x} + offset;
+            if (!reach.contains(place) || !view_box.contains(place)) continue;
+            const std::uint32_t other = at(place);
+            if (other == 0) continue;
+            const Join join{label, other, blocks.id_of(blocks.position_containing(place))};
+            if (joins.empty() || !(joins.back() == join)) joins.push_back(join);
+          }
+        }
+      }
+    }
+  };
+
+  const auto plane = [&](Index3 step) {
+    Box part = own;
+    if (step.z != 0) part.end.z = own.begin.z + 1;
+    if (step.y != 0) part.end.y = own.begin.y + 1;
+    if (step.x != 0) part.end.x = own.begin.x + 1;
+    return part;
+  };
+  {
+    const Box part = plane({1, 0, 0});
+    join_across(
+        part,
+        Box{{own.begin.z - 1, own.begin.y - 1, own.begin.x - 1}, {own.begin.z, own.end.y + 1, own.end.x + 1}},
+        {1, 0, 0});
+  }
+  {
+    const Box part = plane({0, 1, 0});
+    join_across(part,
+                Box{{own.begin.z, own.begin.y - 1, own.begin.x - 1}, {own.end.z, own.begin.y, own.end.x + 1}},
+                {0, 1, 0});
+  }
+  {
+    const Box part = plane({0, 0, 1});
+    join_across(part, Box{{own.begin.z, own.begin.y, own.begin.x - 1}, {own.end.z, own.end.y, own.begin.x}},
+                {0, 0, 1});
+  }
+  const auto before = [](const Join& a, const Join& b) {
+    return std::tie(a.other_block, a.own, a.other) < std::tie(b.other_block, b.own, b.other);
+  };
+  std::sort(joins.begin(), joins.end(), before);
+  joins.erase(std::unique(joins.begin(), joins.end()), joins.end());
+  if (!joins.empty()) output.emit(block.id, bytes_of(joins));
+}
+
+ResolvedComponents resolve_components(const PartialReader& pieces_of_blocks,
+                                      const PartialReader& joins_of_blocks) {
+  ResolvedComponents resolved;
+  std::vector<ComponentPiece> pieces;
+  std::unordered_map<std::int64_t, std::uint64_t> begin_of;
+  for (const std::int64_t block : pieces_of_blocks.keys()) {
+    const auto own = values_of<ComponentPiece>(pieces_of_blocks.read(block).value());
+    begin_of[block] = pieces.size();
+    resolved.blocks.push_back(block);
+    resolved.begin.push_back(pieces.size());
+    pieces.insert(pieces.end(), own.begin(), own.end());
+    throw_if_cancelled();
+  }
+  resolved.begin.push_back(pieces.size());
+  if (pieces.size() >= std::numeric_limits<std::uint32_t>::max()) {
+    throw Error(ErrorKind::kResourceExhausted,
+                fmt::format("{} components of blocks, at most 2^32 - 2", pieces.size()));
+  }
+
+  voxel::UnionFind<std::uint32_t> sets(static_cast<std::uint32_t>(pieces.size()));
+  for (const std::int64_t block : joins_of_blocks.keys()) {
+    for (const Join& join : values_of<Join>(joins_of_blocks.read(block).value())) {
+      const std::uint64_t a = begin_of.at(block) + join.own - 1;
+      const std::uint64_t b = begin_of.at(join.other_block) + join.other - 1;
+      if (a >= pieces.size() || b >= pieces.size())
+        throw Error(ErrorKind::kCorruptData, "a join names a component that no block has");
+      sets.unite(static_cast<std::uint32_t>(a), static_cast<std::uint32_t>(b));
+    }
+    throw_if_cancelled();
+  }
+
+  std::vector<std::uint32_t> roots;
+  for (std::uint32_t i = 0; i < pieces.size(); ++i) {
+    const std::uint32_t root = sets.find(i);
+    if (root == i) {
+      roots.push_back(i);
+    } else {
+      pieces[root].merge(pieces[i]);
+    }
+  }
+  std::sort(roots.begin(), roots.end(),
+            [&](std::uint32_t a, std::uint32_t b) { return pieces[a].first_voxel < pieces[b].first_voxel; });
+  std::vector<std::uint32_t> rank(pieces.size());
+  resolved.components.reserve(roots.size());
+  for (const std::uint32_t root : roots) {
+    rank[root] = static_cast<std::uint32_t>(resolved.components.size());
+    resolved.components.push_back(pieces[root]);
+  }
+  resolved.component_of.resize(pieces.size());
+  for (std::uint32_t i = 0; i < pieces.size(); ++i) resolved.component_of[i] = rank[sets.find(i)];
+  return resolved;
+}
+
+void emit_lookup_tables(const ResolvedComponents& resolved,
+                        const std::function<std::uint64_t(std::size_t)>& value_of, BlockOutput& output) {
+  for (std::size_t i = 0; i < resolved.blocks.size(); ++i) {
+    std::vector<std::uint64_t> table;
+    for (std::uint64_t piece = resolved.begin[i]; piece < resolved.begin[i + 1]; ++piece) {
+      table.push_back(value_of(resolved.component_of[piece]));
+    }
+    // A block of which nothing is kept has no table, so that the last map need not read it.
+    if (std::any_of(table.begin(), table.end(), [](std::uint64_t value) { return value != 0; })) {
+      output.emit(resolved.blocks[i], bytes_of(table));
+    }
+  }
+}
+
+}  // namespace organon::blockwise

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "organon/blockwise/journal.h"
+#include "organon/blockwise/stage.h"
+#include "organon/geometry/connectivity.h"
+
+namespace organon::blockwise {
+
+/// Connected components of a whole volume, from components of its blocks:
+///
+///     map     label each block by itself into a scratch dataset of uint32; leave a ComponentPiece per label
+///     reduce  JoinFaces: which labels of neighbouring blocks are one component
+///     solve   resolve_components: union-find over all pieces
+///     map     look every label up (the stage's own)
+///
+/// Exact: the result does not depend on the block shape. Source: rosenfeld1966sequential.
+
+/// What is known of one component of one block, or of several joined.
+struct ComponentPiece {
+  std::uint64_t first_voxel = 0;  ///< smallest raster index in the whole domain's dataset
+  std::uint64_t num_voxels = 0;
+  std::uint64_t met_id = 0;  ///< for holes: an object id that it borders; 0: none
+  std::uint64_t state = 0;   ///< for holes: the flags below
+
+  static constexpr std::uint64_t kTouchesEdge = 1;   ///< of the domain
+  static constexpr std::uint64_t kMeetsSeveral = 2;  ///< borders more than one object id
+
+  /// Notes that the component borders object `id`.
+  void meet(std::uint64_t id);
+  void merge(const ComponentPiece& other);
+};
+
+/// Raster index of `index` in a volume of `shape`.
+std::uint64_t raster_index(const Index3& index, const Shape3& shape);
+
+/// Reduce: finds the labels of `components` that touch across the faces (edges, vertices) between blocks.
+/// `blocks`: domain and block shape of the step that labelled. Leaves pairs under the block's id.
+/// Halo: one voxel. Cost: reads the planes at the blocks' faces.
+class JoinFaces : public Step {
+ public:
+  JoinFaces(const std::string& components, const Box& domain, const Shape3& block_shape,
+            Connectivity connectivity);
+  StepPlan plan() const override;
+  void process(const Block& block, BlockOutput& output) const override;
+
+ private:
+  std::shared_ptr<storage::Dataset> components_;
+  Box domain_;
+  Shape3 block_shape_;
+  Connectivity connectivity_;
+};
+
+/// The components of the whole volume.
+struct ResolvedComponents {
+  std::vector<std::int64_t> blocks;  ///< ids of the blocks that have components, ascending
+  std::vector<std::uint64_t>
+      begin;  ///< per block: where its pieces begin in `component_of`; one more at the end
+  std::vector<std::uint32_t> component_of;  ///< per piece: index into `components`
+  std::vector<ComponentPiece> components;   ///< joined, in order of first voxel
+};
+
+/// Solve. Memory: 48 bytes per piece of a block. Errors: kCorruptData for partials that do not fit together;
+/// kResourceExhausted beyond 2^32 pieces; kCancelled.
+ResolvedComponents resolve_components(const PartialReader& pieces, const PartialReader& joins);
+
+/// Leaves one table per block of `resolved`, under the block's id: for each of its labels 1..n the value that
+/// `value_of` gives to its component. Read back by the last map.
+void emit_lookup_tables(const ResolvedComponents& resolved,
+                        const std::function<std::uint64_t(std::size_t)>& value_of, BlockOutput& output);
+
+/// Bytes of a vector of plain values, and back. Errors of the latter: kCorruptData where the size does not
+/// fit.
+template <class T>
+std::span<const std::byte> bytes_of(const std::vector<T>& values) {
+  return std::as_bytes(std::span(values));
+}
+template <class T>
+std::vector<T> values_of(const std::vector<std::byte>& bytes);
+
+}  // namespace organon::blockwise

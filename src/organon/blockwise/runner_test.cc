@@ -1,0 +1,276 @@
+#include "organon/blockwise/runner.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "organon/base/random.h"
+#include "organon/blockwise/claims.h"
+#include "organon/blockwise/journal.h"
+#include "organon/blockwise/reading.h"
+#include "organon/blockwise/testing/stage_contract.h"
+
+namespace organon::blockwise {
+namespace {
+
+using organon::testing::TemporaryFolder;
+
+storage::DatasetSpec small_spec() {
+  storage::DatasetSpec spec;
+  spec.shape = {20, 18, 33};
+  spec.chunk_shape = {4, 4, 8};
+  spec.data_type = DataType::kUint8;
+  return spec;
+}
+
+std::string make_input(const std::filesystem::path& folder) {
+  const std::string address = "n5://" + (folder / "in.n5" / "raw").string();
+  const auto dataset = storage::create_dataset(address, small_spec());
+  AnyArray voxels(DataType::kUint8, small_spec().shape);
+  Random random(3);
+  for (std::byte& voxel : voxels.bytes()) voxel = std::byte(random.below(200) + 1);
+  dataset->write(small_spec().domain(), voxels, Fsync::kNo);
+  return address;
+}
+
+// Sum of the six neighbours and the voxel, by halves; then a solve that finds the maximum; then a map that
+// adds it.
+class SampleStage : public Stage {
+ public:
+  explicit SampleStage(const StageDescription& description) : description_(description) {}
+
+  std::vector<std::string> steps() const override { return {"average", "find maximum", "add"}; }
+  std::vector<StepPlan> plans() const override { return {}; }
+
+  std::unique_ptr<Step> make_step(std::size_t index, const RunFolder& run) const override {
+    if (index == 0) return std::make_unique<Average>(description_, run.scratch("average"));
+    if (index == 1) return std::make_unique<Maximum>(run.step(0));
+    return std::make_unique<Add>(description_, run.scratch("average"), run.step(1));
+  }
+
+ private:
+  static StepPlan plan_of(const StageDescription& description, const std::string& output) {
+    StepPlan plan;
+    plan.domain = small_spec().domain();
+    plan.block_shape =
+        block_shape_or(description.block_shape, {8, 8, 8}, small_spec().shape, small_spec().chunk_shape);
+    plan.outputs = {{output, small_spec()}};
+    return plan;
+  }
+
+  class Average : public Step {
+   public:
+    Average(const StageDescription& description, const std::string& output)
+        : plan_(plan_of(description, output)), input_(storage::open_dataset(description.inputs.at(0))) {}
+    StepPlan plan() const override { return plan_; }
+    void process(const Block& block, BlockOutput& output) const override {
+      const auto input = read_with_border<std::uint8_t>(*input_, block.write_box.grow(1), Border::kReflect);
+      Array<std::uint8_t> result(block.write_box.shape());
+      std::uint64_t largest = 0;
+      for (std::int64_t z = 0; z < result.shape().z; ++z) {
+        for (std::int64_t y = 0; y < result.shape().y; ++y) {
+          for (std::int64_t x = 0; x < result.shape().x; ++x) {
+            result(z, y, x) =
+                static_cast<std::uint8_t>((input(z, y + 1, x + 1) + input(z + 2, y + 1, x + 1)) / 2);
+            largest = std::max<std::uint64_t>(largest, result(z, y, x));
+          }
+        }
+      }
+      output.write<std::uint8_t>(0, block.write_box, result.view());
+      output.emit(block.id, std::as_bytes(std::span(&largest, 1)));
+    }
+
+   private:
+    StepPlan plan_;
+    std::shared_ptr<storage::Dataset> input_;
+  };
+
+  class Maximum : public Step {
+   public:
+    explicit Maximum(std::filesystem::path parts) : parts_(std::move(parts)) {}
+    StepPlan plan() const override {
+      StepPlan plan;
+      plan.domain = Box::of_shape({1, 1, 1});
+      return plan;
+    }
+    void process(const Block&, BlockOutput& output) const override {
+      const PartialReader reader(parts_);
+      std::uint64_t largest = 0;
+      for (const std::int64_t key : reader.keys()) {
+        std::uint64_t value = 0;
+        std::memcpy(&value, reader.read(key)->data(), sizeof value);
+        largest = std::max(largest, value);
+      }
+      output.emit(0, std::as_bytes(std::span(&largest, 1)));
+    }
+
+   private:
+    std::filesystem::path parts_;
+  };
+
+  class Add : public Step {
+   public:
+    Add(const StageDescription& description, const std::string& scratch, const std::filesystem::path& maximum)
+        : plan_(plan_of(description, description.outputs.at(0))), input_(storage::open_dataset(scratch)) {
+      std::memcpy(&maximum_, PartialReader(maximum).read(0)->data(), sizeof maximum_);
+    }
+    StepPlan plan() const override { return plan_; }
+    void process(const Block& block, BlockOutput& output) const override {
+      auto voxels = input_->read_as<std::uint8_t>(block.write_box);
+      for (std::int64_t i = 0; i < voxels.size(); ++i)
+        voxels.data()[i] = static_cast<std::uint8_t>(voxels.data()[i] + maximum_);
+      output.write<std::uint8_t>(0, block.write_box, voxels.view());
+    }
+
+   private:
+    StepPlan plan_;
+    std::shared_ptr<storage::Dataset> input_;
+    std::uint64_t maximum_ = 0;
+  };
+
+  StageDescription description_;
+};
+
+StageFactory sample_factory() {
+  return [](const StageDescription& description) { return std::make_unique<SampleStage>(description); };
+}
+
+StageDescription sample_description(const std::filesystem::path& folder, const std::string& input,
+                                    const Shape3& block_shape) {
+  StageDescription description;
+  description.verb = "sample";
+  description.inputs = {input};
+  description.outputs = {"n5://" + (folder / "out.n5" / "result").string()};
+  description.block_shape = block_shape;
+  return description;
+}
+
+TEST(Runner, SampleStageObeysTheContract) {
+  const TemporaryFolder folder;
+  const std::string input = make_input(folder.path());
+  testing::expect_stage_contract({sample_factory(),
+                                  [&](const std::filesystem::path& out, const Shape3& shape) {
+                                    return sample_description(out, input, shape);
+                                  },
+                                  {{4, 8, 8}, {12, 4, 16}, {64, 64, 64}}});
+}
+
+TEST(Runner, ChangedInputOrOptionsRunAnew) {
+  const TemporaryFolder folder;
+  const std::string input = make_input(folder.path());
+  const StageDescription description = sample_description(folder.path(), input, {8, 8, 8});
+  const testing::StageUnderTest stage{sample_factory(), {}, {}};
+  const std::string first = testing::run_in(stage, description, 2).result;
+  EXPECT_TRUE(testing::run_in(stage, description, 2).was_unchanged);
+  const auto dataset = storage::open_dataset(input);
+  AnyArray chunk(DataType::kUint8, {4, 4, 8});
+  std::fill(chunk.bytes().begin(), chunk.bytes().end(), std::byte{1});
+  dataset->write(Box::of_shape({4, 4, 8}), chunk, Fsync::kNo);
+  const RunResult second = testing::run_in(stage, description, 2);
+  EXPECT_FALSE(second.was_unchanged);
+  EXPECT_NE(second.result, first);
+}
+
+TEST(Runner, ForeignOutputIsRefusedNotReplaced) {
+  const TemporaryFolder folder;
+  const std::string input = make_input(folder.path());
+  StageDescription description = sample_description(folder.path(), input, {8, 8, 8});
+  storage::create_dataset(description.outputs[0], small_spec());
+  try {
+    testing::run_in({sample_factory(), {}, {}}, description, 1);
+    FAIL() << "expected an error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kAlreadyExists);
+  }
+}
+
+TEST(Runner, BlocksThatCutChunksAreRefusedWithNumbers) {
+  const TemporaryFolder folder;
+  const std::string input = make_input(folder.path());
+  EXPECT_THROW(
+      testing::run_in({sample_factory(), {}, {}}, sample_description(folder.path(), input, {6, 8, 8}), 1),
+      Error);
+}
+
+TEST(Runner, SealedOutputCarriesProvenanceAndResult) {
+  const TemporaryFolder folder;
+  const StageDescription description =
+      sample_description(folder.path(), make_input(folder.path()), {8, 8, 8});
+  const RunResult result = testing::run_in({sample_factory(), {}, {}}, description, 2);
+  const Json attributes = storage::open_dataset(description.outputs[0])->attributes();
+  EXPECT_EQ(attributes["organon"]["result"], result.result);
+  EXPECT_EQ(attributes["organon"]["verb"], "sample");
+  EXPECT_EQ(identity_of_input(description.outputs[0]), result.result);
+}
+
+TEST(Journal, TornTailIsIgnoredAndWhatStandsBeforeItCounts) {
+  const TemporaryFolder folder;
+  {
+    JournalWriter writer(folder.path(), "s1-w0", Fsync::kNo, {});
+    JournalRecord record;
+    record.block = 7;
+    record.partials = {writer.append_partial(7, std::as_bytes(std::span("abc", 3)))};
+    writer.started(7);
+    writer.completed(record);
+    writer.commit();
+    writer.started(8);
+  }
+  const auto journal = folder.path() / "journals" / "s1-w0";
+  std::filesystem::resize_file(journal, std::filesystem::file_size(journal) - 5);
+  JournalReader reader(folder.path());
+  const auto records = reader.poll();
+  ASSERT_EQ(records.size(), 2U);
+  EXPECT_EQ(records[1].block, 7);
+  EXPECT_EQ(PartialReader(folder.path()).read(7)->size(), 3U);
+  EXPECT_TRUE(reader.poll().empty());
+}
+
+TEST(Journal, DamagedPartialIsFound) {
+  const TemporaryFolder folder;
+  {
+    JournalWriter writer(folder.path(), "s1-w0", Fsync::kNo, {});
+    JournalRecord record;
+    record.partials = {writer.append_partial(0, std::as_bytes(std::span("abc", 3)))};
+    writer.completed(record);
+    writer.commit();
+  }
+  std::fstream file(folder.path() / "partials" / "s1-w0", std::ios::in | std::ios::out | std::ios::binary);
+  file.put('x');
+  file.close();
+  EXPECT_THROW(PartialReader(folder.path()).read(0), Error);
+}
+
+TEST(Claims, OneHolderPerEpochAndTakeoverOnlyFromTheDead) {
+  const TemporaryFolder folder;
+  Claims first(folder.path());
+  Claims second(folder.path());
+  const auto alive = [](const std::string&) { return false; };
+  const auto dead = [](const std::string&) { return true; };
+  EXPECT_TRUE(first.try_claim(0, "a", alive));
+  EXPECT_FALSE(second.try_claim(0, "b", alive));
+  EXPECT_FALSE(second.try_claim(0, "b", alive));
+  EXPECT_TRUE(second.try_claim(0, "b", dead));
+  EXPECT_FALSE(first.try_claim(0, "a", dead)) << "epoch 2 is taken";
+}
+
+TEST(Reading, BorderIsReflectedAcrossTheDatasetNotTheBlock) {
+  const TemporaryFolder folder;
+  const auto dataset = storage::open_dataset(make_input(folder.path()));
+  const auto whole = dataset->read_as<std::uint8_t>(small_spec().domain());
+  const auto view = read_with_border<std::uint8_t>(*dataset, Box{{-3, 4, 30}, {2, 6, 36}}, Border::kReflect);
+  for (std::int64_t z = -3; z < 2; ++z) {
+    for (std::int64_t x = 30; x < 36; ++x) {
+      EXPECT_EQ(view(z + 3, 0, x - 30), whole(std::abs(z), 4, x < 33 ? x : 64 - x));
+    }
+  }
+}
+
+TEST(Reading, BoxInNanometresGrowsToWholeChunks) {
+  const VoxelGrid grid{{10, 10, 10}, {0, 0, 0}};
+  EXPECT_EQ(domain_in("50,0,0,60,10,10", grid, {20, 20, 20}, {4, 4, 4}), (Box{{4, 0, 0}, {8, 4, 4}}));
+  EXPECT_THROW(domain_in("1,2,3", grid, {20, 20, 20}, {4, 4, 4}), Error);
+  EXPECT_THROW(domain_in("900,0,0,990,10,10", grid, {20, 20, 20}, {4, 4, 4}), Error);
+}
+
+}  // namespace
+}  // namespace organon::blockwise

@@ -1,0 +1,171 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "organon/base/error.h"
+#include "organon/base/testing/test_data.h"
+#include "organon/blockwise/runner.h"
+
+namespace organon::blockwise::testing {
+
+/// A stage as the contract suite needs it.
+struct StageUnderTest {
+  StageFactory factory;
+  /// A description that writes into `folder` and works in blocks of `block_shape`.
+  std::function<StageDescription(const std::filesystem::path& folder, const Shape3& block_shape)> describe;
+  std::vector<Shape3> block_shapes;  ///< at least two, the last larger than the volume
+};
+
+/// Hash of all decoded voxels, with shape and type, of the outputs of a description.
+inline std::string voxels_of(const StageDescription& description) {
+  std::string text;
+  for (const std::string& address : description.outputs) {
+    const auto dataset = storage::open_dataset(address);
+    const AnyArray voxels = dataset->read(dataset->spec().domain());
+    text += std::string(to_string(dataset->spec().data_type)) + to_string(dataset->spec().shape) +
+            to_hex(hash_bytes(voxels.bytes()));
+  }
+  return text;
+}
+
+inline RunResult run_in(const StageUnderTest& stage, const StageDescription& description, int workers) {
+  SilentProgress silent;
+  RunOptions options;
+  options.workers = workers;
+  options.fsync = Fsync::kNo;
+  (void)stage;
+  return run_stage(description, stage.factory, RunFolder(run_folder_of(description.outputs.at(0))), options,
+                   silent);
+}
+
+/// Counts blocks over all steps and throws in the block where the count is reached, as a dying worker would
+/// leave it.
+class InterruptedStage : public Stage {
+ public:
+  InterruptedStage(std::unique_ptr<Stage> stage, std::atomic<int>& blocks_left)
+      : stage_(std::move(stage)), left_(blocks_left) {}
+  std::vector<std::string> steps() const override { return stage_->steps(); }
+  std::vector<StepPlan> plans() const override { return stage_->plans(); }
+  int algorithm_version() const override { return stage_->algorithm_version(); }
+  std::unique_ptr<Step> make_step(std::size_t index, const RunFolder& run) const override {
+    return std::make_unique<InterruptedStep>(stage_->make_step(index, run), left_);
+  }
+
+ private:
+  class InterruptedStep : public Step {
+   public:
+    InterruptedStep(std::unique_ptr<Step> step, std::atomic<int>& left)
+        : step_(std::move(step)), left_(left) {}
+    StepPlan plan() const override { return step_->plan(); }
+    void process(const Block& block, BlockOutput& output) const override {
+      step_->process(block, output);
+      if (--left_ == 0) throw Error(ErrorKind::kResourceExhausted, "interrupted by the test");
+    }
+
+   private:
+    std::unique_ptr<Step> step_;
+    std::atomic<int>& left_;
+  };
+
+  std::unique_ptr<Stage> stage_;
+  std::atomic<int>& left_;
+};
+
+/// Runs every block twice.
+class RepeatingStage : public Stage {
+ public:
+  explicit RepeatingStage(std::unique_ptr<Stage> stage) : stage_(std::move(stage)) {}
+  std::vector<std::string> steps() const override { return stage_->steps(); }
+  std::vector<StepPlan> plans() const override { return stage_->plans(); }
+  int algorithm_version() const override { return stage_->algorithm_version(); }
+  std::unique_ptr<Step> make_step(std::size_t index, const RunFolder& run) const override {
+    return std::make_unique<RepeatingStep>(stage_->make_step(index, run));
+  }
+
+ private:
+  class Swallow : public BlockOutput {
+   public:
+    explicit Swallow(BlockOutput& output) : output_(output) {}
+    void write(std::size_t number, const Box& box, const AnyArray& voxels) override {
+      output_.write(number, box, voxels);
+    }
+    void emit(std::int64_t, std::span<const std::byte>) override {}
+    void report(double, const std::string&) override {}
+
+   private:
+    BlockOutput& output_;
+  };
+  class RepeatingStep : public Step {
+   public:
+    explicit RepeatingStep(std::unique_ptr<Step> step) : step_(std::move(step)) {}
+    StepPlan plan() const override { return step_->plan(); }
+    void process(const Block& block, BlockOutput& output) const override {
+      Swallow swallow(output);
+      step_->process(block, swallow);
+      step_->process(block, output);
+    }
+
+   private:
+    std::unique_ptr<Step> step_;
+  };
+  std::unique_ptr<Stage> stage_;
+};
+
+/// The laws of docs/architecture.md, section 2, for one stage. Call from a test.
+inline void expect_stage_contract(const StageUnderTest& stage) {
+  std::string expected;
+  std::string expected_result;
+  // Block invariance, for several worker counts.
+  for (std::size_t i = 0; i < stage.block_shapes.size(); ++i) {
+    for (const int workers : {1, 3, 8}) {
+      const organon::testing::TemporaryFolder folder;
+      const StageDescription description = stage.describe(folder.path(), stage.block_shapes[i]);
+      const RunResult result = run_in(stage, description, workers);
+      ASSERT_TRUE(result.failures.empty()) << result.failures.front();
+      const std::string voxels = voxels_of(description);
+      if (expected.empty()) {
+        expected = voxels;
+        expected_result = result.result;
+      }
+      ASSERT_EQ(voxels, expected) << "blocks of " << to_string(stage.block_shapes[i]) << ", " << workers
+                                  << " workers";
+      ASSERT_EQ(result.result, expected_result) << "the ledger's hash must not depend on blocks";
+    }
+  }
+  // Idempotence.
+  {
+    const organon::testing::TemporaryFolder folder;
+    const StageDescription description = stage.describe(folder.path(), stage.block_shapes.front());
+    StageUnderTest twice = stage;
+    twice.factory = [&](const StageDescription& d) {
+      return std::make_unique<RepeatingStage>(stage.factory(d));
+    };
+    ASSERT_TRUE(run_in(twice, description, 2).failures.empty());
+    ASSERT_EQ(voxels_of(description), expected) << "a block run twice";
+  }
+  // Resumability: stopped in the first, in a middle and in a late block, then run again; then unchanged.
+  for (const int stop_after : {1, 2, 5, 9, 14}) {
+    const organon::testing::TemporaryFolder folder;
+    const StageDescription description = stage.describe(folder.path(), stage.block_shapes.front());
+    std::atomic<int> blocks_left{stop_after};
+    StageUnderTest interrupted = stage;
+    interrupted.factory = [&](const StageDescription& d) {
+      return std::make_unique<InterruptedStage>(stage.factory(d), blocks_left);
+    };
+    try {
+      run_in(interrupted, description, 2);
+    } catch (const Error& error) {
+      ASSERT_NE(error.message().find("interrupted by the test"), std::string::npos) << error.what();
+    }
+    ASSERT_TRUE(run_in(stage, description, 2).failures.empty());
+    ASSERT_EQ(voxels_of(description), expected) << "stopped after " << stop_after << " blocks";
+    ASSERT_TRUE(run_in(stage, description, 2).was_unchanged);
+  }
+}
+
+}  // namespace organon::blockwise::testing

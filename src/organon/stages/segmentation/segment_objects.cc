@@ -1,0 +1,262 @@
+#include "organon/stages/segmentation/segment_objects.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "organon/base/error.h"
+#include "organon/blockwise/components.h"
+#include "organon/blockwise/reading.h"
+#include "organon/blockwise/run_folder.h"
+#include "organon/voxel/label_components.h"
+#include "organon/voxel/relabel.h"
+#include "organon/voxel/smooth.h"
+
+namespace organon::stages {
+namespace {
+
+using blockwise::Block;
+using blockwise::BlockOutput;
+using blockwise::ComponentPiece;
+using blockwise::RunFolder;
+using blockwise::StageDescription;
+using blockwise::Step;
+using blockwise::StepPlan;
+
+constexpr std::int64_t kNumObjectsKey = -1;
+
+// What all steps share, worked out once from the description.
+struct Set {
+  SegmentOptions options;
+  std::shared_ptr<storage::Dataset> prediction;
+  std::string output;
+  Connectivity connectivity = Connectivity::kFaceEdgeVertex;
+  Shape3 chunk_shape;
+  Shape3 block_shape;
+  Shape3 halo;
+  Box domain;
+
+  explicit Set(const StageDescription& description) {
+    OptionTable table;
+    options.bind(table);
+    table.set_from_json(description.options_json);
+    prediction = storage::open_dataset(description.inputs.at(0));
+    output = description.outputs.at(0);
+    const storage::DatasetSpec& spec = prediction->spec();
+    if (spec.data_type != DataType::kUint8) {
+      throw Error(ErrorKind::kInvalidArgument, fmt::format("{}: expected a uint8 prediction, found {}",
+                                                           prediction->address(), to_string(spec.data_type)));
+    }
+    connectivity = connectivity_from_string(options.connectivity);
+    chunk_shape = blockwise::shape_from(options.chunk_shape, "chunk_shape");
+    block_shape =
+        blockwise::block_shape_or(description.block_shape, Shape3::cube(256), spec.shape, chunk_shape);
+    halo = voxel::smoothing_halo(options.sigma_nm, spec.grid.voxel_size_nm);
+    domain = blockwise::domain_in(description.box_nm, spec.grid, spec.shape, chunk_shape);
+  }
+
+  storage::DatasetSpec output_spec(DataType type) const {
+    storage::DatasetSpec spec = prediction->spec();
+    spec.data_type = type;
+    spec.chunk_shape = chunk_shape;
+    spec.codec = storage::Codec::kGzip;
+    spec.level = -1;
+    spec.fill_value = 0;
+    return spec;
+  }
+  StepPlan plan_over_blocks() const {
+    StepPlan plan;
+    plan.domain = domain;
+    plan.block_shape = block_shape;
+    return plan;
+  }
+};
+
+class LabelBlocks : public Step {
+ public:
+  LabelBlocks(const Set& set, std::string scratch) : set_(set), scratch_(std::move(scratch)) {}
+
+  StepPlan plan() const override {
+    StepPlan plan = set_.plan_over_blocks();
+    storage::DatasetSpec spec = set_.output_spec(DataType::kUint32);
+    spec.codec = storage::Codec::kZstd;
+    spec.level = 1;
+    plan.outputs = {{scratch_, spec}};
+    const std::int64_t read_voxels = Box::of_shape(set_.block_shape).grow(set_.halo, set_.halo).volume();
+    plan.bytes_per_worker = 3 * read_voxels + 16 * set_.block_shape.product();
+    plan.bytes_read = plan.blocks().count() * read_voxels;
+    plan.bytes_written = 4 * plan.domain.volume();
+    plan.voxels_per_second = 60e6;
+    return plan;
+  }
+
+  void process(const Block& block, BlockOutput& output) const override {
+    const storage::DatasetSpec& spec = set_.prediction->spec();
+    const Box read_box = block.write_box.grow(set_.halo, set_.halo);
+    const Array<std::uint8_t> input =
+        blockwise::read_with_border<std::uint8_t>(*set_.prediction, read_box, Border::kReflect);
+    Array<std::uint8_t> mask = Array<std::uint8_t>::uninitialized(block.write_box.shape());
+    voxel::smooth_and_threshold(input,
+                                voxel::gaussian_kernels(set_.options.sigma_nm, spec.grid.voxel_size_nm),
+                                set_.options.threshold, mask);
+    Array<std::uint32_t> labels = Array<std::uint32_t>::uninitialized(mask.shape());
+    const voxel::Components components = voxel::label_components(mask, set_.connectivity, labels);
+    if (components.count() == 0) return;
+    std::vector<ComponentPiece> pieces(components.components.size());
+    const BlockGrid rows(Box::of_shape(mask.shape()), Shape3{1, 1, 1});
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+      const Index3 first = rows.position_of(components.components[i].first_voxel);
+      pieces[i].first_voxel = blockwise::raster_index(block.write_box.begin + first, spec.shape);
+      pieces[i].num_voxels = static_cast<std::uint64_t>(components.components[i].voxels);
+    }
+    output.write<std::uint32_t>(0, block.write_box, labels.view());
+    output.emit(block.id, blockwise::bytes_of(pieces));
+  }
+
+ private:
+  const Set& set_;
+  std::string scratch_;
+};
+
+class NumberObjects : public Step {
+ public:
+  NumberObjects(const Set& set, std::filesystem::path pieces, std::filesystem::path joins)
+      : set_(set), pieces_(std::move(pieces)), joins_(std::move(joins)) {}
+
+  StepPlan plan() const override {
+    StepPlan plan;
+    plan.domain = Box::of_shape({1, 1, 1});
+    return plan;
+  }
+
+  void process(const Block&, BlockOutput& output) const override {
+    const auto resolved =
+        blockwise::resolve_components(blockwise::PartialReader(pieces_), blockwise::PartialReader(joins_));
+    const double voxel_nm3 = set_.prediction->spec().grid.voxel_volume_nm3();
+    std::vector<std::uint64_t> final_id(resolved.components.size(), 0);
+    std::uint64_t num_objects = 0;
+    for (std::size_t i = 0; i < final_id.size(); ++i) {
+      const double volume_nm3 = static_cast<double>(resolved.components[i].num_voxels) * voxel_nm3;
+      if (volume_nm3 >= set_.options.min_volume_nm3) final_id[i] = ++num_objects;
+    }
+    blockwise::emit_lookup_tables(
+        resolved, [&](std::size_t component) { return final_id[component]; }, output);
+    output.emit(kNumObjectsKey, blockwise::bytes_of(std::vector<std::uint64_t>{num_objects}));
+  }
+
+ private:
+  const Set& set_;
+  std::filesystem::path pieces_;
+  std::filesystem::path joins_;
+};
+
+class Relabel : public Step {
+ public:
+  Relabel(const Set& set, const std::string& scratch, const std::filesystem::path& numbers)
+      : set_(set), tables_(numbers), labels_(storage::open_dataset(scratch)) {
+    const auto bytes = tables_.read(kNumObjectsKey);
+    type_ = smallest_unsigned_type(blockwise::values_of<std::uint64_t>(bytes.value()).at(0));
+  }
+
+  StepPlan plan() const override {
+    StepPlan plan = set_.plan_over_blocks();
+    plan.outputs = {{set_.output, set_.output_spec(type_)}};
+    plan.bytes_per_worker = 16 * set_.block_shape.product();
+    plan.bytes_read = 4 * plan.domain.volume();
+    plan.bytes_written = static_cast<std::int64_t>(size_of(type_)) * plan.domain.volume();
+    plan.voxels_per_second = 100e6;
+    return plan;
+  }
+
+  void process(const Block& block, BlockOutput& output) const override {
+    AnyArray result(type_, block.write_box.shape());
+    const auto bytes = tables_.read(block.id);
+    if (!bytes) {
+      std::fill(result.bytes().begin(), result.bytes().end(), std::byte{0});
+      output.write(0, block.write_box, result);
+      return;
+    }
+    const auto table = blockwise::values_of<std::uint64_t>(*bytes);
+    const Array<std::uint32_t> labels = labels_->read_as<std::uint32_t>(block.write_box);
+    dispatch(type_, [&](auto zero) {
+      using Id = decltype(zero);
+      if constexpr (std::is_unsigned_v<Id>) {
+        std::vector<Id> ids = {0};  // background stays background
+        for (const std::uint64_t id : table) ids.push_back(static_cast<Id>(id));
+        voxel::relabel<Id>(labels, ids, result.view<Id>());
+      }
+    });
+    output.write(0, block.write_box, result);
+  }
+
+ private:
+  const Set& set_;
+  blockwise::PartialReader tables_;
+  std::shared_ptr<storage::Dataset> labels_;
+  DataType type_ = DataType::kUint8;
+};
+
+class SegmentStage : public blockwise::Stage {
+ public:
+  explicit SegmentStage(const StageDescription& description) : set_(description) {}
+
+  std::vector<std::string> steps() const override {
+    return {"label blocks", "join faces", "number objects", "relabel"};
+  }
+
+  std::unique_ptr<Step> make_step(std::size_t index, const RunFolder& run) const override {
+    const std::string scratch = run.scratch("components");
+    if (index == 0) return std::make_unique<LabelBlocks>(set_, scratch);
+    if (index == 1)
+      return std::make_unique<blockwise::JoinFaces>(scratch, set_.domain, set_.block_shape,
+                                                    set_.connectivity);
+    if (index == 2) return std::make_unique<NumberObjects>(set_, run.step(0), run.step(1));
+    return std::make_unique<Relabel>(set_, scratch, run.step(2));
+  }
+
+  std::vector<StepPlan> plans() const override {
+    const LabelBlocks label(set_, "");
+    StepPlan join = set_.plan_over_blocks();
+    join.voxels_per_second = 400e6;
+    StepPlan number;
+    number.domain = Box::of_shape({1, 1, 1});
+    StepPlan relabel = set_.plan_over_blocks();
+    relabel.outputs = {
+        {set_.output, set_.output_spec(DataType::kUint32)}};  // the type is known after the solve
+    relabel.bytes_read = 4 * relabel.domain.volume();
+    relabel.bytes_written = 4 * relabel.domain.volume();
+    relabel.bytes_per_worker = 16 * set_.block_shape.product();
+    relabel.voxels_per_second = 100e6;
+    return {label.plan(), join, number, relabel};
+  }
+
+ private:
+  Set set_;
+};
+
+}  // namespace
+
+void SegmentOptions::bind(OptionTable& table) {
+  table
+      .add("sigma_nm", sigma_nm,
+           {"width (sigma) of the Gaussian that smooths the prediction first; 0: none", "nm", 0, 1e4, {}})
+      .add(
+          "threshold", threshold,
+          {"a voxel is foreground where the smoothed prediction is at least this", "grey levels", 0, 255, {}})
+      .add("min_volume_nm3", min_volume_nm3, {"smaller objects are dropped; 0: none", "nm^3", 0, 1e18, {}})
+      .add("connectivity", connectivity,
+           {"which neighbours belong together", "", -1e300, 1e300, {"face", "face-edge", "face-edge-vertex"}})
+      .add("chunk_shape", chunk_shape, {"chunks of the output, z,y,x", "voxels", 1, 4096, {}});
+}
+
+Connectivity connectivity_from_string(const std::string& name) {
+  if (name == "face") return Connectivity::kFace;
+  if (name == "face-edge") return Connectivity::kFaceEdge;
+  return Connectivity::kFaceEdgeVertex;
+}
+
+std::unique_ptr<blockwise::Stage> make_segment_stage(const StageDescription& description) {
+  return std::make_unique<SegmentStage>(description);
+}
+
+}  // namespace organon::stages

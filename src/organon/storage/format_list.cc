@@ -7,6 +7,8 @@
 #include "organon/storage/dataset.h"
 #include "organon/storage/n5/n5_dataset.h"
 #include "organon/storage/n5/n5_metadata.h"
+#include "organon/storage/precomputed/precomputed_dataset.h"
+#include "organon/storage/zarr/zarr_dataset.h"
 
 namespace organon::storage {
 namespace {
@@ -16,6 +18,12 @@ constexpr Format kFormats[] = {Format::kN5, Format::kZarr2, Format::kPrecomputed
 std::optional<Format> format_of_metadata(const std::filesystem::path& path) {
   if (const auto attributes = read_n5_attributes(path); attributes && is_n5_dataset(*attributes))
     return Format::kN5;
+  if (is_zarr_dataset(path)) return Format::kZarr2;
+  if (std::filesystem::exists(path / "zarr.json")) {
+    throw Error(ErrorKind::kUnsupported,
+                fmt::format("{}: Zarr version 3, only 2 is supported", path.string()));
+  }
+  if (is_precomputed(path)) return Format::kPrecomputed;
   return std::nullopt;
 }
 

@@ -2,10 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <mutex>
-
 #include "organon/base/error.h"
-#include "organon/storage/codecs/codec.h"
+#include "organon/storage/folder_lock.h"
 #include "organon/storage/json_fields.h"
 #include "organon/storage/n5/n5_block.h"
 #include "organon/storage/n5/n5_metadata.h"
@@ -31,7 +29,7 @@ class N5Dataset : public Dataset {
   }
 
   void set_attributes(const Json& keys_and_values) override {
-    const std::scoped_lock lock(attributes_mutex_);
+    const FolderLock lock(path());
     Json attributes = read_n5_attributes(path()).value_or(Json::object());
     merge_attributes(attributes, keys_and_values, kReservedKeys, address());
     write_text_atomically(attributes_file(path()), to_text(attributes));
@@ -47,9 +45,6 @@ class N5Dataset : public Dataset {
   std::vector<std::byte> encode_chunk(const AnyArray& voxels) const override {
     return encode_n5_block(voxels, spec());
   }
-
- private:
-  std::mutex attributes_mutex_;
 };
 
 // The folder ending in ".n5" is the container's root, where readers look for the version of the format.
@@ -78,6 +73,7 @@ std::optional<Json> read_n5_attributes(const std::filesystem::path& folder) {
 }
 
 void set_n5_group_attributes(const std::filesystem::path& folder, const Json& keys_and_values) {
+  const FolderLock lock(folder);
   Json attributes = read_n5_attributes(folder).value_or(Json::object());
   merge_attributes(attributes, keys_and_values, {}, folder.string());
   write_text_atomically(attributes_file(folder), to_text(attributes));
@@ -100,6 +96,7 @@ std::shared_ptr<Dataset> create_n5(const std::string& address, const std::filesy
   if (spec.fill_value != 0) {
     throw Error(ErrorKind::kInvalidArgument, fmt::format("{}: the fill value of N5 is always 0", address));
   }
+  const FolderLock lock(path);
   std::optional<Json> attributes = read_n5_attributes(path);
   if (attributes && is_n5_dataset(*attributes)) {
     std::shared_ptr<Dataset> dataset = open_n5(address, path);

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "organon/storage/dataset.h"
+
+namespace organon::storage {
+
+/// As open_dataset() and create_dataset(), for one scale of a Neuroglancer precomputed volume: `path` is the
+/// folder of the `info` followed by the scale's key; opening also takes the folder alone where it has a
+/// single scale. Free attributes (`type`, `mesh`, `segment_properties`, ...) lie in the info and are shared
+/// by all scales.
+std::shared_ptr<Dataset> open_precomputed(const std::string& address, const std::filesystem::path& path);
+/// A create beside existing scales adds one; scales are kept in the order of their voxel volume, finest
+/// first.
+std::shared_ptr<Dataset> create_precomputed(const std::string& address, const std::filesystem::path& path,
+                                            const DatasetSpec& spec);
+
+/// True where `path` is a volume's folder or one of its scales.
+bool is_precomputed(const std::filesystem::path& path);
+/// Keys of the scales, finest first, of the volume in `folder`; nothing where there is no info of a volume.
+std::optional<std::vector<std::string>> precomputed_keys(const std::filesystem::path& folder);
+
+}  // namespace organon::storage

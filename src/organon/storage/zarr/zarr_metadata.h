@@ -1,0 +1,39 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "organon/base/json.h"
+#include "organon/storage/dataset_spec.h"
+
+namespace organon::storage {
+
+/// What a .zarray says: the spec, and how its chunks are named and laid out.
+struct ZarrArray {
+  DatasetSpec spec;  ///< the grid is not part of .zarray: voxels of 1 nm
+  char separator = '.';
+  bool is_big_endian = false;
+  bool is_fortran_order = false;
+};
+
+/// Zarr version 2, rank 3. Booleans become uint8; `fill_value` null counts as 0.
+/// Errors: kCorruptData; kUnsupported naming the rank, codec, filter, type or fill value.
+ZarrArray parse_zarray(std::string_view text, std::string_view where);
+/// Little-endian, C order, "/" between the numbers of a chunk's name.
+Json zarray_of(const DatasetSpec& spec);
+
+/// One level of an OME-NGFF multiscale: folder below the group, and its grid.
+struct NgffLevel {
+  std::string path;
+  VoxelGrid grid;
+};
+
+/// The levels of the first multiscale of a group's .zattrs (OME-NGFF 0.4: `scale` and `translation` steps of
+/// the level and of the multiscale, in the order they stand). Empty where there is none. Errors:
+/// kCorruptData; kUnsupported where the axes are not z, y, x.
+std::vector<NgffLevel> ngff_levels_of(const Json& zattrs, std::string_view where);
+/// `multiscales` of OME-NGFF 0.4.
+Json ngff_multiscales_of(const std::string& name, const std::vector<NgffLevel>& levels);
+
+}  // namespace organon::storage

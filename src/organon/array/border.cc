@@ -47,12 +47,27 @@ void copy_with_border(ArrayView<const T> source, const Box& source_box, const Bo
                             source_box.begin.y, source_box.end.y, border);
   const auto xs = positions(target_box.begin.x, target_box.end.x, domain.begin.x, domain.end.x,
                             source_box.begin.x, source_box.end.x, border);
+  // The part of each row that lies inside the domain is one piece of the source.
+  const auto inside_begin = static_cast<std::size_t>(
+      std::clamp(domain.begin.x, target_box.begin.x, target_box.end.x) - target_box.begin.x);
+  const auto inside_end = static_cast<std::size_t>(
+      std::clamp(domain.end.x, target_box.begin.x, target_box.end.x) - target_box.begin.x);
+  const bool rows_are_contiguous = source.stride().x == 1 && target.stride().x == 1;
   for (std::size_t z = 0; z < zs.size(); ++z) {
     for (std::size_t y = 0; y < ys.size(); ++y) {
       const T* from = source.row(zs[z], ys[y]);
       T* to = target.row(static_cast<std::int64_t>(z), static_cast<std::int64_t>(y));
-      for (std::size_t x = 0; x < xs.size(); ++x) {
-        to[static_cast<std::int64_t>(x) * target.stride().x] = from[xs[x] * source.stride().x];
+      const auto copy_each = [&](std::size_t begin, std::size_t end) {
+        for (std::size_t x = begin; x < end; ++x) {
+          to[static_cast<std::int64_t>(x) * target.stride().x] = from[xs[x] * source.stride().x];
+        }
+      };
+      if (rows_are_contiguous && inside_begin < inside_end) {
+        copy_each(0, inside_begin);
+        std::copy_n(from + xs[inside_begin], inside_end - inside_begin, to + inside_begin);
+        copy_each(inside_end, xs.size());
+      } else {
+        copy_each(0, xs.size());
       }
     }
   }

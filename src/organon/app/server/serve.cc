@@ -1,0 +1,371 @@
+#include "organon/app/server/serve.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <httplib.h>
+#include <libdeflate.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <ctime>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "organon/app/server/byte_range.h"
+#include "organon/app/server/content_type.h"
+#include "organon/app/server/request_path.h"
+#include "organon/base/error.h"
+
+namespace organon::server {
+namespace {
+
+constexpr int kNumThreads = 32;       // a browser holds up to six connections
+constexpr int kNumPortsTried = 20;    // 8080 .. 8099
+constexpr int kKeepAliveSeconds = 1;  // an idle connection delays the stop by this much
+constexpr int kMaxRequestsPerConnection = 100000;
+constexpr std::size_t kPieceBytes = std::size_t{256} << 10;
+constexpr std::int64_t kMinGzipBytes = 512;
+constexpr std::int64_t kMaxGzipBytes = std::int64_t{64} << 20;
+constexpr int kGzipLevel =
+    1;  // chunks of labels shrink 20-fold already; higher levels cost more than a local line
+
+/// An open regular file; closed when the last response that reads it is gone.
+class OpenFile {
+ public:
+  explicit OpenFile(int descriptor) : descriptor_(descriptor) {}
+  ~OpenFile() { ::close(descriptor_); }
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+
+  /// Fills `bytes` from `begin` on; false where the file ends before.
+  bool read(std::int64_t begin, char* bytes, std::size_t num_bytes) const {
+    while (num_bytes > 0) {
+      const ssize_t done = ::pread(descriptor_, bytes, num_bytes, begin);
+      if (done < 0 && errno == EINTR) continue;
+      if (done <= 0) return false;
+      bytes += done;
+      begin += done;
+      num_bytes -= static_cast<std::size_t>(done);
+    }
+    return true;
+  }
+  int descriptor() const { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
+struct FileToServe {
+  std::shared_ptr<OpenFile> file;
+  std::int64_t size_bytes = 0;
+  std::string etag;  // with its quotes
+  std::string last_modified;
+  ContentType type;
+};
+
+std::string http_date(std::time_t seconds) {
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  std::array<char, 64> text{};
+  std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  return text.data();
+}
+
+/// Nothing where the path names no regular file that can be read.
+std::optional<FileToServe> open_file(const std::filesystem::path& real) {
+  // The path is real already, so its last name is no link; a pipe must not block us.
+  const int descriptor = ::open(real.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (descriptor < 0) return std::nullopt;
+  FileToServe found;
+  found.file = std::make_shared<OpenFile>(descriptor);
+  struct stat status {};
+  if (::fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+  found.size_bytes = status.st_size;
+  const std::int64_t nanoseconds =
+      std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+  found.etag = fmt::format("\"{:x}-{:x}-{:x}\"", status.st_ino, status.st_size, nanoseconds);
+  found.last_modified = http_date(status.st_mtim.tv_sec);
+  found.type = content_type_of(real.filename().native());
+  return found;
+}
+
+std::string gzip_etag(const std::string& etag) { return etag.substr(0, etag.size() - 1) + "-gz\""; }
+
+/// Whether "gzip" is among the codings of an Accept-Encoding header, and not with q=0.
+bool accepts_gzip(std::string_view header) {
+  while (!header.empty()) {
+    const std::size_t comma = header.find(',');
+    std::string item(header.substr(0, comma));
+    header.remove_prefix(comma == std::string_view::npos ? header.size() : comma + 1);
+    std::erase_if(item, [](char c) { return c == ' ' || c == '\t'; });
+    std::ranges::transform(item, item.begin(),
+                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    const std::size_t semicolon = item.find(';');
+    const std::string_view coding = std::string_view(item).substr(0, semicolon);
+    if (coding != "gzip" && coding != "*") continue;
+    if (semicolon == std::string::npos) return true;
+    const std::string_view weight = std::string_view(item).substr(semicolon + 1);
+    return !(weight == "q=0" || weight == "q=0.0" || weight == "q=0.00" || weight == "q=0.000");
+  }
+  return false;
+}
+
+/// Whether the client's copy is the file of now. A tag decides where there is one; the date only without it.
+bool is_unchanged(const httplib::Request& request, const FileToServe& file) {
+  if (request.has_header("If-None-Match")) {
+    const std::string tags = request.get_header_value("If-None-Match");
+    return tags == "*" || tags.find(file.etag) != std::string::npos ||
+           tags.find(gzip_etag(file.etag)) != std::string::npos;
+  }
+  return request.get_header_value("If-Modified-Since") == file.last_modified;
+}
+
+/// The whole file, compressed; nothing where it shrank while being read or where gzip does not make it
+/// smaller.
+std::optional<std::string> gzip_of(const FileToServe& file) {
+  std::string plain(static_cast<std::size_t>(file.size_bytes), '\0');
+  if (!file.file->read(0, plain.data(), plain.size())) return std::nullopt;
+  const std::unique_ptr<libdeflate_compressor, decltype(&libdeflate_free_compressor)> compressor(
+      libdeflate_alloc_compressor(kGzipLevel), &libdeflate_free_compressor);
+  if (!compressor) return std::nullopt;
+  std::string packed(plain.size(), '\0');
+  const std::size_t num_bytes =
+      libdeflate_gzip_compress(compressor.get(), plain.data(), plain.size(), packed.data(), packed.size());
+  if (num_bytes == 0) return std::nullopt;
+  packed.resize(num_bytes);
+  return packed;
+}
+
+void answer_in_words(httplib::Response& response, int status, const std::string& words) {
+  response.status = status;
+  response.set_header("Cache-Control", "no-store");
+  response.set_content(words + "\n", "text/plain; charset=utf-8");
+}
+
+class FolderServer {
+ public:
+  FolderServer(std::filesystem::path real_folder, const std::function<bool()>& is_stopped)
+      : folder_(std::move(real_folder)), is_stopped_(is_stopped) {}
+
+  void answer(const httplib::Request& request, httplib::Response& response) const {
+    add_cross_origin_headers(response);
+    if (request.method == "OPTIONS") {
+      response.status = 204;
+      response.set_header("Allow", "GET, HEAD, OPTIONS");
+      return;
+    }
+    if (request.method != "GET" && request.method != "HEAD") {
+      response.set_header("Allow", "GET, HEAD, OPTIONS");
+      // The body of the request stays unread, so the connection cannot be used again.
+      response.set_header("Connection", "close");
+      answer_in_words(response, 405, "Only GET and HEAD are answered here.");
+      return;
+    }
+    const std::optional<std::string> path = path_of_target(request.target);
+    if (!path) {
+      answer_in_words(response, 400, "This is not a path of a file here.");
+      return;
+    }
+    std::optional<std::filesystem::path> real = path_inside(folder_, *path);
+    std::error_code failure;
+    if (real && std::filesystem::is_directory(*real, failure)) {
+      if (!path->empty() && path->back() != '/') {
+        // Addresses in the page are relative to its folder, which needs the slash.
+        const std::string target = request.target.substr(0, request.target.find_first_of("?#"));
+        response.set_header("Location", target + "/");
+        answer_in_words(response, 301, "This is a folder: " + target + "/");
+        return;
+      }
+      real = path_inside(folder_, *path + "index.html");
+    } else if (!path->empty() && path->back() == '/') {
+      real.reset();
+    }
+    const std::optional<FileToServe> file = real ? open_file(*real) : std::nullopt;
+    if (!file) {
+      answer_in_words(response, 404, "There is no such file here.");
+      return;
+    }
+    answer_with_file(request, response, *file);
+  }
+
+ private:
+  static void add_cross_origin_headers(httplib::Response& response) {
+    response.set_header("Access-Control-Allow-Origin", "*");
+    response.set_header("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS");
+    response.set_header("Access-Control-Allow-Headers",
+                        "*, Range, If-None-Match, If-Modified-Since, If-Range");
+    response.set_header(
+        "Access-Control-Expose-Headers",
+        "Accept-Ranges, Content-Encoding, Content-Length, Content-Range, ETag, Last-Modified");
+    response.set_header("Access-Control-Allow-Private-Network", "true");
+    response.set_header("Access-Control-Max-Age", "86400");
+    response.set_header("Cross-Origin-Resource-Policy", "cross-origin");
+    response.set_header("X-Content-Type-Options", "nosniff");
+  }
+
+  void answer_with_file(const httplib::Request& request, httplib::Response& response,
+                        const FileToServe& file) const {
+    response.set_header("Accept-Ranges", "bytes");
+    response.set_header("Cache-Control", "no-cache");  // keep, but ask: a new `publish` must be seen
+    response.set_header("Last-Modified", file.last_modified);
+    if (file.type.is_compressible) response.set_header("Vary", "Accept-Encoding");
+    if (is_unchanged(request, file)) {
+      response.set_header("ETag", file.etag);
+      response.status = 304;
+      return;
+    }
+
+    RequestedBytes wanted = WholeFile{};
+    const bool asks_range = request.has_header("Range");
+    if (asks_range && request.method == "GET") {
+      // If-Range: the range only if the file is still the one that the client has a part of.
+      const std::string condition = request.get_header_value("If-Range");
+      if (condition.empty() || condition == file.etag || condition == file.last_modified) {
+        wanted = parse_range(request.get_header_value("Range"), file.size_bytes);
+      }
+    }
+    if (std::holds_alternative<OutsideFile>(wanted)) {
+      response.set_header("Content-Range", fmt::format("bytes */{}", file.size_bytes));
+      answer_in_words(response, 416,
+                      fmt::format("The file has {} bytes; none of them was asked for.", file.size_bytes));
+      return;
+    }
+    if (const auto* range = std::get_if<ByteRange>(&wanted)) {
+      response.set_header("ETag", file.etag);
+      response.set_header("Content-Range",
+                          fmt::format("bytes {}-{}/{}", range->begin, range->end - 1, file.size_bytes));
+      response.status = 206;
+      stream(response, file, range->begin, range->end);
+      return;
+    }
+    // HEAD tells the size of the file itself, which is what those who ask it want to know.
+    const bool may_gzip = request.method == "GET" && !asks_range && file.type.is_compressible &&
+                          file.size_bytes >= kMinGzipBytes && file.size_bytes <= kMaxGzipBytes &&
+                          accepts_gzip(request.get_header_value("Accept-Encoding"));
+    response.status = 200;
+    if (may_gzip) {
+      if (std::optional<std::string> packed = gzip_of(file)) {
+        response.set_header("ETag", gzip_etag(file.etag));
+        response.set_header("Content-Encoding", "gzip");
+        // Through a provider of known length: a plain body of a text type httplib would compress once more.
+        const auto bytes = std::make_shared<const std::string>(std::move(*packed));
+        response.set_content_provider(
+            bytes->size(), file.type.name,
+            [bytes](std::size_t begin, std::size_t num_bytes, httplib::DataSink& sink) {
+              return sink.write(bytes->data() + begin, std::min(num_bytes, kPieceBytes));
+            });
+        return;
+      }
+    }
+    response.set_header("ETag", file.etag);
+    stream(response, file, 0, file.size_bytes);
+  }
+
+  void stream(httplib::Response& response, const FileToServe& file, std::int64_t begin,
+              std::int64_t end) const {
+    if (begin == end) {
+      response.set_header("Content-Type", file.type.name);
+      return;
+    }
+    auto piece = std::make_shared<std::vector<char>>();
+    response.set_content_provider(
+        static_cast<std::size_t>(end - begin), file.type.name,
+        [this, opened = file.file, begin, piece](std::size_t done, std::size_t num_bytes,
+                                                 httplib::DataSink& sink) {
+          if (is_stopped_()) return false;
+          num_bytes = std::min(num_bytes, kPieceBytes);
+          piece->resize(num_bytes);
+          // A file that became shorter ends the connection: the client sees that bytes are missing.
+          if (!opened->read(begin + static_cast<std::int64_t>(done), piece->data(), num_bytes)) return false;
+          return sink.write(piece->data(), num_bytes);
+        });
+  }
+
+  std::filesystem::path folder_;
+  const std::function<bool()>& is_stopped_;
+};
+
+/// The port that was bound. SO_REUSEADDR alone: httplib's default SO_REUSEPORT would let two servers share a
+/// port.
+int bind(httplib::Server& server, const ServeOptions& options) {
+  server.set_socket_options([](socket_t socket) {
+    const int yes = 1;
+    ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+  });
+  if (options.port < 0 || options.port > 65535) {
+    throw Error(ErrorKind::kInvalidArgument,
+                fmt::format("port: expected 0 to 65535, found {}", options.port));
+  }
+  if (options.port == 0) {
+    const int port = server.bind_to_any_port(options.host);
+    if (port > 0) return port;
+    throw Error(ErrorKind::kIo,
+                fmt::format("cannot listen on {}: expected an address of this machine", options.host));
+  }
+  const int last = options.busy_port == BusyPort::kFail ? options.port
+                                                        : std::min(65535, options.port + kNumPortsTried - 1);
+  for (int port = options.port; port <= last; ++port) {
+    if (server.bind_to_port(options.host, port)) return port;
+  }
+  const std::string ports = last == options.port ? fmt::format("port {} is", last)
+                                                 : fmt::format("ports {} to {} are", options.port, last);
+  throw Error(ErrorKind::kIo,
+              fmt::format("cannot listen on {}: {} taken, or this is no address of this machine",
+                          options.host, ports));
+}
+
+std::filesystem::path real_folder_of(const std::filesystem::path& folder) {
+  std::error_code failure;
+  std::filesystem::path real = std::filesystem::canonical(folder, failure);
+  if (failure)
+    throw Error(ErrorKind::kNotFound,
+                fmt::format("folder to serve: {}: {}", folder.native(), failure.message()));
+  if (!std::filesystem::is_directory(real)) {
+    throw Error(ErrorKind::kInvalidArgument, fmt::format("folder to serve: {} is a file", folder.native()));
+  }
+  return real;
+}
+
+}  // namespace
+
+void serve(const ServeOptions& options, const std::function<void(const std::string& url)>& on_ready,
+           const std::function<bool()>& is_stopped) {
+  const FolderServer folder(real_folder_of(options.folder), is_stopped);
+  httplib::Server server;
+  server.new_task_queue = [] { return new httplib::ThreadPool(kNumThreads); };
+  server.set_keep_alive_timeout(kKeepAliveSeconds);
+  server.set_keep_alive_max_count(kMaxRequestsPerConnection);
+  server.set_tcp_nodelay(true);
+  server.set_pre_routing_handler([&folder](const httplib::Request& request, httplib::Response& response) {
+    // httplib 0.11 neither clips nor refuses ranges that leave the file and cuts error texts by them, so it
+    // must not see them: the ranges are read again from the header. The request is not const where it was
+    // made.
+    const_cast<httplib::Request&>(request).ranges.clear();
+    folder.answer(request, response);
+    return httplib::Server::HandlerResponse::Handled;
+  });
+  const int port = bind(server, options);
+  const bool is_ipv6 = options.host.find(':') != std::string::npos;
+  const std::string host = is_ipv6 ? "[" + options.host + "]" : options.host;
+  on_ready(fmt::format("http://{}:{}/", host, port));
+
+  std::jthread watcher([&](const std::stop_token& done) {
+    while (!done.stop_requested()) {
+      // Before listening has begun, stop() would be lost: so it is repeated until listening ends.
+      if (is_stopped() && server.is_running()) server.stop();
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+  });
+  server.listen_after_bind();
+}
+
+}  // namespace organon::server

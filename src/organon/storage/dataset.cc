@@ -72,8 +72,8 @@ std::string Dataset::describe_chunk(const Index3& position) const {
 }
 
 void Dataset::require_in_domain(const Box& box) const {
-  if (!box.empty() && spec_.domain().contains(box)) return;
-  throw Error(ErrorKind::kInvalidArgument, fmt::format("dataset {}: box {} is empty or outside {}", address_,
+  if (spec_.domain().contains(box)) return;
+  throw Error(ErrorKind::kInvalidArgument, fmt::format("dataset {}: box {} lies outside {}", address_,
                                                        to_string(box), to_string(spec_.domain())));
 }
 

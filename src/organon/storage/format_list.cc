@@ -76,10 +76,11 @@ std::shared_ptr<Dataset> open_dataset(const std::string& address) {
     case Format::kN5:
       return open_n5(address, parsed.path);
     case Format::kZarr2:
+      return open_zarr(address, parsed.path);
     case Format::kPrecomputed:
       break;
   }
-  throw Error(ErrorKind::kUnsupported, fmt::format("{}: format {}", address, to_string(*format)));
+  return open_precomputed(address, parsed.path);
 }
 
 std::shared_ptr<Dataset> create_dataset(const std::string& address, const DatasetSpec& spec) {
@@ -97,10 +98,11 @@ std::shared_ptr<Dataset> create_dataset(const std::string& address, const Datase
     case Format::kN5:
       return create_n5(address, parsed.path, spec);
     case Format::kZarr2:
+      return create_zarr(address, parsed.path, spec);
     case Format::kPrecomputed:
       break;
   }
-  throw Error(ErrorKind::kUnsupported, fmt::format("{}: format {}", address, to_string(*format)));
+  return create_precomputed(address, parsed.path, spec);
 }
 
 }  // namespace organon::storage

@@ -15,15 +15,19 @@ struct Multiscale {
 };
 
 /// Opens a group with levels, found from its metadata (N5-viewer / COSEM, OME-NGFF 0.4, precomputed) or,
-/// without any, as s0, s1, ...; a plain dataset counts as a pyramid of one level.
+/// without any, as s0, s1, ...; a plain dataset counts as a pyramid of one level. Errors: kNotFound where
+/// there is neither; those of open_dataset().
 Multiscale open_multiscale(const std::string& address);
 
-/// Address of level `index` under a group: "<group>/s<index>" for N5 and Zarr. For precomputed the scale key.
+/// Address of level `index` under a group: "<group>/s<index>" for N5 and Zarr. For precomputed the key of
+/// that scale where the volume has it, else "s<index>" too.
 std::string level_address(const std::string& group, int index);
 
-/// Writes the group's metadata for the levels that exist, in the forms that Neuroglancer and the Fiji N5
-/// viewer read: N5: `axes units scales pixelResolution` and COSEM `multiscales`, per level `transform` and
-/// `pixelResolution`; Zarr: OME-NGFF 0.4. Precomputed: scales live in `info` already.
+/// Writes the group's metadata for the levels s0, s1, ... that exist, in the forms that Neuroglancer and the
+/// Fiji N5 viewer read: N5: `axes units scales pixelResolution` and COSEM `multiscales`; each level has
+/// `transform` and `pixelResolution` from its creation. Zarr: OME-NGFF 0.4. Precomputed: scales live in
+/// `info` already, nothing is written. Errors: kNotFound where there is no s0; kUnsupported for a dataset
+/// that is no group.
 void write_multiscale_metadata(const std::string& group);
 
 }  // namespace organon::storage

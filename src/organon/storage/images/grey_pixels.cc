@@ -12,8 +12,10 @@
 namespace organon::storage {
 
 template <class T>
-void take_grey(std::span<const std::byte> samples, std::size_t num_channels, std::span<T> target, std::string_view where) {
-  ORGANON_CHECK(num_channels >= 1 && num_channels <= 4 && samples.size() >= target.size() * num_channels * sizeof(T));
+void take_grey(std::span<const std::byte> samples, std::size_t num_channels, std::span<T> target,
+               std::string_view where) {
+  ORGANON_CHECK(num_channels >= 1 && num_channels <= 4 &&
+                samples.size() >= target.size() * num_channels * sizeof(T));
   const std::size_t num_colors = num_channels < 3 ? 1 : 3;
   for (std::size_t x = 0; x < target.size(); ++x) {
     T pixel[4];
@@ -22,7 +24,8 @@ void take_grey(std::span<const std::byte> samples, std::size_t num_channels, std
       throw Error(ErrorKind::kUnsupported, fmt::format("{}: a colour image, expected grey values", where));
     }
     if (num_colors < num_channels && pixel[num_colors] != std::numeric_limits<T>::max()) {
-      throw Error(ErrorKind::kUnsupported, fmt::format("{}: an image with transparency, expected grey values", where));
+      throw Error(ErrorKind::kUnsupported,
+                  fmt::format("{}: an image with transparency, expected grey values", where));
     }
     target[x] = pixel[0];
   }

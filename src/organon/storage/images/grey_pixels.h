@@ -6,10 +6,11 @@
 
 namespace organon::storage {
 
-/// Takes one grey value per pixel from interleaved samples: `num_channels` is 1 (grey), 2 (grey, alpha), 3 (red, green,
-/// blue) or 4 (with alpha). `samples` need not be aligned; T is uint8 or uint16.
-/// Errors: kUnsupported naming `where` for a pixel that is coloured or not opaque.
+/// Takes one grey value per pixel from interleaved samples: `num_channels` is 1 (grey), 2 (grey, alpha), 3
+/// (red, green, blue) or 4 (with alpha). `samples` need not be aligned; T is uint8 or uint16. Errors:
+/// kUnsupported naming `where` for a pixel that is coloured or not opaque.
 template <class T>
-void take_grey(std::span<const std::byte> samples, std::size_t num_channels, std::span<T> target, std::string_view where);
+void take_grey(std::span<const std::byte> samples, std::size_t num_channels, std::span<T> target,
+               std::string_view where);
 
 }  // namespace organon::storage

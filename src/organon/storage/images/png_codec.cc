@@ -162,8 +162,10 @@ AnyArray read_pixels(PngReader& reader, const ImageInfo& header, std::string_vie
   }
   for (std::int64_t y = 0; y < height && !is_direct; ++y) {
     if (!is_interlaced && !reader.read_rows(buffer.data(), row_bytes, 1)) fail(where, reader.message());
-    const std::span row = std::span(buffer).subspan(is_interlaced ? static_cast<std::size_t>(y) * row_bytes : 0, row_bytes);
-    take_grey<T>(row, static_cast<std::size_t>(num_channels), {target + static_cast<std::size_t>(y) * width, width}, where);
+    const std::span row =
+        std::span(buffer).subspan(is_interlaced ? static_cast<std::size_t>(y) * row_bytes : 0, row_bytes);
+    take_grey<T>(row, static_cast<std::size_t>(num_channels),
+                 {target + static_cast<std::size_t>(y) * width, width}, where);
   }
   if (!reader.read_end()) fail(where, reader.message());
   return slice;

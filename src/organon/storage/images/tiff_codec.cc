@@ -27,13 +27,18 @@ constexpr std::int64_t kMaxEdge = 0x7fffffff;
 // Bytes that one byte of a file can become at most; nothing for a compression that is not understood.
 std::optional<std::int64_t> largest_ratio(std::uint16_t compression) {
   switch (compression) {
-    case COMPRESSION_NONE: return 1;
-    case COMPRESSION_PACKBITS: return 64;
+    case COMPRESSION_NONE:
+      return 1;
+    case COMPRESSION_PACKBITS:
+      return 64;
     case COMPRESSION_DEFLATE:
-    case COMPRESSION_ADOBE_DEFLATE: return 1032;
+    case COMPRESSION_ADOBE_DEFLATE:
+      return 1032;
     // A code of 12 bits stands for 4095 bytes at most.
-    case COMPRESSION_LZW: return 2731;
-    default: return std::nullopt;
+    case COMPRESSION_LZW:
+      return 2731;
+    default:
+      return std::nullopt;
   }
 }
 
@@ -74,7 +79,8 @@ class ByteSource {
     }
     std::size_t filled = 0;
     while (filled < count) {
-      const ssize_t got = ::pread(descriptor_, target + filled, count - filled, static_cast<off_t>(offset + filled));
+      const ssize_t got =
+          ::pread(descriptor_, target + filled, count - filled, static_cast<off_t>(offset + filled));
       if (got < 0 && errno == EINTR) continue;
       if (got <= 0) break;
       filled += static_cast<std::size_t>(got);
@@ -99,8 +105,8 @@ struct TiffClient {
 
 tmsize_t on_read(thandle_t handle, void* target, tmsize_t count) {
   auto* client = static_cast<TiffClient*>(handle);
-  const std::size_t got =
-      client->source.read_at(client->position, static_cast<std::byte*>(target), static_cast<std::size_t>(count));
+  const std::size_t got = client->source.read_at(client->position, static_cast<std::byte*>(target),
+                                                 static_cast<std::size_t>(count));
   client->position += got;
   return static_cast<tmsize_t>(got);
 }
@@ -109,7 +115,9 @@ tmsize_t on_write(thandle_t, void*, tmsize_t) { return 0; }
 
 toff_t on_seek(thandle_t handle, toff_t offset, int from) {
   auto* client = static_cast<TiffClient*>(handle);
-  const std::uint64_t base = from == SEEK_SET ? 0 : from == SEEK_CUR ? client->position : client->source.size();
+  const std::uint64_t base = from == SEEK_SET   ? 0
+                             : from == SEEK_CUR ? client->position
+                                                : client->source.size();
   client->position = base + offset;
   return client->position;
 }
@@ -133,15 +141,16 @@ using TiffHandle = std::unique_ptr<TIFF, CloseTiff>;
 
 TiffHandle open_tiff(TiffClient& client) {
   const std::unique_ptr<TIFFOpenOptions, decltype(&TIFFOpenOptionsFree)> options(TIFFOpenOptionsAlloc(),
-                                                                                &TIFFOpenOptionsFree);
+                                                                                 &TIFFOpenOptionsFree);
   // libtiff holds tables and compressed strips in memory: never more than the file, rounded up.
   constexpr std::uint64_t kSpareBytes = std::uint64_t{16} << 20;
-  TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(), static_cast<tmsize_t>(client.source.size() + kSpareBytes));
+  TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(),
+                                      static_cast<tmsize_t>(client.source.size() + kSpareBytes));
   TIFFOpenOptionsSetErrorHandlerExtR(options.get(), &on_error, &client);
   TIFFOpenOptionsSetWarningHandlerExtR(options.get(), &on_warning, &client);
   // m: no memory mapping, since a file that shrinks would end the process.
-  return TiffHandle(TIFFClientOpenExt("", "rm", &client, &on_read, &on_write, &on_seek, &on_close, &on_size, nullptr,
-                                      nullptr, options.get()));
+  return TiffHandle(TIFFClientOpenExt("", "rm", &client, &on_read, &on_write, &on_seek, &on_close, &on_size,
+                                      nullptr, nullptr, options.get()));
 }
 
 // What a page directory says of its pixels.
@@ -155,19 +164,28 @@ struct PageLayout {
   DataType type = DataType::kUint8;
 
   std::int64_t row_bytes() const { return (width * num_channels * bits + 7) / 8; }
-  bool is_plain_grey() const { return num_channels == 1 && bits >= 8 && photometric == PHOTOMETRIC_MINISBLACK; }
+  bool is_plain_grey() const {
+    return num_channels == 1 && bits >= 8 && photometric == PHOTOMETRIC_MINISBLACK;
+  }
 };
 
 std::optional<DataType> pixel_type(std::uint16_t bits, std::uint16_t sample_format) {
   const bool is_signed = sample_format == SAMPLEFORMAT_INT;
-  if (sample_format == SAMPLEFORMAT_IEEEFP) return bits == 32 ? std::optional(DataType::kFloat32) : std::nullopt;
-  if (sample_format != SAMPLEFORMAT_UINT && sample_format != SAMPLEFORMAT_VOID && !is_signed) return std::nullopt;
+  if (sample_format == SAMPLEFORMAT_IEEEFP)
+    return bits == 32 ? std::optional(DataType::kFloat32) : std::nullopt;
+  if (sample_format != SAMPLEFORMAT_UINT && sample_format != SAMPLEFORMAT_VOID && !is_signed)
+    return std::nullopt;
   switch (bits) {
-    case 1: return is_signed ? std::nullopt : std::optional(DataType::kUint8);
-    case 8: return is_signed ? DataType::kInt8 : DataType::kUint8;
-    case 16: return is_signed ? DataType::kInt16 : DataType::kUint16;
-    case 32: return is_signed ? DataType::kInt32 : DataType::kUint32;
-    default: return std::nullopt;
+    case 1:
+      return is_signed ? std::nullopt : std::optional(DataType::kUint8);
+    case 8:
+      return is_signed ? DataType::kInt8 : DataType::kUint8;
+    case 16:
+      return is_signed ? DataType::kInt16 : DataType::kUint16;
+    case 32:
+      return is_signed ? DataType::kInt32 : DataType::kUint32;
+    default:
+      return std::nullopt;
   }
 }
 
@@ -191,7 +209,9 @@ void swap_bytes(std::span<std::byte> values, std::size_t value_bytes) {
 }  // namespace
 
 struct TiffFile::State {
-  State(std::span<const std::byte> bytes, std::string name) : where(std::move(name)), client(bytes) { open(); }
+  State(std::span<const std::byte> bytes, std::string name) : where(std::move(name)), client(bytes) {
+    open();
+  }
   explicit State(const std::filesystem::path& path) : where(path.string()), client(path) { open(); }
 
   void open();
@@ -214,7 +234,7 @@ struct TiffFile::State {
   TiffHandle tiff;
   ImageInfo info;
   PageLayout layout;
-  std::vector<std::uint64_t> page_offsets;  // of page directories
+  std::vector<std::uint64_t> page_offsets;     // of page directories
   std::optional<std::uint64_t> imagej_offset;  // of the first pixel, where one directory stands for all pages
   std::int64_t current_page = 0;
   std::vector<std::uint8_t> palette;
@@ -243,8 +263,9 @@ void TiffFile::State::open() {
       layout = page;
     } else if (page.width != layout.width || page.height != layout.height || page.type != layout.type) {
       throw Error(ErrorKind::kInvalidArgument,
-                  fmt::format("{}: {} x {} pixels (x, y) of {}, page 1 has {} x {} of {}", place(), page.width, page.height,
-                              to_string(page.type), layout.width, layout.height, to_string(layout.type)));
+                  fmt::format("{}: {} x {} pixels (x, y) of {}, page 1 has {} x {} of {}", place(),
+                              page.width, page.height, to_string(page.type), layout.width, layout.height,
+                              to_string(layout.type)));
     }
     page_offsets.push_back(TIFFCurrentDirOffset(tiff.get()));
     if (TIFFLastDirectory(tiff.get())) break;
@@ -252,6 +273,10 @@ void TiffFile::State::open() {
     if (!TIFFReadDirectory(tiff.get())) fail_in_library("its directory cannot be read");
   }
   info = {{static_cast<std::int64_t>(page_offsets.size()), layout.height, layout.width}, layout.type};
+  if (layout.row_bytes() * layout.height / *largest_ratio(layout.compression) >
+      static_cast<std::int64_t>(client.source.size()) / info.shape.z) {
+    fail(fmt::format("its {} bytes cannot hold {} pages", client.source.size(), info.shape.z));
+  }
   if (page_offsets.size() == 1) find_imagej_pages();
 }
 
@@ -272,7 +297,8 @@ void TiffFile::State::find_imagej_pages() {
   const std::uint64_t offset = TIFFGetStrileOffset(tiff.get(), 0);
   const std::int64_t page_bytes = layout.row_bytes() * layout.height;
   const std::uint64_t file_bytes = client.source.size();
-  if (offset > file_bytes || static_cast<std::uint64_t>(num_pages) > (file_bytes - offset) / static_cast<std::uint64_t>(page_bytes)) {
+  if (offset > file_bytes || static_cast<std::uint64_t>(num_pages) >
+                                 (file_bytes - offset) / static_cast<std::uint64_t>(page_bytes)) {
     fail(fmt::format("ImageJ wrote {} images, {} bytes cannot hold them", num_pages, file_bytes));
   }
   imagej_offset = offset;
@@ -305,35 +331,45 @@ PageLayout TiffFile::State::read_layout() {
   }
   const auto ratio = largest_ratio(page.compression);
   if (!ratio) {
-    refuse(fmt::format("compression {} (understood: none, LZW, deflate, PackBits)", compression_name(page.compression)));
+    refuse(fmt::format("compression {} (understood: none, LZW, deflate, PackBits)",
+                       compression_name(page.compression)));
   }
   const auto type = pixel_type(page.bits, sample_format);
-  if (!type) refuse(fmt::format("{} bits of sample format {} (understood: 1, 8, 16, 32, float32)", page.bits, sample_format));
+  if (!type)
+    refuse(fmt::format("{} bits of sample format {} (understood: 1, 8, 16, 32, float32)", page.bits,
+                       sample_format));
   page.type = *type;
-  if (orientation != ORIENTATION_TOPLEFT) refuse(fmt::format("orientation {} (understood: 1, top left)", orientation));
+  if (orientation != ORIENTATION_TOPLEFT)
+    refuse(fmt::format("orientation {} (understood: 1, top left)", orientation));
   const bool is_integer_8_or_16 = page.type == DataType::kUint8 || page.type == DataType::kUint16;
   switch (page.photometric) {
-    case PHOTOMETRIC_MINISBLACK: break;
+    case PHOTOMETRIC_MINISBLACK:
+      break;
     case PHOTOMETRIC_MINISWHITE:
       if (!is_integer_8_or_16) refuse("white as zero in another type than uint8 and uint16");
       break;
-    case PHOTOMETRIC_RGB: break;
+    case PHOTOMETRIC_RGB:
+      break;
     case PHOTOMETRIC_PALETTE:
       if (page.type != DataType::kUint8 || page.bits != 8) refuse("a palette of other than 8 bits");
       break;
-    default: refuse(fmt::format("photometric interpretation {} (understood: grey, RGB, palette)", page.photometric));
+    default:
+      refuse(fmt::format("photometric interpretation {} (understood: grey, RGB, palette)", page.photometric));
   }
   const bool is_rgb = page.photometric == PHOTOMETRIC_RGB;
-  const bool is_channel_count_known = is_rgb ? page.num_channels == 3 || page.num_channels == 4 : page.num_channels == 1;
-  if (!is_channel_count_known) refuse(fmt::format("{} samples a pixel, expected grey values", page.num_channels));
+  const bool is_channel_count_known =
+      is_rgb ? page.num_channels == 3 || page.num_channels == 4 : page.num_channels == 1;
+  if (!is_channel_count_known)
+    refuse(fmt::format("{} samples a pixel, expected grey values", page.num_channels));
   if (is_rgb && (planar != PLANARCONFIG_CONTIG || !is_integer_8_or_16 || page.bits == 1)) {
     refuse("colour planes, expected grey values");
   }
 
   // 64 bits hold 2^31 pixels of 16 bytes.
   if (page.row_bytes() > kMaxSliceBytes / page.height) {
-    throw Error(ErrorKind::kResourceExhausted, fmt::format("{}: TIFF of {} x {} pixels; a slice may have {} bytes", place(),
-                                                           page.width, page.height, kMaxSliceBytes));
+    throw Error(ErrorKind::kResourceExhausted,
+                fmt::format("{}: TIFF of {} x {} pixels; a slice may have {} bytes", place(), page.width,
+                            page.height, kMaxSliceBytes));
   }
   const auto file_bytes = static_cast<std::int64_t>(client.source.size());
   const auto cannot_hold = [&](std::int64_t bytes) { return bytes / *ratio > file_bytes; };
@@ -373,7 +409,8 @@ void TiffFile::State::read_palette() {
     has_small_values = has_small_values && red[i] < 256;
   }
   // Some writers fill the palette with 8 instead of 16 bits.
-  for (std::size_t i = 0; i < kNumColors; ++i) palette.push_back(static_cast<std::uint8_t>(has_small_values ? red[i] : red[i] >> 8));
+  for (std::size_t i = 0; i < kNumColors; ++i)
+    palette.push_back(static_cast<std::uint8_t>(has_small_values ? red[i] : red[i] >> 8));
 }
 
 // One row of samples as stored to one row of pixels.
@@ -385,7 +422,8 @@ void TiffFile::State::convert(std::span<const std::byte> samples, std::span<std:
       take_grey<std::uint16_t>(samples, layout.num_channels, row, place());
       std::memcpy(target.data(), row.data(), target.size());
     } else {
-      take_grey<std::uint8_t>(samples, layout.num_channels, {reinterpret_cast<std::uint8_t*>(target.data()), num_pixels}, place());
+      take_grey<std::uint8_t>(samples, layout.num_channels,
+                              {reinterpret_cast<std::uint8_t*>(target.data()), num_pixels}, place());
     }
     return;
   }
@@ -450,8 +488,11 @@ void TiffFile::State::read_tiles(std::span<std::byte> target) {
       const auto num_rows = static_cast<std::size_t>(std::min<std::int64_t>(tile_height, layout.height - y));
       const auto num_columns = static_cast<std::size_t>(std::min<std::int64_t>(tile_width, layout.width - x));
       for (std::size_t row = 0; row < num_rows; ++row) {
-        const std::size_t first = (static_cast<std::size_t>(y) + row) * static_cast<std::size_t>(layout.width) + static_cast<std::size_t>(x);
-        convert(std::span(buffer).subspan(row * static_cast<std::size_t>(row_bytes), static_cast<std::size_t>(row_bytes)),
+        const std::size_t first =
+            (static_cast<std::size_t>(y) + row) * static_cast<std::size_t>(layout.width) +
+            static_cast<std::size_t>(x);
+        convert(std::span(buffer).subspan(row * static_cast<std::size_t>(row_bytes),
+                                          static_cast<std::size_t>(row_bytes)),
                 target.subspan(first * pixel_bytes, num_columns * pixel_bytes));
       }
     }
@@ -461,7 +502,8 @@ void TiffFile::State::read_tiles(std::span<std::byte> target) {
 void TiffFile::State::read_imagej_page(std::int64_t page, std::span<std::byte> target) {
   current_page = page;
   const std::uint64_t offset = *imagej_offset + static_cast<std::uint64_t>(page) * target.size();
-  if (client.source.read_at(offset, target.data(), target.size()) != target.size()) fail("the file ends too early");
+  if (client.source.read_at(offset, target.data(), target.size()) != target.size())
+    fail("the file ends too early");
   if (TIFFIsByteSwapped(tiff.get())) swap_bytes(target, size_of(layout.type));
 }
 
@@ -486,7 +528,8 @@ AnyArray TiffFile::read_pages(std::int64_t begin, std::int64_t end) {
   AnyArray pages(info.type, {end - begin, info.shape.y, info.shape.x});
   const std::size_t page_bytes = static_cast<std::size_t>(info.shape.y * info.shape.x) * size_of(info.type);
   for (std::int64_t page = begin; page < end; ++page) {
-    state_->read_page(page, pages.bytes().subspan(static_cast<std::size_t>(page - begin) * page_bytes, page_bytes));
+    state_->read_page(page,
+                      pages.bytes().subspan(static_cast<std::size_t>(page - begin) * page_bytes, page_bytes));
   }
   return pages;
 }
@@ -496,7 +539,8 @@ AnyArray decode_tiff(std::span<const std::byte> bytes, std::string_view where) {
   const Shape3 shape = file.info().shape;
   const std::int64_t page_bytes = shape.y * shape.x * static_cast<std::int64_t>(size_of(file.info().type));
   if (shape.z > kMaxSliceBytes / page_bytes) {
-    throw Error(ErrorKind::kResourceExhausted, fmt::format("{}: TIFF of {} pages, {} bytes each", where, shape.z, page_bytes));
+    throw Error(ErrorKind::kResourceExhausted,
+                fmt::format("{}: TIFF of {} pages, {} bytes each", where, shape.z, page_bytes));
   }
   return file.read_pages(0, shape.z);
 }

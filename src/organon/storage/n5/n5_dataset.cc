@@ -84,7 +84,18 @@ std::shared_ptr<Dataset> open_n5(const std::string& address, const std::filesyst
   if (!attributes || !is_n5_dataset(*attributes)) {
     throw Error(ErrorKind::kNotFound, fmt::format("{}: no N5 dataset there", address));
   }
-  return std::make_shared<N5Dataset>(address, path, n5_spec_of(*attributes, attributes_file(path).string()));
+  DatasetSpec spec = n5_spec_of(*attributes, attributes_file(path).string());
+  const std::filesystem::path parent = path.parent_path();
+  if (!has_n5_grid(*attributes) && !parent.empty()) {
+    if (const auto group = read_n5_attributes(parent)) {
+      const std::string where = attributes_file(parent).string();
+      spec.grid = n5_grid_of_group(*group, *attributes, path.filename().string(), where).value_or(spec.grid);
+    }
+  }
+  if (const std::string problem = find_spec_problem(spec); !problem.empty()) {
+    throw Error(ErrorKind::kCorruptData, fmt::format("{}: {}", address, problem));
+  }
+  return std::make_shared<N5Dataset>(address, path, std::move(spec));
 }
 
 std::shared_ptr<Dataset> create_n5(const std::string& address, const std::filesystem::path& path,

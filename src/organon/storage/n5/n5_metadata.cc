@@ -55,17 +55,38 @@ VoxelGrid corner_grid(const SizeNm& voxel_size, const SizeNm& corner) {
           {corner.z + voxel_size.z / 2, corner.y + voxel_size.y / 2, corner.x + voxel_size.x / 2}};
 }
 
+VoxelGrid read_pixel_resolution(const Json& attributes, std::string_view where) {
+  const std::string place = fmt::format("{}: 'pixelResolution'", where);
+  const Json& resolution = field(attributes, "pixelResolution", where);
+  const Json& dimensions = resolution.is_object() ? field(resolution, "dimensions", place) : resolution;
+  const Json* unit = optional_field(resolution, "unit");
+  const double nm = unit != nullptr && unit->is_string() ? nm_per_unit(unit->get<std::string>(), place) : 1;
+  return {size_of_voxel(dimensions, AxisOrder::kXyz, place) * nm, {}};
+}
+
+// Calls use(path, transform or null) for each dataset of the first COSEM multiscale; foreign entries are
+// skipped.
+template <class Use>
+void for_each_cosem_level(const Json& group, Use use) {
+  const Json* multiscales = optional_field(group, "multiscales");
+  if (multiscales == nullptr || !multiscales->is_array() || multiscales->empty()) return;
+  const Json* datasets = optional_field(multiscales->front(), "datasets");
+  if (datasets == nullptr || !datasets->is_array()) return;
+  for (const Json& dataset : *datasets) {
+    const Json* path = optional_field(dataset, "path");
+    if (path == nullptr || !path->is_string()) continue;
+    const Json* transform = optional_field(dataset, "transform");
+    use(path->get<std::string>(), transform != nullptr && transform->contains("scale") ? transform : nullptr);
+  }
+}
+
 VoxelGrid read_grid(const Json& attributes, std::string_view where) {
   if (const Json* transform = optional_field(attributes, "transform");
       transform && transform->contains("scale")) {
     return grid_of_cosem_transform(*transform, where);
   }
-  if (const Json* resolution = optional_field(attributes, "pixelResolution")) {
-    const std::string place = fmt::format("{}: 'pixelResolution'", where);
-    const Json& dimensions = resolution->is_object() ? field(*resolution, "dimensions", place) : *resolution;
-    const Json* unit = resolution->is_object() ? optional_field(*resolution, "unit") : nullptr;
-    const double nm = unit != nullptr && unit->is_string() ? nm_per_unit(unit->get<std::string>(), place) : 1;
-    const VoxelGrid full{size_of_voxel(dimensions, AxisOrder::kXyz, place) * nm, {}};
+  if (optional_field(attributes, "pixelResolution") != nullptr) {
+    const VoxelGrid full = read_pixel_resolution(attributes, where);
     if (const Json* factors = optional_field(attributes, "downsamplingFactors")) {
       return full.downsampled(
           shape_of(*factors, AxisOrder::kXyz, fmt::format("{}: 'downsamplingFactors'", where)));
@@ -108,6 +129,52 @@ VoxelGrid grid_of_cosem_transform(const Json& transform, std::string_view where)
   const SizeNm offset = translate != nullptr ? size_of_voxel(*translate, order, place) : SizeNm{0, 0, 0};
   return {{scale.z * nm[0], scale.y * nm[1], scale.x * nm[2]},
           {offset.z * nm[0], offset.y * nm[1], offset.x * nm[2]}};
+}
+
+bool has_n5_grid(const Json& attributes) {
+  const Json* transform = optional_field(attributes, "transform");
+  return (transform != nullptr && transform->contains("scale")) ||
+         optional_field(attributes, "pixelResolution") || optional_field(attributes, "resolution");
+}
+
+std::vector<std::string> cosem_level_paths(const Json& group) {
+  std::vector<std::string> paths;
+  for_each_cosem_level(group, [&](const std::string& path, const Json*) { paths.push_back(path); });
+  return paths;
+}
+
+std::optional<VoxelGrid> n5_grid_of_group(const Json& group, const Json& dataset, const std::string& name,
+                                          std::string_view where) {
+  std::optional<VoxelGrid> grid;
+  for_each_cosem_level(group, [&](const std::string& path, const Json* transform) {
+    if (path == name && transform != nullptr) grid = grid_of_cosem_transform(*transform, where);
+  });
+  if (grid) return grid;
+  std::optional<VoxelGrid> full;
+  if (const Json* resolution = optional_field(group, "resolution")) {
+    SizeNm size = size_of_voxel(*resolution, AxisOrder::kXyz, where);
+    if (const Json* units = optional_field(group, "units")) {
+      const std::vector<std::string> names = strings_of(*units, where);
+      if (names.size() != 3) throw Error(ErrorKind::kCorruptData, fmt::format("{}: expected 3 units", where));
+      size = {size.z * nm_per_unit(names[2], where), size.y * nm_per_unit(names[1], where),
+              size.x * nm_per_unit(names[0], where)};
+    }
+    full = VoxelGrid{size, {}};
+  } else if (optional_field(group, "pixelResolution") != nullptr) {
+    full = read_pixel_resolution(group, where);
+  }
+  if (!full) return std::nullopt;
+  if (const Json* factors = optional_field(dataset, "downsamplingFactors")) {
+    return full->downsampled(shape_of(*factors, AxisOrder::kXyz, where));
+  }
+  const Json* scales = optional_field(group, "scales");
+  if (scales == nullptr || !scales->is_array()) return full;
+  for (std::size_t level = 0; level < scales->size(); ++level) {
+    if (name == fmt::format("s{}", level)) {
+      return full->downsampled(shape_of((*scales)[level], AxisOrder::kXyz, where));
+    }
+  }
+  return full;
 }
 
 bool is_n5_dataset(const Json& attributes) {

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "organon/base/json.h"
 #include "organon/storage/dataset_spec.h"
@@ -31,6 +34,17 @@ Json cosem_transform_of(const VoxelGrid& grid);
 Json pixel_resolution_of(const VoxelGrid& grid);
 /// A grid from a COSEM `transform`.
 VoxelGrid grid_of_cosem_transform(const Json& transform, std::string_view where);
+
+/// The grid of dataset `name` from the attributes of the group that holds it, for datasets without one of
+/// their own: COSEM `multiscales` by path, else the N5 viewer's `resolution` (with `units`) or
+/// `pixelResolution`, times `downsamplingFactors` of the dataset or `scales` of the group. Nothing where the
+/// group has neither.
+std::optional<VoxelGrid> n5_grid_of_group(const Json& group, const Json& dataset, const std::string& name,
+                                          std::string_view where);
+/// True where the dataset's attributes hold a grid.
+bool has_n5_grid(const Json& attributes);
+/// Paths of the levels in the COSEM `multiscales` of a group; empty where there is none.
+std::vector<std::string> cosem_level_paths(const Json& group);
 
 /// True where the attributes are a dataset's, not a group's.
 bool is_n5_dataset(const Json& attributes);

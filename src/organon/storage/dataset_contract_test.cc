@@ -1,0 +1,94 @@
+#include "organon/storage/testing/dataset_contract.h"
+
+#include <fmt/format.h>
+
+namespace organon::storage::testing {
+namespace {
+
+const Shape3 kOddShape{13, 21, 34};
+const Shape3 kOddChunk{8, 7, 16};
+
+// Chunks larger than the volume, one voxel thin volumes, and chunks that divide it.
+struct Shapes {
+  const char* name;
+  Shape3 shape;
+  Shape3 chunk;
+};
+const Shapes kShapes[] = {{"thin", {2, 3, 70}, {1, 64, 64}}, {"exact", {16, 16, 16}, {8, 8, 8}}};
+
+std::string_view location_of(Format format) {
+  switch (format) {
+    case Format::kN5:
+      return "a.n5/raw/s0";
+    case Format::kZarr2:
+      return "a.zarr/raw/s0";
+    case Format::kPrecomputed:
+      break;
+  }
+  return "a.precomputed/s0";
+}
+
+std::vector<DatasetCase> cases_of(Format format, std::vector<Codec> codecs, std::vector<DataType> types) {
+  std::vector<DatasetCase> cases;
+  const auto add = [&](Codec codec, DataType type, const char* shape_name, const Shape3& shape,
+                       const Shape3& chunk) {
+    DatasetCase c;
+    c.name = fmt::format("{}_{}_{}", to_string(codec), to_string(type), shape_name);
+    c.location = location_of(format);
+    c.codec = codec;
+    c.data_type = type;
+    c.shape = shape;
+    c.chunk_shape = chunk;
+    c.has_checksum = codec == Codec::kGzip || codec == Codec::kZlib || codec == Codec::kZstd;
+    cases.push_back(c);
+  };
+  for (const Codec codec : codecs) add(codec, types.back(), "odd", kOddShape, kOddChunk);
+  for (const DataType type : types) {
+    if (type != types.back()) add(codecs.front(), type, "odd", kOddShape, kOddChunk);
+  }
+  for (const Shapes& s : kShapes) add(codecs.front(), types.front(), s.name, s.shape, s.chunk);
+  return cases;
+}
+
+const std::vector<DataType> kAllTypes = {
+    DataType::kUint8, DataType::kInt8,   DataType::kInt16,   DataType::kUint32,  DataType::kInt32,
+    DataType::kInt64, DataType::kUint64, DataType::kFloat32, DataType::kFloat64, DataType::kUint16};
+
+std::string name_of(const ::testing::TestParamInfo<DatasetCase>& info) { return info.param.name; }
+
+INSTANTIATE_TEST_SUITE_P(N5, DatasetContract,
+                         ::testing::ValuesIn(cases_of(Format::kN5,
+                                                      {Codec::kGzip, Codec::kRaw, Codec::kZlib, Codec::kZstd,
+                                                       Codec::kBlosc},
+                                                      kAllTypes)),
+                         name_of);
+
+INSTANTIATE_TEST_SUITE_P(Zarr2, DatasetContract,
+                         ::testing::ValuesIn(cases_of(Format::kZarr2,
+                                                      {Codec::kZstd, Codec::kRaw, Codec::kGzip, Codec::kZlib,
+                                                       Codec::kBlosc},
+                                                      kAllTypes)),
+                         name_of);
+
+INSTANTIATE_TEST_SUITE_P(Precomputed, DatasetContract,
+                         ::testing::ValuesIn(cases_of(Format::kPrecomputed, {Codec::kRaw}, kAllTypes)),
+                         name_of);
+
+INSTANTIATE_TEST_SUITE_P(PrecomputedLabels, DatasetContract,
+                         ::testing::ValuesIn(cases_of(Format::kPrecomputed, {Codec::kCompressedSegmentation},
+                                                      {DataType::kUint32, DataType::kUint64})),
+                         name_of);
+
+std::vector<DatasetCase> fill_cases() {
+  std::vector<DatasetCase> cases =
+      cases_of(Format::kZarr2, {Codec::kGzip}, {DataType::kUint8, DataType::kInt16});
+  for (DatasetCase& c : cases) {
+    // 255 is never a made voxel; -2 for signed.
+    c.fill_value = c.data_type == DataType::kInt16 ? static_cast<std::uint64_t>(-2) : 255;
+  }
+  return cases;
+}
+INSTANTIATE_TEST_SUITE_P(Zarr2Fill, DatasetContract, ::testing::ValuesIn(fill_cases()), name_of);
+
+}  // namespace
+}  // namespace organon::storage::testing

@@ -1,0 +1,159 @@
+#include "organon/storage/multiscale.h"
+
+#include <fmt/format.h>
+
+#include "organon/base/error.h"
+#include "organon/storage/json_fields.h"
+#include "organon/storage/n5/n5_dataset.h"
+#include "organon/storage/n5/n5_metadata.h"
+#include "organon/storage/precomputed/precomputed_dataset.h"
+#include "organon/storage/zarr/zarr_dataset.h"
+#include "organon/storage/zarr/zarr_metadata.h"
+
+namespace organon::storage {
+namespace {
+
+std::string without_trailing_slashes(std::string text) {
+  while (text.size() > 1 && text.back() == '/') text.pop_back();
+  return text;
+}
+
+bool is_n5_dataset_folder(const std::filesystem::path& path) {
+  const auto attributes = read_n5_attributes(path);
+  return attributes && is_n5_dataset(*attributes);
+}
+
+bool is_plain_dataset(const Address& address) {
+  const bool may_be_n5 = !address.format || *address.format == Format::kN5;
+  const bool may_be_zarr = !address.format || *address.format == Format::kZarr2;
+  return (may_be_n5 && is_n5_dataset_folder(address.path)) || (may_be_zarr && is_zarr_dataset(address.path));
+}
+
+// Folders of the levels below the group, from its metadata; empty where it says nothing of them.
+std::vector<std::string> level_paths_of(const Address& address) {
+  const std::filesystem::path& path = address.path;
+  if (!address.format || *address.format == Format::kPrecomputed) {
+    if (auto keys = precomputed_keys(path)) return *keys;
+  }
+  std::vector<std::string> paths;
+  if (!address.format || *address.format == Format::kZarr2) {
+    if (const auto attributes = read_zarr_attributes(path)) {
+      for (const NgffLevel& level : ngff_levels_of(*attributes, (path / ".zattrs").string())) {
+        paths.push_back(level.path);
+      }
+      if (!paths.empty()) return paths;
+    }
+  }
+  if (!address.format || *address.format == Format::kN5) {
+    if (const auto attributes = read_n5_attributes(path)) paths = cosem_level_paths(*attributes);
+  }
+  return paths;
+}
+
+bool holds_level(const Address& address, const std::string& name) {
+  return is_plain_dataset({address.format, address.path / name});
+}
+
+std::vector<std::string> numbered_levels(const Address& address) {
+  std::vector<std::string> names;
+  while (holds_level(address, fmt::format("s{}", names.size())))
+    names.push_back(fmt::format("s{}", names.size()));
+  return names;
+}
+
+bool is_precomputed_group(const Address& address) {
+  if (address.format) return *address.format == Format::kPrecomputed;
+  if (precomputed_keys(address.path)) return true;
+  if (std::filesystem::exists(address.path)) return false;
+  return address.path.extension() == ".precomputed";
+}
+
+Json ratio_to_first(const SizeNm& size, const SizeNm& first) {
+  return to_json(SizeNm{size.z / first.z, size.y / first.y, size.x / first.x}, AxisOrder::kXyz);
+}
+
+void write_n5_group(const std::filesystem::path& path, const Multiscale& pyramid) {
+  const VoxelGrid& first = pyramid.levels.front()->spec().grid;
+  Json group;
+  group["axes"] = {"x", "y", "z"};
+  group["units"] = {"nm", "nm", "nm"};
+  group["scales"] = Json::array();
+  group["pixelResolution"] = pixel_resolution_of(first);
+  Json datasets = Json::array();
+  for (const auto& level : pyramid.levels) {
+    const VoxelGrid& grid = level->spec().grid;
+    group["scales"].push_back(ratio_to_first(grid.voxel_size_nm, first.voxel_size_nm));
+    Json dataset;
+    dataset["path"] = level->path().filename().string();
+    dataset["transform"] = cosem_transform_of(grid);
+    datasets.push_back(dataset);
+  }
+  Json multiscale;
+  multiscale["name"] = path.filename().string();
+  multiscale["datasets"] = datasets;
+  group["multiscales"] = Json::array({multiscale});
+  set_n5_group_attributes(path, group);
+}
+
+void write_zarr_group(const std::filesystem::path& path, const Multiscale& pyramid) {
+  std::vector<NgffLevel> levels;
+  for (const auto& level : pyramid.levels)
+    levels.push_back({level->path().filename().string(), level->spec().grid});
+  set_zarr_group_attributes(path,
+                            Json{{"multiscales", ngff_multiscales_of(path.filename().string(), levels)}});
+}
+
+}  // namespace
+
+Multiscale open_multiscale(const std::string& address) {
+  const Address parsed = parse_address(address);
+  Multiscale pyramid;
+  pyramid.address = address;
+  if (is_plain_dataset(parsed)) {
+    pyramid.levels.push_back(open_dataset(address));
+    return pyramid;
+  }
+  std::vector<std::string> names = level_paths_of(parsed);
+  if (names.empty()) names = numbered_levels(parsed);
+  if (names.empty()) {
+    // One scale of a precomputed volume, or nothing: then the error says so.
+    pyramid.levels.push_back(open_dataset(address));
+    return pyramid;
+  }
+  for (const std::string& name : names) {
+    pyramid.levels.push_back(open_dataset(without_trailing_slashes(address) + "/" + name));
+  }
+  return pyramid;
+}
+
+std::string level_address(const std::string& group, int index) {
+  const Address parsed = parse_address(group);
+  std::string name = fmt::format("s{}", index);
+  if (is_precomputed_group(parsed)) {
+    const auto keys = precomputed_keys(parsed.path);
+    if (keys && static_cast<std::size_t>(index) < keys->size())
+      name = (*keys)[static_cast<std::size_t>(index)];
+  }
+  return without_trailing_slashes(group) + "/" + name;
+}
+
+void write_multiscale_metadata(const std::string& group) {
+  const Address parsed = parse_address(group);
+  if (is_precomputed_group(parsed)) return;
+  if (is_plain_dataset(parsed)) {
+    throw Error(ErrorKind::kUnsupported,
+                fmt::format("{}: a dataset cannot be the group of a pyramid too", group));
+  }
+  Multiscale pyramid;
+  for (const std::string& name : numbered_levels(parsed)) {
+    pyramid.levels.push_back(open_dataset(without_trailing_slashes(group) + "/" + name));
+  }
+  if (pyramid.levels.empty()) throw Error(ErrorKind::kNotFound, fmt::format("{}: no level s0 there", group));
+  if (is_zarr_dataset(pyramid.levels.front()->path())) {
+    write_zarr_group(parsed.path, pyramid);
+  } else {
+    write_n5_group(parsed.path, pyramid);
+  }
+}
+
+}  // namespace organon::storage

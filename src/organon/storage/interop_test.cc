@@ -1,0 +1,267 @@
+// Files written by other implementations, read where they lie (shared data, folder interop).
+
+#include <gtest/gtest.h>
+#include <png.h>
+
+#include <cstring>
+
+#include "organon/base/error.h"
+#include "organon/base/testing/test_data.h"
+#include "organon/storage/byte_order.h"
+#include "organon/storage/codecs/codec.h"
+#include "organon/storage/multiscale.h"
+#include "organon/storage/n5/n5_block.h"
+#include "organon/storage/n5/n5_metadata.h"
+#include "organon/storage/precomputed/compressed_segmentation.h"
+#include "organon/storage/precomputed/precomputed_info.h"
+#include "organon/storage/zarr/zarr_metadata.h"
+
+namespace organon::storage {
+namespace {
+
+using organon::testing::data_folder;
+
+std::filesystem::path interop(const std::string& path) { return data_folder() / "interop" / path; }
+
+// Rows, columns, RGB: as the datasets made from it.
+Array<std::uint8_t> read_png(const std::filesystem::path& path) {
+  png_image image = {};
+  image.version = PNG_IMAGE_VERSION;
+  png_image_begin_read_from_file(&image, path.c_str());
+  image.format = PNG_FORMAT_RGB;
+  Array<std::uint8_t> pixels(Shape3{image.height, image.width, 3});
+  png_image_finish_read(&image, nullptr, pixels.data(), 0, nullptr);
+  return pixels;
+}
+
+void expect_is_reference_image(const std::string& address) {
+  const Array<std::uint8_t> expected = read_png(interop("zarr_implementations/reference_image.png"));
+  const auto dataset = open_dataset(address);
+  ASSERT_EQ(dataset->spec().shape, expected.shape());
+  const AnyArray voxels = dataset->read(dataset->spec().domain());
+  EXPECT_EQ(std::memcmp(voxels.bytes().data(), expected.data(), voxels.bytes().size()), 0) << address;
+}
+
+void expect_error(ErrorKind kind, const std::string& word, const std::function<void()>& call) {
+  try {
+    call();
+    FAIL() << "no error that names " << word;
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), kind) << error.what();
+    EXPECT_NE(error.message().find(word), std::string::npos) << error.what();
+  }
+}
+
+TEST(Interop, N5JavaEqualsItsImage) {
+  ORGANON_REQUIRE_DATA("interop/zarr_implementations");
+  const auto root = interop("zarr_implementations/n5-java.n5");
+  for (const char* name : {"raw", "gzip"}) expect_is_reference_image((root / name).string());
+  for (const char* name : {"bzip2", "lz4", "xz"}) {
+    expect_error(ErrorKind::kUnsupported, name, [&] { open_dataset((root / name).string()); });
+  }
+}
+
+TEST(Interop, ZarrPythonEqualsItsImage) {
+  ORGANON_REQUIRE_DATA("interop/zarr_implementations");
+  for (const char* name : {"raw", "gzip", "zlib", "blosc"}) {
+    expect_is_reference_image((interop("zarr_implementations/zarr.zr") / name).string());
+  }
+}
+
+TEST(Interop, ZarrFortranOrderEqualsCOrder) {
+  ORGANON_REQUIRE_DATA("interop/n5-zarr");
+  const auto root = interop("n5-zarr/src/test/resources/examples/dimensionOrder.zarr");
+  for (const char* name : {"c-order", "f-order"}) {
+    const auto dataset = open_dataset((root / name).string());
+    const Array<std::uint8_t> voxels = dataset->read_as<std::uint8_t>(dataset->spec().domain());
+    ASSERT_EQ(voxels.shape(), (Shape3{3, 4, 5}));
+    for (std::int64_t i = 0; i < voxels.size(); ++i) EXPECT_EQ(voxels.data()[i], i);
+  }
+}
+
+TEST(Interop, ZarrPythonArraysOfRank3) {
+  ORGANON_REQUIRE_DATA("interop/neuroglancer");
+  const auto root = interop("neuroglancer/testdata/datasource/zarr/zarr_v2/from_zarr-python/data.zarr");
+  for (const char* name :
+       {"3d.contiguous.i2", "3d.chunked.i2", "3d.chunked.mixed.i2.C", "3d.chunked.mixed.i2.F"}) {
+    const auto dataset = open_dataset((root / name).string());
+    ASSERT_EQ(dataset->spec().shape, Shape3::cube(3));
+    const Array<std::int32_t> voxels = dataset->read_as<std::int32_t>(dataset->spec().domain());
+    for (std::int64_t i = 0; i < voxels.size(); ++i) EXPECT_EQ(voxels.data()[i], i) << name;
+  }
+  expect_error(ErrorKind::kUnsupported, "", [&] { open_dataset((root / "3d.chunked.O").string()); });
+  expect_error(ErrorKind::kUnsupported, "2 axes", [&] { open_dataset((root / "2d.chunked.i2").string()); });
+}
+
+// Rank 2 datasets are refused, but their blocks hold what the codecs and the byte order must get right.
+TEST(Interop, BlocksOfTensorstoreN5) {
+  ORGANON_REQUIRE_DATA("interop/tensorstore-n5");
+  const auto root = interop("tensorstore-n5/tensorstore/driver/n5/testdata");
+  const auto read_block = [&](const std::string& codec_name, Codec codec, const std::string& position) {
+    const auto bytes = read_file_if_exists(root / codec_name / position);
+    const N5BlockHeader header = parse_n5_block_header(*bytes, 2);
+    std::vector<std::uint16_t> voxels(static_cast<std::size_t>(header.extents[0] * header.extents[1]));
+    const auto target = std::as_writable_bytes(std::span(voxels));
+    decode(codec, std::span(*bytes).subspan(header.num_bytes), target);
+    swap_byte_order(target, 2);
+    return voxels;
+  };
+  for (const char* position : {"0/0", "0/1", "1/0", "1/1"}) {
+    const auto raw = read_block("raw", Codec::kRaw, position);
+    EXPECT_EQ(read_block("gzip", Codec::kGzip, position), raw);
+    EXPECT_EQ(read_block("blosc", Codec::kBlosc, position), raw);
+  }
+  // Written from rows of four that count up: a step along N5's first axis is a step of four.
+  EXPECT_EQ(read_block("raw", Codec::kRaw, "0/0"), (std::vector<std::uint16_t>{0, 4, 8, 1, 5, 9}));
+  for (const char* name : {"raw", "gzip", "blosc"}) {
+    expect_error(ErrorKind::kUnsupported, "2 axes", [&] { open_dataset((root / name).string()); });
+  }
+}
+
+TEST(Interop, BlocksOfOldN5VersionsHaveHeadersThatAreRead) {
+  ORGANON_REQUIRE_DATA("interop/n5-backward");
+  for (const char* version : {"1.5.0", "2.5.1", "3.1.3"}) {
+    const auto root =
+        interop("n5-backward/src/test/resources/backward") / ("data-" + std::string(version) + ".n5");
+    expect_error(ErrorKind::kUnsupported, "2 axes", [&] { open_dataset((root / "raw").string()); });
+    const auto edge = read_file_if_exists(root / "raw/1/1");
+    ASSERT_TRUE(edge.has_value());
+    EXPECT_EQ(parse_n5_block_header(*edge, 2).extents, (std::vector<std::int64_t>{2, 1}));
+  }
+  // The key of before 2.0, in a dataset of rank 3.
+  const DatasetSpec spec = parse_n5_attributes(
+      R"({"dataType":"uint8","compressionType":"raw","blockSize":[5,4,3],"dimensions":[7,5,9]})", "test");
+  EXPECT_EQ(spec.codec, Codec::kRaw);
+  EXPECT_EQ(spec.shape, (Shape3{9, 5, 7}));
+}
+
+TEST(Interop, WebknossosDatasetsOfRank4AreRefusedClearly) {
+  ORGANON_REQUIRE_DATA("interop/webknossos");
+  const auto root = interop("webknossos/webknossos/testdata");
+  expect_error(ErrorKind::kUnsupported, "4 axes",
+               [&] { open_dataset((root / "simple_n5_dataset/color/1").string()); });
+  expect_error(ErrorKind::kUnsupported, "4 axes",
+               [&] { open_dataset((root / "simple_zarr_dataset/color/1-1-1").string()); });
+  expect_error(ErrorKind::kUnsupported, "version 3",
+               [&] { open_dataset((root / "simple_zarr3_dataset/color/1").string()); });
+  expect_error(ErrorKind::kUnsupported, "3 channels",
+               [&] { open_dataset((root / "simple_ng_dataset/color/1").string()); });
+  expect_error(ErrorKind::kUnsupported, "png",
+               [&] { open_dataset((root / "simple_ng_dataset2/color").string()); });
+}
+
+TEST(Interop, CosemTransformsAreRead) {
+  ORGANON_REQUIRE_DATA("interop/n5-metadata");
+  const auto root = interop("n5-metadata/src/test/resources/test.n5");
+  const DatasetSpec cosem = open_dataset((root / "cosem").string())->spec();
+  EXPECT_EQ(cosem.shape, (Shape3{129, 256, 256}));
+  EXPECT_EQ(cosem.grid, (VoxelGrid{{64, 64, 64}, {28, 28, 28}}));
+  const Multiscale pyramid = open_multiscale((root / "cosem_ms").string());
+  ASSERT_EQ(pyramid.levels.size(), 3u);
+  EXPECT_EQ(pyramid.levels[2]->spec().grid, (VoxelGrid{{128, 128, 128}, {35, 35, 35}}));
+  // Lists in the order that the axes say: x, y, z here, millimetres.
+  EXPECT_EQ(open_dataset((root / "c0/s0").string())->spec().grid,
+            (VoxelGrid{{13e6, 11e6, 7e6}, {5e6, 3e6, 2e6}}));
+}
+
+TEST(Interop, N5ViewerResolutionsAreRead) {
+  ORGANON_REQUIRE_DATA("interop/n5-metadata");
+  const auto root = interop("n5-metadata/src/test/resources/test.n5");
+  const auto grid = [&](const char* name) { return open_dataset((root / name).string())->spec().grid; };
+  EXPECT_EQ(grid("n5v_pr"), (VoxelGrid{{1.5e6, 1.5e6, 1.5e6}, {}}));
+  EXPECT_EQ(grid("n5v_pr-ds"), (VoxelGrid{{3e6, 3e6, 3e6}, {0.75e6, 0.75e6, 0.75e6}}));
+  EXPECT_EQ(grid("n5v_pra"), (VoxelGrid{{1.5, 1.5, 1.5}, {}}));
+  EXPECT_EQ(grid("n5v_pra-ds"), (VoxelGrid{{3, 3, 3}, {0.75, 0.75, 0.75}}));
+  EXPECT_EQ(grid("others/res"), VoxelGrid{});
+}
+
+TEST(Interop, CosemGroupAttributesNameLevelsAndGrids) {
+  ORGANON_REQUIRE_DATA("interop/n5-metadata");
+  const auto file = interop("n5-metadata/src/test/resources/ngff.n5/ngff_grpAttributes/attributes.json");
+  const Json group = parse_json(read_text(file), file.string());
+  const std::vector<std::string> paths = cosem_level_paths(group);
+  ASSERT_GE(paths.size(), 3u);
+  EXPECT_EQ(paths[1], "s1");
+  EXPECT_EQ(n5_grid_of_group(group, Json::object(), "s1", "test"), (VoxelGrid{{10.48, 8, 8}, {2.62, 2, 2}}));
+}
+
+TEST(Interop, CanonicalN5MetadataOfRank3IsOpened) {
+  ORGANON_REQUIRE_DATA("interop/n5-metadata");
+  const auto root = interop("n5-metadata/src/test/resources/canonical.n5");
+  EXPECT_EQ(open_dataset((root / "affine").string())->spec().shape, (Shape3{260, 512, 512}));
+  // Its attributes are nested, so no N5 reader sees a dataset.
+  expect_error(ErrorKind::kNotFound, "", [&] { open_dataset((root / "axes/xyz").string()); });
+}
+
+TEST(Interop, NgffGroupsOfRank2AreRefusedAndTheirTransformsUnderstoodInRank3) {
+  ORGANON_REQUIRE_DATA("interop/neuroglancer");
+  const auto root = interop("neuroglancer/testdata/datasource/zarr/ome_zarr/simple_0.4");
+  expect_error(ErrorKind::kUnsupported, "2 axes", [&] { open_multiscale(root.string()); });
+  Json group = parse_json(read_text(root / ".zattrs"), "test");
+  Json& multiscale = group["multiscales"][0];
+  multiscale["axes"].insert(multiscale["axes"].begin(),
+                            Json{{"name", "z"}, {"type", "space"}, {"unit", "nanometer"}});
+  for (Json& dataset : multiscale["datasets"]) {
+    for (Json& transform : dataset["coordinateTransformations"]) {
+      for (const char* key : {"scale", "translation"}) {
+        if (transform.contains(key)) transform[key].insert(transform[key].begin(), 1);
+      }
+    }
+  }
+  const std::vector<NgffLevel> levels = ngff_levels_of(group, "test");
+  ASSERT_EQ(levels.size(), 3u);
+  EXPECT_EQ(levels[2].path, "scale2/image");
+  EXPECT_EQ(levels[2].grid, (VoxelGrid{{1, 16, 120}, {1, 6, 45}}));
+}
+
+TEST(Interop, N5ViewerGroupsGiveGridsToTheirLevels) {
+  ORGANON_REQUIRE_DATA("interop/neuroglancer");
+  const auto root = interop("neuroglancer/testdata/datasource/n5");
+  expect_error(ErrorKind::kUnsupported, "2 axes",
+               [&] { open_multiscale((root / "n5_viewer_multiscale_modern").string()); });
+  const Json modern =
+      parse_json(R"({"axes":["x","y","z"],"units":["nm","nm","um"],"resolution":[10,20,1]})", "test");
+  const Json level = parse_json(R"({"downsamplingFactors":[4,4,1]})", "test");
+  EXPECT_EQ(n5_grid_of_group(modern, level, "s2", "test"), (VoxelGrid{{1000, 80, 40}, {0, 30, 15}}));
+  const Json deprecated = parse_json(R"({"resolution":[10,20,30],"scales":[[1,1,1],[2,2,2]]})", "test");
+  EXPECT_EQ(n5_grid_of_group(deprecated, Json::object(), "s1", "test"),
+            (VoxelGrid{{60, 40, 20}, {15, 10, 5}}));
+}
+
+TEST(Interop, CompressedSegmentationOfRealNeuronsRoundTrips) {
+  ORGANON_REQUIRE_DATA("interop/neuroglancer");
+  const auto bytes = read_file_if_exists(
+      interop("neuroglancer/testdata/codec/compressed_segmentation/64x64x64-raw-uint64-segmentation.dat"));
+  ASSERT_TRUE(bytes.has_value());
+  const Shape3 shape = Shape3::cube(64);
+  AnyArray labels(DataType::kUint64, shape);
+  ASSERT_EQ(bytes->size(), labels.bytes().size());
+  std::ranges::copy(*bytes, labels.bytes().begin());
+  AnyArray small(DataType::kUint32, shape);
+  for (std::int64_t i = 0; i < shape.product(); ++i) {
+    small.view<std::uint32_t>().data()[i] =
+        static_cast<std::uint32_t>(labels.view<std::uint64_t>().data()[i]);
+  }
+  for (const AnyArray* voxels : {&labels, &small}) {
+    const std::vector<std::byte> encoded = encode_compressed_segmentation(*voxels, {8, 8, 8});
+    EXPECT_LT(encoded.size() * 10, voxels->bytes().size());
+    const AnyArray decoded = decode_compressed_segmentation(encoded, voxels->type(), shape, {8, 8, 8});
+    EXPECT_EQ(std::memcmp(decoded.bytes().data(), voxels->bytes().data(), voxels->bytes().size()), 0);
+  }
+}
+
+TEST(Interop, PrecomputedInfosAreRead) {
+  ORGANON_REQUIRE_DATA("interop/neuroglancer");
+  const auto folder = interop("neuroglancer/testdata/datasource/precomputed");
+  const Multiscale pyramid = open_multiscale((folder / "one_channel").string());
+  ASSERT_EQ(pyramid.levels.size(), 3u);
+  const DatasetSpec& spec = pyramid.levels[1]->spec();
+  EXPECT_EQ(spec.shape, (Shape3{15, 10, 5}));
+  // Corners at 0: the first centre lies half a voxel further.
+  EXPECT_EQ(spec.grid, (VoxelGrid{{10, 8, 6}, {5, 4, 3}}));
+  expect_error(ErrorKind::kUnsupported, "2 channels",
+               [&] { open_multiscale((folder / "two_channels").string()); });
+}
+
+}  // namespace
+}  // namespace organon::storage

@@ -238,7 +238,6 @@ Json n5_attributes_of(const DatasetSpec& spec) {
     compression["clevel"] = level;
     compression["shuffle"] = 1;
     compression["blocksize"] = 0;
-    compression["nthreads"] = 1;
   }
   attributes["transform"] = cosem_transform_of(spec.grid);
   attributes["pixelResolution"] = pixel_resolution_of(spec.grid);

@@ -196,8 +196,8 @@ export async function makeTree(folder, portal) {
     const columns = [
       { name: "id" },
       { name: "voxels" },
-      { name: "volume_nm3", unit: "nm^3" },
-      { name: "surface_faces_nm2", unit: "nm^2" },
+      { name: "volume_nm3", unit: "nm3" },
+      { name: "surface_faces_nm2", unit: "nm2" },
       { name: "centroid_z_nm", unit: "nm" },
       { name: "centroid_y_nm", unit: "nm" },
       { name: "centroid_x_nm", unit: "nm" },

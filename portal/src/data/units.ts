@@ -12,14 +12,14 @@ export interface Display {
 }
 
 const units: Readonly<Record<string, { small: string; large: string; factor: number; switchAt: number }>> = {
-  "nm^3": { small: "nm³", large: "µm³", factor: 1e-9, switchAt: 1e6 },
-  "nm^2": { small: "nm²", large: "µm²", factor: 1e-6, switchAt: 1e4 },
+  nm3: { small: "nm³", large: "µm³", factor: 1e-9, switchAt: 1e6 },
+  nm2: { small: "nm²", large: "µm²", factor: 1e-6, switchAt: 1e4 },
   nm: { small: "nm", large: "µm", factor: 1e-3, switchAt: 1e4 },
 };
 
 const unitOfSuffix: readonly (readonly [RegExp, string])[] = [
-  [/_nm3$/, "nm^3"],
-  [/_nm2$/, "nm^2"],
+  [/_nm3$/, "nm3"],
+  [/_nm2$/, "nm2"],
   [/_nm$/, "nm"],
 ];
 
@@ -30,9 +30,9 @@ export function labelOf(columnName: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-/** Unit of a column: as its table says, otherwise by the suffix of its name. */
+/** Unit of a column, such as "nm3": as its table says ("nm^3" is read too), otherwise by the suffix of its name. */
 export function unitOf(column: Column): string | undefined {
-  return column.unit ?? unitOfSuffix.find(([suffix]) => suffix.test(column.name))?.[1];
+  return column.unit?.replace("^", "") ?? unitOfSuffix.find(([suffix]) => suffix.test(column.name))?.[1];
 }
 
 /** The larger unit is taken where the median value has at least a thousandth (volumes, 10^-3 µm³) of it. */
@@ -52,20 +52,27 @@ export function displayOf(column: Column, table: ObjectTable): Display {
 const superscripts = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 const raised = (exponent: number) => (exponent < 0 ? "⁻" : "") + [...String(Math.abs(exponent))].map((digit) => superscripts[Number(digit)]).join("");
 
-/** Four significant digits: "0.01234", "1 234", "1.234 × 10⁷"; whole numbers below ten million in full. */
-export function formatNumber(value: number): string {
+const grouped = (text: string): string => {
+  const [integer, fraction] = text.split(".");
+  const groups = integer!.replace(/\B(?=(\d{3})+(?!\d))/g, "\u2009");
+  return fraction === undefined ? groups : `${groups}.${fraction}`;
+};
+
+/**
+ * Four significant digits: "0.01234", "1 234", "1.234 × 10⁷"; whole numbers below ten million in full.
+ * `zeros` keeps zeros at the end ("1.800"), so that the points of a column stand below each other.
+ */
+export function formatNumber(value: number, zeros: "keep" | "drop" = "drop"): string {
   if (Number.isNaN(value)) return "–";
   if (value === 0) return "0";
   const size = Math.abs(value);
   if (size >= 1e7 || size < 1e-4) {
     const [mantissa, exponent] = value.toExponential(3).split("e");
-    return `${mantissa} × 10${raised(Number(exponent))}`;
+    return `${zeros === "keep" ? mantissa : Number(mantissa)} × 10${raised(Number(exponent))}`;
   }
-  const whole = Number.isInteger(value) || size >= 1e4;
-  const text = whole ? value.toFixed(0) : String(Number(value.toPrecision(4)));
-  const [integer, fraction] = text.split(".");
-  const grouped = integer!.replace(/\B(?=(\d{3})+(?!\d))/g, "\u2009");
-  return fraction === undefined ? grouped : `${grouped}.${fraction}`;
+  if (Number.isInteger(value) || size >= 1e4) return grouped(value.toFixed(0));
+  const text = value.toPrecision(4);
+  return grouped(zeros === "keep" ? text : String(Number(text)));
 }
 
 /** A length in the unit that suits it: "8 nm", "1.2 µm". */

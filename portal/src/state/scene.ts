@@ -109,16 +109,17 @@ export const fromViewer = (space: ViewerSpace, voxel: Zyx): Zyx =>
 /** The viewer measures zooms in its smallest voxel extent. */
 export const smallestVoxelNm = ({ voxelSizeNm }: ViewerSpace): number => Math.min(voxelSizeNm.z, voxelSizeNm.y, voxelSizeNm.x);
 
-/** The whole volume in view in panels of `panelPixels`, seen a little from above in 3-D. */
-export function homePose(index: PortalIndex, space: ViewerSpace, panelPixels: number): Pose {
+/** The whole volume in view in panels of this size in pixels, seen a little from above in 3-D. */
+export function homePose(index: PortalIndex, space: ViewerSpace, panel: { width: number; height: number }): Pose {
   const middle = mapZyx((axis) => space.voxelOffset[axis] + index.shape[axis] / 2);
   const extents = (["z", "y", "x"] as const).map((axis) => index.shape[axis] * index.voxelSizeNm[axis]);
   const largest = Math.max(...extents) / smallestVoxelNm(space);
   const diagonal = Math.hypot(...extents) / smallestVoxelNm(space);
   return {
     position: mapZyx((axis) => Math.floor(middle[axis]) + 0.5),
-    sectionScale: largest / Math.max(panelPixels - 24, 64),
-    projectionScale: diagonal * 1.05,
+    sectionScale: largest / Math.max(Math.min(panel.width, panel.height) - 24, 64),
+    // Over the height of the panel: a narrow one must see as much over its width.
+    projectionScale: diagonal * 1.05 * Math.max(1, panel.height / Math.max(panel.width, 1)),
     orientation: [0.32, 0.36, 0.12, 0.868],
   };
 }

@@ -104,7 +104,7 @@ export function createViewer(target: HTMLElement, firstScene: Scene, pose: Pose,
     showUIControls: false,
     showTopBar: false,
     showLayerPanel: false,
-    showPanelBorders: false,
+    showPanelBorders: true,
     showLayerDialog: false,
     resetStateWhenEmpty: false,
   });

@@ -40,6 +40,15 @@ function centroidNm(table: ObjectTable, row: number): Zyx | undefined {
   return Number.isNaN(point.z + point.y + point.x) ? undefined : point;
 }
 
+/** Diagonal of the object's box; without a box, that of a cube of its volume; infinite where neither is known. */
+function sizeNm(table: ObjectTable, row: number): number {
+  const at = (name: string) => numberAt(table, row, columnIndex(table, name));
+  const diagonal = Math.hypot(...["z", "y", "x"].map((axis) => at(`box_end_${axis}_nm`) - at(`box_begin_${axis}_nm`)));
+  if (!Number.isNaN(diagonal)) return diagonal;
+  const volume = at("volume_nm3");
+  return Number.isNaN(volume) ? Infinity : Math.sqrt(3) * Math.cbrt(volume);
+}
+
 /** The page of one atlas: viewer on the left, layers, classes and scores on the right. */
 export function Atlas({ index }: { index: PortalIndex }) {
   const tables = useTables(index);
@@ -92,14 +101,13 @@ export function Atlas({ index }: { index: PortalIndex }) {
       update({ class: ofClass, object: table.value.ids[row], meshes: "chosen" });
       const centre = centroidNm(table.value, row);
       if (centre === undefined || space === undefined || home.current === undefined) return;
-      const volume = numberAt(table.value, row, columnIndex(table.value, "volume_nm3"));
-      const size = Number.isNaN(volume) ? Infinity : Math.cbrt(volume) / smallestVoxelNm(space);
+      const size = sizeNm(table.value, row) / smallestVoxelNm(space);
       const { sectionScale, projectionScale } = home.current;
       viewer.current?.setPose({
         position: toViewer(space, centre),
-        // An object fills about a quarter of a section and half of the 3-D panel, if it is compact.
-        sectionScale: Math.min(sectionScale, sectionScale * Math.max(0.02, (4 * size) / projectionScale)),
-        projectionScale: Math.min(projectionScale, 3.2 * size),
+        // The object's box takes about half of a panel.
+        sectionScale: Math.min(sectionScale, Math.max(0.02, (2.2 * size) / projectionScale) * sectionScale),
+        projectionScale: Math.min(projectionScale, 1.6 * size),
       });
     },
     [tables, space, update],
@@ -156,8 +164,8 @@ export function Atlas({ index }: { index: PortalIndex }) {
           <ViewerPane
             scene={scene}
             firstPose={(panel) => {
-              const pixels = Math.min(panel.clientWidth, panel.clientHeight) / (view.layout === "4panel-alt" ? 2 : 1);
-              home.current = homePose(index, space, pixels);
+              const parts = view.layout === "4panel-alt" ? 2 : 1;
+              home.current = homePose(index, space, { width: panel.clientWidth / parts, height: panel.clientHeight / parts });
               return poseOf(view, space, home.current);
             }}
             onReady={(ready) => {

@@ -20,7 +20,10 @@ interface Props {
   onClear(): void;
 }
 
-const isPlace = (column: string) => /^(box|centroid|begin|end|min|max)_/.test(column);
+/** Places are for the computer, and of two surfaces the better one (of the mesh, not of voxel faces) suffices. */
+const isHiddenAtFirst = (column: string, table: ObjectTable) =>
+  /^(box|centroid)_/.test(column) || (column === "surface_faces_nm2" && columnIndex(table, "surface_nm2") >= 0);
+
 export const defaultSort = (table: ObjectTable): Sort =>
   columnIndex(table, "volume_nm3") < 0 ? { column: "id", descending: false } : { column: "volume_nm3", descending: true };
 
@@ -28,7 +31,7 @@ export const defaultSort = (table: ObjectTable): Sort =>
 export function ClassPanel({ name, tablePath, table, view, color, colorOf, onView, onChoose, onClear }: Props) {
   const displays = useMemo(() => table.columns.map((column) => displayOf(column, table)), [table]);
   const [hidden, setHidden] = useState<ReadonlySet<string>>(
-    () => new Set(table.columns.map((column) => column.name).filter((column) => isPlace(column))),
+    () => new Set(table.columns.map((column) => column.name).filter((column) => isHiddenAtFirst(column, table))),
   );
   const [search, setSearch] = useState("");
   const sort = view.sort !== undefined && columnIndex(table, view.sort.column) >= 0 ? view.sort : defaultSort(table);

@@ -41,7 +41,7 @@ export function Header({ index, layout, onLayout, onHome }: Props) {
         <div>
           <h1>{index.name}</h1>
           <p>
-            {size.join(" × ")} <span className="faint">x × y × z</span> · voxel {[voxel.x, voxel.y, voxel.z].map(formatNumber).join(" × ")} nm
+            {size.join(" × ")} <span className="faint">x × y × z</span> · voxel {[voxel.x, voxel.y, voxel.z].map((extent) => formatNumber(extent)).join(" × ")} nm
           </p>
         </div>
       </div>

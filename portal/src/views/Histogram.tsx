@@ -25,6 +25,21 @@ function countTicks(highest: number): number[] {
   return Array.from({ length: Math.floor(highest / step) + 1 }, (_, i) => i * step);
 }
 
+/** Powers of ten, at most seven of them; below three decades also their doubles and fives, as far as there is room. */
+function logTicks(low: number, high: number): number[] {
+  const decades = Math.log10(high / low);
+  const everyDecade = Math.max(1, Math.ceil(decades / 6));
+  const steps = decades > 3 ? [1] : decades > 1.5 ? [1, 3] : [1, 2, 5];
+  const ticks: number[] = [];
+  for (let exponent = Math.floor(Math.log10(low)); 10 ** exponent <= high * 1.001; exponent += everyDecade) {
+    for (const step of steps) {
+      const tick = Number((step * 10 ** exponent).toPrecision(3));
+      if (tick >= low * 0.999 && tick <= high * 1.001) ticks.push(tick);
+    }
+  }
+  return ticks;
+}
+
 /** How many objects have which volume, on a logarithmic axis. A click on a bar keeps the table to its objects. */
 export function Histogram({ values, display, chosen, color, range, onRange }: Props) {
   const { edges, counts } = useMemo(() => logHistogram(values), [values]);
@@ -36,13 +51,7 @@ export function Histogram({ values, display, chosen, color, range, onRange }: Pr
   const xOf = (value: number) => margin.left + ((Math.log10(value) - low) / (high - low)) * innerWidth;
   const highest = Math.max(...counts);
   const yOf = (count: number) => margin.top + innerHeight * (1 - count / highest);
-  const shownLow = low + Math.log10(display.factor);
-  const shownHigh = high + Math.log10(display.factor);
-  const everyDecade = Math.max(1, Math.ceil((shownHigh - shownLow) / 6));
-  const decades: number[] = [];
-  for (let exponent = Math.ceil(shownLow - 1e-9); exponent <= shownHigh + 1e-9; exponent += everyDecade) decades.push(10 ** exponent);
-  // Less than two decades in view: label the edges of bins instead.
-  const ticks = decades.length >= 2 ? decades : [edges[0]! * display.factor, edges[edges.length - 1]! * display.factor];
+  const ticks = logTicks(edges[0]! * display.factor, edges[edges.length - 1]! * display.factor);
   const isKept = (i: number) => range === undefined || (edges[i]! >= range[0] * 0.9999 && edges[i + 1]! <= range[1] * 1.0001);
 
   return (

@@ -127,7 +127,7 @@ export function ObjectTableView({ table, rows, columns, displays, sort, chosen, 
                   }
                   const cell = table.rows[row]![column];
                   const value = numberAt(table, row, column);
-                  return <td key={name}>{Number.isNaN(value) ? (cell ?? "–") : formatNumber(value * displays[column]!.factor)}</td>;
+                  return <td key={name}>{Number.isNaN(value) ? (cell ?? "–") : formatNumber(value * displays[column]!.factor, "keep")}</td>;
                 })}
               </tr>
             );

@@ -3,6 +3,9 @@ import { treeUrl } from "../data/load.ts";
 import type { AtlasViewer, Pose, Scene, ViewerEvents, ViewerModule } from "../viewer/viewer_api.ts";
 import { Failure, Waiting } from "./Notice.tsx";
 
+/** The viewer does not tell a missing file from a slow one, so after a while the page names both. */
+const slowAfterMs = 30_000;
+
 interface Props {
   scene: Scene;
   /** Read once, when the viewer starts. */
@@ -38,6 +41,14 @@ export function ViewerPane({ scene, firstPose, onReady, onPose, onPick }: Props)
   const [failure, setFailure] = useState<string | undefined>(undefined);
   const [drawn, setDrawn] = useState(false);
   const [started, setStarted] = useState(false);
+  const [isSlow, setIsSlow] = useState(false);
+
+  useEffect(() => {
+    setIsSlow(false);
+    if (drawn) return;
+    const timer = window.setTimeout(() => setIsSlow(true), slowAfterMs);
+    return () => window.clearTimeout(timer);
+  }, [drawn]);
 
   useEffect(() => {
     const element = target.current!;
@@ -84,7 +95,7 @@ export function ViewerPane({ scene, firstPose, onReady, onPose, onPick }: Props)
       )}
       {started && !drawn && (
         <div className="loading" role="status">
-          <span className="spinner" aria-hidden="true" /> Loading
+          <span className="spinner" aria-hidden="true" /> {isSlow ? "Still loading, or a part is missing" : "Loading"}
         </div>
       )}
     </section>

@@ -14,11 +14,10 @@ int default_level(Codec codec) {
   switch (codec) {
     case Codec::kGzip:
     case Codec::kZlib:
+    case Codec::kBlosc:  // 6 times faster than 5 on EM, and not larger
       return 1;
     case Codec::kZstd:
       return 3;
-    case Codec::kBlosc:
-      return 5;
     case Codec::kRaw:
     case Codec::kCompressedSegmentation:
       break;

@@ -10,7 +10,7 @@ namespace organon::storage {
 
 using Bytes = std::span<const std::byte>;
 
-/// Level that -1 stands for: gzip 1, zlib 1, zstd 3, blosc 5, others 0.
+/// Level that -1 stands for: gzip 1, zlib 1, zstd 3, blosc 1, others 0.
 int default_level(Codec codec);
 /// "gzip level 17 is not in 0 .. 9"; empty where `level` (or -1) may be used for writing.
 /// Higher levels are smaller and slower.

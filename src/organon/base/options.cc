@@ -16,6 +16,9 @@ template <class... Handlers>
 struct Overloaded : Handlers... {
   using Handlers::operator()...;
 };
+// Clang before 17 needs the guide said.
+template <class... Handlers>
+Overloaded(Handlers...) -> Overloaded<Handlers...>;
 
 [[noreturn]] void refuse(std::string_view name, std::string_view expected, std::string_view found) {
   throw Error(ErrorKind::kInvalidArgument,

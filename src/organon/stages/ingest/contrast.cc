@@ -1,0 +1,147 @@
+#include "organon/stages/ingest/contrast.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "organon/base/check.h"
+#include "organon/base/error.h"
+
+namespace organon::stages {
+namespace {
+
+constexpr double kQuantile = 0.001;
+constexpr double kPaddingFraction = 0.005;
+constexpr std::uint64_t kPaddingPeak = 8;
+constexpr std::size_t kPaddingNeighbours = 8;
+constexpr double kInvertedTailRatio = 1.5;
+
+// Whether the end bin is padding; `inward` is 1 from the low end, -1 from the high end.
+bool is_padding(const std::vector<std::uint64_t>& counts, std::size_t end, std::ptrdiff_t inward,
+                std::uint64_t total) {
+  std::uint64_t fullest = 0;
+  for (std::size_t i = 1; i <= kPaddingNeighbours; ++i) {
+    const std::ptrdiff_t bin = static_cast<std::ptrdiff_t>(end) + inward * static_cast<std::ptrdiff_t>(i);
+    if (bin < 0 || bin >= static_cast<std::ptrdiff_t>(counts.size())) break;
+    fullest = std::max(fullest, counts[static_cast<std::size_t>(bin)]);
+  }
+  return static_cast<double>(counts[end]) > kPaddingFraction * static_cast<double>(total) &&
+         counts[end] > kPaddingPeak * fullest && counts[end] < total;
+}
+
+template <class T, class Map>
+void map_voxels(ArrayView<const T> raw, ArrayView<std::uint8_t> normalized, Map map) {
+  const Shape3 shape = raw.shape();
+  for (std::int64_t z = 0; z < shape.z; ++z) {
+    for (std::int64_t y = 0; y < shape.y; ++y) {
+      const T* from = raw.row(z, y);
+      std::uint8_t* to = normalized.row(z, y);
+      for (std::int64_t x = 0; x < shape.x; ++x)
+        to[x * normalized.stride().x] = map(from[x * raw.stride().x]);
+    }
+  }
+}
+
+}  // namespace
+
+ContrastEstimate estimate_contrast(const tables::Histogram& histogram) {
+  const std::uint64_t total = histogram.total();
+  ORGANON_CHECK(total > 0);
+  ContrastEstimate estimate;
+  tables::Histogram values = histogram;
+  const std::size_t first = values.quantile_bin(0);
+  if (is_padding(values.counts(), first, 1, total)) {
+    estimate.padding_low_fraction = static_cast<double>(values.counts()[first]) / static_cast<double>(total);
+    values = values.without_bin(first);
+  }
+  const std::size_t last = values.quantile_bin(1);
+  if (is_padding(values.counts(), last, -1, values.total())) {
+    estimate.padding_high_fraction = static_cast<double>(values.counts()[last]) / static_cast<double>(total);
+    values = values.without_bin(last);
+  }
+  const double low = values.bin_begin(values.quantile_bin(kQuantile));
+  const double median = values.bin_begin(values.quantile_bin(0.5));
+  const double high = values.bin_begin(values.quantile_bin(1 - kQuantile));
+  estimate.limits = {low, std::max(high, low + values.bin_width())};
+  if (median > low) estimate.tail_ratio = (high - median) / (median - low);
+  if (median <= low && high > median) estimate.tail_ratio = std::numeric_limits<double>::infinity();
+  estimate.looks_inverted = estimate.tail_ratio > kInvertedTailRatio;
+  return estimate;
+}
+
+template <class T>
+void normalize_contrast(ArrayView<const T> raw, const ContrastLimits& limits,
+                        ArrayView<std::uint8_t> normalized) {
+  ORGANON_CHECK(raw.shape() == normalized.shape());
+  if (!(limits.low < limits.high)) {
+    throw Error(
+        ErrorKind::kInvalidArgument,
+        fmt::format("contrast limits: expected low below high, found {} and {}", limits.low, limits.high));
+  }
+  const double factor = 255 / (limits.high - limits.low);
+  const auto map = [&](T value) {
+    const double scaled = std::floor((static_cast<double>(value) - limits.low) * factor + 0.5);
+    return scaled > 0 ? static_cast<std::uint8_t>(std::min(scaled, 255.0)) : std::uint8_t{0};
+  };
+  if constexpr (sizeof(T) == 1) {
+    std::array<std::uint8_t, 256> table;
+    for (int pattern = 0; pattern < 256; ++pattern) {
+      table[static_cast<std::size_t>(pattern)] = map(static_cast<T>(static_cast<std::uint8_t>(pattern)));
+    }
+    map_voxels(raw, normalized, [&](T value) { return table[static_cast<std::uint8_t>(value)]; });
+  } else {
+    map_voxels(raw, normalized, map);
+  }
+}
+
+template <class T>
+void invert_contrast(ArrayView<T> voxels) {
+  const Shape3 shape = voxels.shape();
+  for (std::int64_t z = 0; z < shape.z; ++z) {
+    for (std::int64_t y = 0; y < shape.y; ++y) {
+      T* row = voxels.row(z, y);
+      for (std::int64_t x = 0; x < shape.x; ++x) {
+        T& value = row[x * voxels.stride().x];
+        if constexpr (std::is_floating_point_v<T>) {
+          value = -value;
+        } else {
+          value = static_cast<T>(~value);  // min + max - v, in two's complement
+        }
+      }
+    }
+  }
+}
+
+template void normalize_contrast(ArrayView<const std::uint8_t>, const ContrastLimits&,
+                                 ArrayView<std::uint8_t>);
+template void normalize_contrast(ArrayView<const std::int8_t>, const ContrastLimits&,
+                                 ArrayView<std::uint8_t>);
+template void normalize_contrast(ArrayView<const std::uint16_t>, const ContrastLimits&,
+                                 ArrayView<std::uint8_t>);
+template void normalize_contrast(ArrayView<const std::int16_t>, const ContrastLimits&,
+                                 ArrayView<std::uint8_t>);
+template void normalize_contrast(ArrayView<const std::uint32_t>, const ContrastLimits&,
+                                 ArrayView<std::uint8_t>);
+template void normalize_contrast(ArrayView<const std::int32_t>, const ContrastLimits&,
+                                 ArrayView<std::uint8_t>);
+template void normalize_contrast(ArrayView<const std::uint64_t>, const ContrastLimits&,
+                                 ArrayView<std::uint8_t>);
+template void normalize_contrast(ArrayView<const std::int64_t>, const ContrastLimits&,
+                                 ArrayView<std::uint8_t>);
+template void normalize_contrast(ArrayView<const float>, const ContrastLimits&, ArrayView<std::uint8_t>);
+template void normalize_contrast(ArrayView<const double>, const ContrastLimits&, ArrayView<std::uint8_t>);
+template void invert_contrast(ArrayView<std::uint8_t>);
+template void invert_contrast(ArrayView<std::int8_t>);
+template void invert_contrast(ArrayView<std::uint16_t>);
+template void invert_contrast(ArrayView<std::int16_t>);
+template void invert_contrast(ArrayView<std::uint32_t>);
+template void invert_contrast(ArrayView<std::int32_t>);
+template void invert_contrast(ArrayView<std::uint64_t>);
+template void invert_contrast(ArrayView<std::int64_t>);
+template void invert_contrast(ArrayView<float>);
+template void invert_contrast(ArrayView<double>);
+
+}  // namespace organon::stages

@@ -1,0 +1,321 @@
+#include "organon/stages/ingest/inspect.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <filesystem>
+
+#include "organon/base/error.h"
+#include "organon/base/json.h"
+
+namespace organon::stages {
+namespace {
+
+bool is_image_file(const std::filesystem::path& path) {
+  std::string extension = path.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
+  return extension == ".png" || extension == ".tif" || extension == ".tiff";
+}
+
+bool is_slice_stack(const std::string& address) {
+  std::error_code error;
+  if (std::filesystem::is_regular_file(address, error)) return is_image_file(address);
+  if (!std::filesystem::is_directory(address, error)) return false;
+  for (const char* metadata : {"attributes.json", ".zarray", ".zgroup", ".zattrs", "info"}) {
+    if (std::filesystem::exists(std::filesystem::path(address) / metadata)) return false;
+  }
+  std::filesystem::directory_iterator entries(address, error);
+  return !error && std::any_of(begin(entries), end(entries),
+                               [](const auto& entry) { return is_image_file(entry.path()); });
+}
+
+std::string format_of(const storage::Dataset& dataset) {
+  const auto format = storage::parse_address(dataset.address()).format;
+  if (format) return std::string(to_string(*format));
+  if (std::filesystem::exists(dataset.path() / "attributes.json")) return "n5";
+  if (std::filesystem::exists(dataset.path() / ".zarray")) return "zarr";
+  return "precomputed";
+}
+
+void judge_values(DatasetReport& report) {
+  report.has_ids = report.role == "labels" ||
+                   (report.role.empty() && !is_floating(report.type) && size_of(report.type) >= 4);
+  if (!report.has_ids && report.sample.histogram)
+    report.contrast = estimate_contrast(*report.sample.histogram);
+}
+
+DatasetReport inspect_stack(const std::string& address, std::int64_t max_voxels) {
+  const storage::SliceStack stack = storage::open_slice_stack(address);
+  DatasetReport report;
+  report.address = address;
+  const std::string extension = stack.files[0].path.extension().string();
+  report.format = extension == ".png" || extension == ".PNG" ? "png slices" : "tiff slices";
+  report.shape = stack.shape;
+  report.type = stack.type;
+  report.num_chunks = report.stored_chunks = static_cast<std::int64_t>(stack.files.size());
+  for (const auto& file : stack.files)
+    report.stored_bytes += static_cast<std::int64_t>(std::filesystem::file_size(file.path));
+  report.sample = sample_values(stack, max_voxels);
+  judge_values(report);
+  return report;
+}
+
+void read_attributes(const storage::Dataset& dataset, DatasetReport& report) {
+  const Json attributes = dataset.attributes();
+  if (attributes.contains("organon")) report.provenance_json = attributes["organon"].dump();
+  if (attributes.contains("role") && attributes["role"].is_string()) report.role = attributes["role"];
+  if (!attributes.contains("contrast_limits")) return;
+  const Json& limits = attributes["contrast_limits"];
+  // Other programs may use the same name for something else.
+  if (limits.is_array() && limits.size() == 2 && limits[0].is_number() && limits[1].is_number()) {
+    report.stated_contrast = ContrastLimits{limits[0].get<double>(), limits[1].get<double>()};
+  }
+}
+
+void count_stored_chunks(DatasetReport& report) {
+  const ValueSample& sample = report.sample;
+  report.are_stored_chunks_exact = sample.chunks_probed == report.num_chunks;
+  const double found_fraction = static_cast<double>(sample.chunks_found) /
+                                static_cast<double>(std::max<std::int64_t>(1, sample.chunks_probed));
+  report.stored_chunks = report.are_stored_chunks_exact
+                             ? sample.chunks_found
+                             : std::llround(found_fraction * static_cast<double>(report.num_chunks));
+  report.are_stored_bytes_exact = report.are_stored_chunks_exact && sample.chunks_read == sample.chunks_found;
+  const double bytes_per_chunk = static_cast<double>(sample.file_bytes_read) /
+                                 static_cast<double>(std::max<std::int64_t>(1, sample.chunks_read));
+  report.stored_bytes = std::llround(bytes_per_chunk * static_cast<double>(report.stored_chunks));
+}
+
+std::string shape_text(const Shape3& shape) { return fmt::format("{} x {} x {}", shape.z, shape.y, shape.x); }
+
+std::string size_text(const SizeNm& size) {
+  return fmt::format("{:g} x {:g} x {:g} nm", size.z, size.y, size.x);
+}
+
+std::string extent_text(const Shape3& shape, const SizeNm& size) {
+  const auto um = [](std::int64_t voxels, double nm) { return static_cast<double>(voxels) * nm / 1000; };
+  return fmt::format("{:.4g} x {:.4g} x {:.4g} µm", um(shape.z, size.z), um(shape.y, size.y),
+                     um(shape.x, size.x));
+}
+
+std::string bytes_text(double bytes) {
+  constexpr std::array<const char*, 5> kUnits = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+  std::size_t unit = 0;
+  for (; bytes >= 1024 && unit + 1 < kUnits.size(); ++unit) bytes /= 1024;
+  return unit == 0 ? fmt::format("{:.0f} bytes", bytes) : fmt::format("{:.1f} {}", bytes, kUnits[unit]);
+}
+
+class Lines {
+ public:
+  void add(std::string_view name, const std::string& value) {
+    text_ += fmt::format("{:<14}{}\n", name, value);
+  }
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+void describe_storage(const DatasetReport& report, Lines& lines) {
+  const double raw_bytes = static_cast<double>(report.shape.z) * static_cast<double>(report.shape.y) *
+                           static_cast<double>(report.shape.x) * static_cast<double>(size_of(report.type));
+  if (report.levels.empty()) {
+    lines.add("stored",
+              fmt::format("{} files, {} ({} decoded)", report.stored_chunks,
+                          bytes_text(static_cast<double>(report.stored_bytes)), bytes_text(raw_bytes)));
+    return;
+  }
+  lines.add("chunks", fmt::format("{}, {}", shape_text(report.levels[0].chunk_shape), report.codec));
+  const std::int64_t missing = report.num_chunks - report.stored_chunks;
+  lines.add(
+      "stored",
+      fmt::format("{}{} of {} chunks, {}{} ({} decoded)", report.are_stored_chunks_exact ? "" : "about ",
+                  report.stored_chunks, report.num_chunks, report.are_stored_bytes_exact ? "" : "about ",
+                  bytes_text(static_cast<double>(report.stored_bytes)), bytes_text(raw_bytes)));
+  if (missing > 0) lines.add("", fmt::format("{} missing chunks read as {}", missing, report.fill_value));
+}
+
+void describe_values(const DatasetReport& report, int width, Lines& lines) {
+  const ValueSample& sample = report.sample;
+  if (!sample.histogram) {
+    lines.add("values", sample.num_voxels == 0 ? fmt::format("none stored: all {}", report.fill_value)
+                                               : "not one number");
+    return;
+  }
+  const std::string source = sample.is_whole ? ""
+                                             : fmt::format(", of a sample of {:.3g} million voxels",
+                                                           static_cast<double>(sample.num_voxels) / 1e6);
+  if (report.has_ids) {
+    lines.add("values",
+              fmt::format("{:.17g} to {:.17g}; {}{} distinct ids{}", sample.min, sample.max,
+                          sample.num_distinct >= 1'000'000 ? "more than " : "", sample.num_distinct, source));
+    return;
+  }
+  lines.add("values",
+            fmt::format("{:g} to {:g}, mean {:.4g}{}", sample.min, sample.max, sample.mean, source));
+  // Whole values per column, so that integers make no comb.
+  const auto& counts = sample.histogram->counts();
+  const std::size_t first = sample.histogram->quantile_bin(0);
+  const std::size_t last = sample.histogram->quantile_bin(1);
+  const auto max_columns = static_cast<std::size_t>(std::clamp(width - 14, 16, 128));
+  const std::size_t bins_per_column = (last - first) / max_columns + 1;
+  std::vector<std::uint64_t> columns((last - first) / bins_per_column + 1);
+  for (std::size_t bin = first; bin <= last; ++bin) columns[(bin - first) / bins_per_column] += counts[bin];
+  for (const std::string& row : draw_histogram(columns, 5)) lines.add("", row);
+  const std::string begin = fmt::format("{:g}", sample.min);
+  const std::string end = fmt::format("{:g}", sample.max);
+  const std::size_t used = begin.size() + end.size();
+  lines.add("", begin + std::string(columns.size() > used ? columns.size() - used : 1, ' ') + end);
+}
+
+void describe_contrast(const DatasetReport& report, Lines& lines) {
+  if (report.stated_contrast) {
+    lines.add("contrast", fmt::format("{:g} to {:g}, as stated in its attributes",
+                                      report.stated_contrast->low, report.stated_contrast->high));
+  }
+  if (!report.contrast) return;
+  const ContrastEstimate& estimate = *report.contrast;
+  lines.add(report.stated_contrast ? "" : "contrast",
+            fmt::format("{:g} to {:g}, estimated (0.1 % and 99.9 % quantiles)", estimate.limits.low,
+                        estimate.limits.high));
+  const double padding = estimate.padding_low_fraction + estimate.padding_high_fraction;
+  if (padding > 0)
+    lines.add("", fmt::format("{:.1f} % of the voxels are constant padding, left out", 100 * padding));
+  if (estimate.looks_inverted) {
+    lines.add("",
+              fmt::format("looks inverted: the bright tail is {:.1f} times as long as the dark one; where",
+                          estimate.tail_ratio));
+    lines.add("", "membranes are bright, import with --invert true");
+  }
+}
+
+}  // namespace
+
+DatasetReport inspect(const std::string& address, std::int64_t max_voxels) {
+  if (is_slice_stack(address)) return inspect_stack(address, max_voxels);
+  const storage::Multiscale pyramid = storage::open_multiscale(address);
+  const storage::Dataset& finest = *pyramid.levels.at(0);
+  DatasetReport report;
+  report.address = address;
+  report.format = format_of(finest);
+  report.shape = finest.spec().shape;
+  report.type = finest.spec().data_type;
+  report.codec = to_string(finest.spec().codec);
+  report.fill_value = finest.spec().fill_value;
+  for (const auto& level : pyramid.levels) {
+    report.levels.push_back(
+        {level->address(), level->spec().shape, level->spec().chunk_shape, level->spec().grid});
+  }
+  report.num_chunks = finest.chunk_grid().count();
+  read_attributes(finest, report);
+  report.sample = sample_values(finest, max_voxels);
+  count_stored_chunks(report);
+  judge_values(report);
+  return report;
+}
+
+std::vector<std::string> draw_histogram(const std::vector<std::uint64_t>& counts, int height) {
+  constexpr std::array<const char*, 9> kBlocks = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+  const std::uint64_t fullest = counts.empty() ? 0 : *std::max_element(counts.begin(), counts.end());
+  std::vector<std::string> rows(static_cast<std::size_t>(height));
+  for (const std::uint64_t count : counts) {
+    const double eighths =
+        fullest == 0 ? 0 : static_cast<double>(count) / static_cast<double>(fullest) * 8 * height;
+    const int filled = count == 0 ? 0 : std::max(1, static_cast<int>(std::lround(eighths)));
+    for (int row = 0; row < height; ++row) {
+      const int above = filled - 8 * (height - 1 - row);
+      rows[static_cast<std::size_t>(row)] += kBlocks[static_cast<std::size_t>(std::clamp(above, 0, 8))];
+    }
+  }
+  return rows;
+}
+
+std::string to_text(const DatasetReport& report, int width) {
+  Lines lines;
+  lines.add("dataset", report.address);
+  lines.add("format", report.role.empty() ? report.format : report.format + ", " + report.role);
+  lines.add("shape",
+            fmt::format("{} voxels (z, y, x) of {}", shape_text(report.shape), to_string(report.type)));
+  if (!report.levels.empty()) {
+    const VoxelGrid& grid = report.levels[0].grid;
+    lines.add("voxel size", size_text(grid.voxel_size_nm));
+    lines.add("extent", extent_text(report.shape, grid.voxel_size_nm));
+    if (grid.offset_nm != PointNm{}) {
+      lines.add("offset", fmt::format("{:g}, {:g}, {:g} nm (centre of the first voxel)", grid.offset_nm.z,
+                                      grid.offset_nm.y, grid.offset_nm.x));
+    }
+  }
+  describe_storage(report, lines);
+  if (report.levels.size() > 1) {
+    for (std::size_t i = 0; i < report.levels.size(); ++i) {
+      const LevelReport& level = report.levels[i];
+      lines.add(i == 0 ? "levels" : "",
+                fmt::format("{}: {}, {}", std::filesystem::path(level.address).filename().string(),
+                            shape_text(level.shape), size_text(level.grid.voxel_size_nm)));
+    }
+  }
+  describe_values(report, width, lines);
+  describe_contrast(report, lines);
+  for (const std::string& message : report.sample.damage) lines.add("damaged", message);
+  if (!report.provenance_json.empty()) lines.add("made by", "organon " + report.provenance_json);
+  return lines.text();
+}
+
+std::string to_json(const DatasetReport& report) {
+  const auto three = [](const auto& v) { return Json::array({v.z, v.y, v.x}); };
+  const ValueSample& sample = report.sample;
+  Json json = {{"address", report.address},
+               {"format", report.format},
+               {"shape", three(report.shape)},
+               {"data_type", to_string(report.type)}};
+  if (!report.levels.empty()) {
+    json["codec"] = report.codec;
+    json["fill_value"] = report.fill_value;
+    for (const LevelReport& level : report.levels) {
+      json["levels"].push_back({{"address", level.address},
+                                {"shape", three(level.shape)},
+                                {"chunk_shape", three(level.chunk_shape)},
+                                {"voxel_size_nm", three(level.grid.voxel_size_nm)},
+                                {"offset_nm", three(level.grid.offset_nm)}});
+    }
+  }
+  json["chunks"] = {{"count", report.num_chunks},
+                    {"stored", report.stored_chunks},
+                    {"missing", report.num_chunks - report.stored_chunks},
+                    {"is_exact", report.are_stored_chunks_exact},
+                    {"stored_bytes", report.stored_bytes},
+                    {"are_bytes_exact", report.are_stored_bytes_exact}};
+  Json values = {{"sampled_voxels", sample.num_voxels}, {"is_whole", sample.is_whole}};
+  if (sample.histogram) {
+    values["min"] = sample.min;
+    values["max"] = sample.max;
+    values["mean"] = sample.mean;
+    if (report.has_ids) {
+      values["distinct_ids"] = sample.num_distinct;
+    } else {
+      constexpr std::size_t kShownBins = 256;
+      const std::size_t joined = (sample.histogram->counts().size() + kShownBins - 1) / kShownBins;
+      values["histogram"] = {{"low", sample.histogram->low()},
+                             {"bin_width", sample.histogram->bin_width() * static_cast<double>(joined)},
+                             {"counts", sample.histogram->rebinned(kShownBins)}};
+    }
+  }
+  json["values"] = values;
+  if (report.contrast) {
+    json["contrast"] = {{"estimated_limits", {report.contrast->limits.low, report.contrast->limits.high}},
+                        {"padding_low_fraction", report.contrast->padding_low_fraction},
+                        {"padding_high_fraction", report.contrast->padding_high_fraction},
+                        {"looks_inverted", report.contrast->looks_inverted}};
+  }
+  if (report.stated_contrast)
+    json["contrast"]["stated_limits"] = {report.stated_contrast->low, report.stated_contrast->high};
+  json["damage"] = sample.damage;
+  if (!report.role.empty()) json["role"] = report.role;
+  if (!report.provenance_json.empty()) json["organon"] = parse_json(report.provenance_json, report.address);
+  return organon::to_text(json);
+}
+
+}  // namespace organon::stages

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "organon/stages/ingest/contrast.h"
+#include "organon/stages/ingest/value_sample.h"
+#include "organon/storage/multiscale.h"
+
+namespace organon::stages {
+
+/// One level of a pyramid.
+struct LevelReport {
+  std::string address;
+  Shape3 shape;
+  Shape3 chunk_shape;
+  VoxelGrid grid;
+};
+
+/// What `organon inspect` tells of a dataset, a pyramid or a stack of slices.
+struct DatasetReport {
+  std::string address;
+  std::string format;  ///< "n5", "zarr", "precomputed", "png slices", "tiff slices"
+  Shape3 shape;
+  DataType type = DataType::kUint8;
+  std::vector<LevelReport> levels;  ///< empty for slices, which know neither voxel size nor chunks
+  std::string codec;                ///< empty for slices
+  std::uint64_t fill_value = 0;
+  std::int64_t num_chunks = 0;  ///< of the finest level
+  /// Chunks of the finest level that are stored, and their bytes; estimates where not all were looked at.
+  std::int64_t stored_chunks = 0;
+  std::int64_t stored_bytes = 0;
+  bool are_stored_chunks_exact = true;
+  bool are_stored_bytes_exact = true;
+  ValueSample sample;
+  std::string role;      ///< attribute `role`, as import sets it: "raw" or "labels"; empty: not stated
+  bool has_ids = false;  ///< role labels, or without a role integers of 32 and 64 bits: values are ids
+  std::optional<ContrastEstimate> contrast;       ///< of grey values
+  std::optional<ContrastLimits> stated_contrast;  ///< from the attributes
+  std::string provenance_json;                    ///< attribute `organon`; empty: not made by organon
+};
+
+/// Default of `max_voxels`: about a second of reading.
+inline constexpr std::int64_t kInspectVoxels = std::int64_t{1} << 25;
+
+/// Examines a dataset, a group with levels, a folder of slices or a multi-page TIFF. At most `max_voxels` of
+/// the finest level are read (one chunk or slice at least). Damaged chunks are in `sample.damage`. Errors:
+/// kNotFound where there is none of these; those of open_multiscale() and open_slice_stack().
+DatasetReport inspect(const std::string& address, std::int64_t max_voxels = kInspectVoxels);
+
+/// The report for people: aligned lines, with the histogram drawn in block characters, `width` columns at
+/// most.
+std::string to_text(const DatasetReport& report, int width = 80);
+
+/// The report as a JSON object text; the histogram in at most 256 bins.
+std::string to_json(const DatasetReport& report);
+
+/// Counts drawn as `height` rows of block characters, highest first, one column per count, in eighths of a
+/// row. Counts above zero show at least an eighth.
+std::vector<std::string> draw_histogram(const std::vector<std::uint64_t>& counts, int height);
+
+}  // namespace organon::stages

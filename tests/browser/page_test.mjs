@@ -77,12 +77,30 @@ function panel(image, column, row) {
 const sectionPanels = (image) => [panel(image, 0, 0), panel(image, 1, 0), panel(image, 0, 1)].flat();
 const surfacePanel = (image) => panel(image, 1, 1);
 
-/** Pixels of about this hue; the lines of the axes are purer than any blend over grey and are left out. */
+const axisColors = new Set(["255,0,0", "0,255,0", "0,0,255"]);
+
+/** Pixels of about this hue that belong to no axis line. */
 const countHue = (pixels, hue) =>
   pixels.filter((pixel) => {
     const found = hueAndChroma(pixel);
-    return found.chroma > 24 && Math.min(...pixel) > 8 && hueDistance(found.hue, hue) < 18;
+    return found.chroma > 24 && hueDistance(found.hue, hue) < 18 && !axisColors.has(pixel.join());
   }).length;
+
+/** A place in the first section whose whole surroundings have this hue, well inside an object. */
+function findHue(image, hue) {
+  const reach = 3;
+  const isHue = (x, y) => {
+    const found = hueAndChroma(image.at(x, y));
+    return found.chroma > 24 && hueDistance(found.hue, hue) < 18;
+  };
+  for (let y = 50; y < image.height / 2 - 50; ++y)
+    for (let x = 50; x < image.width / 2 - 50; ++x) {
+      let all = true;
+      for (let dy = -reach; all && dy <= reach; ++dy) for (let dx = -reach; all && dx <= reach; ++dx) all = isHue(x + dx, y + dy);
+      if (all) return { x, y };
+    }
+  return undefined;
+}
 
 async function whenDrawn(page) {
   await page.waitForTimeout(400); // the page looks ten times a second whether something is missing
@@ -208,6 +226,24 @@ async function run(folder, binary, screenshot) {
       check("the arrow keys move the choice", true, `object ${second}`);
       await page.keyboard.press("ArrowUp");
     }
+
+    // A double click on an object in a section chooses it.
+    await page.locator(`.table-scroller tr[data-id="${chosen}"]`).click();
+    await whenDrawn(page);
+    const place = findHue(await look(page), hue);
+    if (place !== undefined) {
+      await page.getByRole("button", { name: /^Let go/ }).click();
+      await page.waitForFunction(() => !location.hash.includes("object="), undefined, { timeout: 5000 });
+      const corner = await page.locator(".viewer").boundingBox();
+      await page.mouse.move(corner.x + place.x - 2, corner.y + place.y);
+      await page.mouse.move(corner.x + place.x, corner.y + place.y, { steps: 3 });
+      await page.waitForTimeout(800); // the viewer reads back what lies under the pointer
+      await page.mouse.dblclick(corner.x + place.x, corner.y + place.y);
+      await page.waitForFunction(() => location.hash.includes("object="), undefined, { timeout: 5000 });
+      check("a double click in a section chooses an object", true, /object=(\d+)/.exec(page.url())[1]);
+    }
+    await page.locator(`.table-scroller tr[data-id="${chosen}"]`).click();
+    await whenDrawn(page);
 
     // A link shows the same view.
     await page.waitForFunction((id) => location.hash.includes(`object=${id}`), chosen, { timeout: 5000 });

@@ -105,9 +105,9 @@ export function Atlas({ index }: { index: PortalIndex }) {
       const { sectionScale, projectionScale } = home.current;
       viewer.current?.setPose({
         position: toViewer(space, centre),
-        // The object's box takes about half of a panel.
-        sectionScale: Math.min(sectionScale, Math.max(0.02, (2.2 * size) / projectionScale) * sectionScale),
-        projectionScale: Math.min(projectionScale, 1.6 * size),
+        // The object's box takes most of a panel.
+        sectionScale: Math.min(sectionScale, Math.max(0.02, (1.7 * size) / projectionScale) * sectionScale),
+        projectionScale: Math.min(projectionScale, 1.3 * size),
       });
     },
     [tables, space, update],

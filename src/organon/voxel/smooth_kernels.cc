@@ -26,7 +26,7 @@
 namespace organon::voxel {
 
 // Tiles: the ring (kTileRows x kTileWidth x (radius + 1) pairs) should stay in the second-level cache.
-constexpr std::int64_t kTileRows = 32;
+constexpr std::int64_t kTileRows = 64;
 constexpr std::int64_t kTileWidth = 128;
 
 // Least and greatest grey level of some voxels.
@@ -172,7 +172,7 @@ class ColumnSmoother {
         wx_(job.kernels->x),
         // A tile of kTileRows needs this many row pairs, and the input of its last vector this many voxels.
         row_pairs_((kTileRows + 2 * ry_ + 1) / 2),
-        wide_size_(kTileWidth + 2 * rx_ + 2 + static_cast<std::int64_t>(hn::Lanes(D32())) * 4),
+        wide_size_(kTileWidth + 2 * rx_ + 2 + static_cast<std::int64_t>(hn::Lanes(D32())) * 8),
         wide_(hwy::AllocateAligned<std::int16_t>(static_cast<std::size_t>(2 * wide_size_))),
         rows_(hwy::AllocateAligned<std::int32_t>(static_cast<std::size_t>(2 * row_pairs_ * kTileWidth))),
         ring_(
@@ -207,45 +207,79 @@ class ColumnSmoother {
     height_ = height;
     width_ = width;
 
-    // Ranges per output row and plane pair: what the row (y0 + y) of planes 2p, 2p + 1 depends on within
-    // those planes.
-    ranges_.assign(static_cast<std::size_t>(pairs * height), {});
-    std::vector<GreyRange> plane_ranges(static_cast<std::size_t>(pairs));
-    std::vector<GreyRange> in_ranges(static_cast<std::size_t>(in_rows));
+    find_ranges(planes, in_rows, pairs);
+    decide_rows(pairs - rz_);
+    needed_rows_.resize(static_cast<std::size_t>(height));
+    needed_in_rows_.resize(static_cast<std::size_t>(in_rows));
     for (std::int64_t p = 0; p < pairs; ++p) {
-      for (std::int64_t r = 0; r < in_rows; ++r) {
-        GreyRange& range = in_ranges[static_cast<std::size_t>(r)];
-        range = range_of_row(job_.input.row(2 * p, y0 + r) + x0, width + 2 * rx_);
-        if (2 * p + 1 < planes) {
-          range.unite(range_of_row(job_.input.row(2 * p + 1, y0 + r) + x0, width + 2 * rx_));
-        }
-        plane_ranges[static_cast<std::size_t>(p)].unite(range);
-      }
-      for (std::int64_t y = 0; y < height; ++y) {
-        GreyRange& range = ranges_[static_cast<std::size_t>(p * height + y)];
-        for (std::int64_t r = y; r <= y + 2 * ry_; ++r) range.unite(in_ranges[static_cast<std::size_t>(r)]);
-      }
-    }
-    // A plane pair needs its x and y passes where any of the outputs that use it is not decided for the whole
-    // tile.
-    std::vector<char> undecided(static_cast<std::size_t>(pairs - rz_));
-    std::vector<char> needed(static_cast<std::size_t>(pairs));
-    for (std::int64_t q = 0; q < pairs - rz_; ++q) {
-      GreyRange range;
-      for (std::int64_t p = q; p <= q + rz_; ++p) range.unite(plane_ranges[static_cast<std::size_t>(p)]);
-      if (is_decided(range)) continue;
-      undecided[static_cast<std::size_t>(q)] = 1;
-      std::fill_n(needed.begin() + q, rz_ + 1, char{1});
-    }
-    for (std::int64_t p = 0; p < pairs; ++p) {
-      if (needed[static_cast<std::size_t>(p)]) {
+      if (find_needed_rows(p, pairs - rz_)) {
         smooth_x(std::min(2 * p, planes - 1), 0, in_rows);
         smooth_x(std::min(2 * p + 1, planes - 1), 1, in_rows);
         smooth_y(ring_row(p, 0));
       }
-      const std::int64_t q = p - rz_;
-      if (q >= 0) smooth_z(q, undecided[static_cast<std::size_t>(q)]);
+      if (p >= rz_) smooth_z(p - rz_);
     }
+  }
+
+  // Fills lows_ and highs_, per plane pair 2p, 2p + 1 and output row: the range of what the row depends on
+  // within those planes.
+  void find_ranges(std::int64_t planes, std::int64_t in_rows, std::int64_t pairs) {
+    lows_.assign(static_cast<std::size_t>(pairs * height_), 255);
+    highs_.assign(static_cast<std::size_t>(pairs * height_), 0);
+    std::vector<std::uint8_t> in_lows(static_cast<std::size_t>(in_rows));
+    std::vector<std::uint8_t> in_highs(static_cast<std::size_t>(in_rows));
+    for (std::int64_t p = 0; p < pairs; ++p) {
+      for (std::int64_t r = 0; r < in_rows; ++r) {
+        GreyRange range = range_of_row(job_.input.row(2 * p, y0_ + r) + x0_, width_ + 2 * rx_);
+        if (2 * p + 1 < planes) {
+          range.unite(range_of_row(job_.input.row(2 * p + 1, y0_ + r) + x0_, width_ + 2 * rx_));
+        }
+        in_lows[static_cast<std::size_t>(r)] = static_cast<std::uint8_t>(range.low);
+        in_highs[static_cast<std::size_t>(r)] = static_cast<std::uint8_t>(range.high);
+      }
+      for (std::int64_t k = 0; k <= 2 * ry_; ++k) {
+        unite_ranges(in_lows.data() + k, in_highs.data() + k, lows_.data() + p * height_,
+                     highs_.data() + p * height_);
+      }
+    }
+  }
+
+  // For each output row of the tile, widens the range [lows, highs] by [from_lows, from_highs].
+  void unite_ranges(const std::uint8_t* from_lows, const std::uint8_t* from_highs, std::uint8_t* lows,
+                    std::uint8_t* highs) const {
+    for (std::int64_t y = 0; y < height_; ++y) {
+      lows[y] = std::min(lows[y], from_lows[y]);
+      highs[y] = std::max(highs[y], from_highs[y]);
+    }
+  }
+
+  // Fills undecided_ and turns lows_ of pair q into those of the output rows of planes 2q, 2q + 1.
+  void decide_rows(std::int64_t out_pairs) {
+    undecided_.resize(static_cast<std::size_t>(out_pairs * height_));
+    for (std::int64_t q = 0; q < out_pairs; ++q) {
+      std::uint8_t* lows = lows_.data() + q * height_;
+      std::uint8_t* highs = highs_.data() + q * height_;
+      for (std::int64_t j = 1; j <= rz_; ++j)
+        unite_ranges(lows + j * height_, highs + j * height_, lows, highs);
+      for (std::int64_t y = 0; y < height_; ++y) {
+        undecided_[static_cast<std::size_t>(q * height_ + y)] = is_decided({lows[y], highs[y]}) ? 0 : 1;
+      }
+    }
+  }
+
+  // Fills needed_rows_ (after the y pass) and needed_in_rows_ (after the x pass) of a plane pair: what
+  // undecided outputs read. False where nothing is.
+  bool find_needed_rows(std::int64_t p, std::int64_t out_pairs) {
+    std::fill(needed_rows_.begin(), needed_rows_.end(), std::uint8_t{0});
+    std::fill(needed_in_rows_.begin(), needed_in_rows_.end(), std::uint8_t{0});
+    const auto include = [&](const std::uint8_t* from, std::uint8_t* to) {
+      for (std::int64_t y = 0; y < height_; ++y) to[y] |= from[y];
+    };
+    for (std::int64_t q = std::max<std::int64_t>(0, p - rz_); q <= std::min(p, out_pairs - 1); ++q) {
+      include(undecided_.data() + q * height_, needed_rows_.data());
+    }
+    for (std::int64_t k = 0; k <= 2 * ry_; ++k) include(needed_rows_.data(), needed_in_rows_.data() + k);
+    return std::find(needed_rows_.begin(), needed_rows_.end(), 1) != needed_rows_.end();
   }
 
   std::int32_t* ring_row(std::int64_t pair, std::int64_t y) {
@@ -274,31 +308,41 @@ class ColumnSmoother {
     const int shift = job_.kernels->x.bits - 8;
     const auto half = hn::Set(d32, 1 << (shift - 1));
     for (std::int64_t j = 0; 2 * j < in_rows; ++j) {
+      const auto second_row = static_cast<std::size_t>(std::min(2 * j + 1, in_rows - 1));
+      if ((needed_in_rows_[static_cast<std::size_t>(2 * j)] | needed_in_rows_[second_row]) == 0) continue;
       widen(job_.input.row(plane, y0_ + 2 * j) + x0_, wide_.get());
       // An odd last row stands in for the row it lacks; the output that would use it is not stored.
-      widen(job_.input.row(plane, y0_ + std::min(2 * j + 1, in_rows - 1)) + x0_, wide_.get() + wide_size_);
+      widen(job_.input.row(plane, y0_ + static_cast<std::int64_t>(second_row)) + x0_,
+            wide_.get() + wide_size_);
       std::int32_t* to = rows_.get() + (which * row_pairs_ + j) * kTileWidth;
-      for (std::int64_t x = 0; x < width_; x += 2 * lanes) {
+      for (std::int64_t x = 0; x < width_; x += 4 * lanes) {
         const std::int16_t* a = wide_.get() + x;
         const std::int16_t* b = a + wide_size_;
-        auto even_a = half;
-        auto odd_a = half;
-        auto even_b = half;
-        auto odd_b = half;
+        auto even_a0 = half, odd_a0 = half, even_b0 = half, odd_b0 = half;
+        auto even_a1 = half, odd_a1 = half, even_b1 = half, odd_b1 = half;
         for (std::int64_t k = 0; k <= rx_; ++k) {
           const auto first = hn::Set(d32, wx_.first[static_cast<std::size_t>(k)]);
           const auto second = hn::Set(d32, wx_.second[static_cast<std::size_t>(k)]);
-          const auto va = load_pairs(d32, a + 2 * k);
-          const auto vb = load_pairs(d32, b + 2 * k);
-          even_a = add_products(d32, va, first, even_a);
-          odd_a = add_products(d32, va, second, odd_a);
-          even_b = add_products(d32, vb, first, even_b);
-          odd_b = add_products(d32, vb, second, odd_b);
+          const auto a0 = load_pairs(d32, a + 2 * k);
+          const auto a1 = load_pairs(d32, a + 2 * k + 2 * lanes);
+          const auto b0 = load_pairs(d32, b + 2 * k);
+          const auto b1 = load_pairs(d32, b + 2 * k + 2 * lanes);
+          even_a0 = add_products(d32, a0, first, even_a0);
+          odd_a0 = add_products(d32, a0, second, odd_a0);
+          even_a1 = add_products(d32, a1, first, even_a1);
+          odd_a1 = add_products(d32, a1, second, odd_a1);
+          even_b0 = add_products(d32, b0, first, even_b0);
+          odd_b0 = add_products(d32, b0, second, odd_b0);
+          even_b1 = add_products(d32, b1, first, even_b1);
+          odd_b1 = add_products(d32, b1, second, odd_b1);
         }
-        hn::Store(join(d32, hn::ShiftRightSame(even_a, shift), hn::ShiftRightSame(even_b, shift)), d32,
-                  to + x);
-        hn::Store(join(d32, hn::ShiftRightSame(odd_a, shift), hn::ShiftRightSame(odd_b, shift)), d32,
-                  to + x + lanes);
+        const auto store = [&](V32 of_a, V32 of_b, std::int32_t* target) {
+          hn::Store(join(d32, hn::ShiftRightSame(of_a, shift), hn::ShiftRightSame(of_b, shift)), d32, target);
+        };
+        store(even_a0, even_b0, to + x);
+        store(odd_a0, odd_b0, to + x + lanes);
+        store(even_a1, even_b1, to + x + 2 * lanes);
+        store(odd_a1, odd_b1, to + x + 3 * lanes);
       }
     }
   }
@@ -312,49 +356,53 @@ class ColumnSmoother {
     const std::int32_t* rows = rows_.get();
     const std::int64_t plane_step = row_pairs_ * kTileWidth;
     for (std::int64_t y = 0; y < height_; y += 2) {
+      const bool two = y + 1 < height_;
+      const auto row = static_cast<std::size_t>(y);
+      if (needed_rows_[row] == 0 && (!two || needed_rows_[row + 1] == 0)) continue;
       for (std::int64_t x = 0; x < width_; x += 2 * lanes) {
-        for (std::int64_t part = x; part < x + 2 * lanes; part += lanes) {
-          auto first_a = half;
-          auto second_a = half;
-          auto first_b = half;
-          auto second_b = half;
-          const std::int32_t* from = rows + (y / 2) * kTileWidth + part;
-          for (std::int64_t j = 0; j <= ry_; ++j, from += kTileWidth) {
-            const auto first = hn::Set(d32, wy_.first[static_cast<std::size_t>(j)]);
-            const auto second = hn::Set(d32, wy_.second[static_cast<std::size_t>(j)]);
-            const auto a = hn::Load(d32, from);
-            const auto b = hn::Load(d32, from + plane_step);
-            first_a = add_products(d32, a, first, first_a);
-            second_a = add_products(d32, a, second, second_a);
-            first_b = add_products(d32, b, first, first_b);
-            second_b = add_products(d32, b, second, second_b);
-          }
-          std::int32_t* target = to + y * kTileWidth + part;
-          hn::Store(join(d32, hn::ShiftRightSame(first_a, shift), hn::ShiftRightSame(first_b, shift)), d32,
-                    target);
-          if (y + 1 < height_) {
-            hn::Store(join(d32, hn::ShiftRightSame(second_a, shift), hn::ShiftRightSame(second_b, shift)),
-                      d32, target + kTileWidth);
-          }
+        auto first_a0 = half, second_a0 = half, first_b0 = half, second_b0 = half;
+        auto first_a1 = half, second_a1 = half, first_b1 = half, second_b1 = half;
+        const std::int32_t* from = rows + (y / 2) * kTileWidth + x;
+        for (std::int64_t j = 0; j <= ry_; ++j, from += kTileWidth) {
+          const auto first = hn::Set(d32, wy_.first[static_cast<std::size_t>(j)]);
+          const auto second = hn::Set(d32, wy_.second[static_cast<std::size_t>(j)]);
+          const auto a0 = hn::Load(d32, from);
+          const auto a1 = hn::Load(d32, from + lanes);
+          const auto b0 = hn::Load(d32, from + plane_step);
+          const auto b1 = hn::Load(d32, from + plane_step + lanes);
+          first_a0 = add_products(d32, a0, first, first_a0);
+          second_a0 = add_products(d32, a0, second, second_a0);
+          first_a1 = add_products(d32, a1, first, first_a1);
+          second_a1 = add_products(d32, a1, second, second_a1);
+          first_b0 = add_products(d32, b0, first, first_b0);
+          second_b0 = add_products(d32, b0, second, second_b0);
+          first_b1 = add_products(d32, b1, first, first_b1);
+          second_b1 = add_products(d32, b1, second, second_b1);
+        }
+        const auto store = [&](V32 of_a, V32 of_b, std::int32_t* target) {
+          hn::Store(join(d32, hn::ShiftRightSame(of_a, shift), hn::ShiftRightSame(of_b, shift)), d32, target);
+        };
+        std::int32_t* target = to + y * kTileWidth + x;
+        store(first_a0, first_b0, target);
+        store(first_a1, first_b1, target + lanes);
+        if (two) {
+          store(second_a0, second_b0, target + kTileWidth);
+          store(second_a1, second_b1, target + kTileWidth + lanes);
         }
       }
     }
   }
 
   // The z pass for output planes 2q and 2q + 1.
-  void smooth_z(std::int64_t q, bool tile_undecided) {
+  void smooth_z(std::int64_t q) {
     const bool two = 2 * q + 1 < shape_.z;
+    for (std::int64_t j = 0; j <= rz_; ++j) ring_rows_[static_cast<std::size_t>(j)] = ring_row(q + j, 0);
     for (std::int64_t y = 0; y < height_; ++y) {
-      GreyRange range;
-      for (std::int64_t p = q; p <= q + rz_; ++p)
-        range.unite(ranges_[static_cast<std::size_t>(p * height_ + y)]);
-      if (!tile_undecided || is_decided(range)) {
-        fill_row(2 * q, y, range);
-        if (two) fill_row(2 * q + 1, y, range);
-        continue;
-      }
-      for (std::int64_t j = 0; j <= rz_; ++j) ring_rows_[static_cast<std::size_t>(j)] = ring_row(q + j, y);
-      if (to_mask_) {
+      if (undecided_[static_cast<std::size_t>(q * height_ + y)] == 0) {
+        const int low = lows_[static_cast<std::size_t>(q * height_ + y)];
+        fill_row(2 * q, y, low);
+        if (two) fill_row(2 * q + 1, y, low);
+      } else if (to_mask_) {
         smooth_z_row<true>(q, y, two);
       } else {
         smooth_z_row<false>(q, y, two);
@@ -362,12 +410,13 @@ class ColumnSmoother {
     }
   }
 
-  void fill_row(std::int64_t z, std::int64_t y, const GreyRange& range) {
+  // A decided row; `low` is the least grey level it depends on.
+  void fill_row(std::int64_t z, std::int64_t y, int low) {
     if (to_mask_) {
-      std::memset(job_.mask.row(z, y0_ + y) + x0_, range.low >= job_.threshold_level ? 1 : 0,
+      std::memset(job_.mask.row(z, y0_ + y) + x0_, low >= job_.threshold_level ? 1 : 0,
                   static_cast<std::size_t>(width_));
     } else {
-      std::fill_n(job_.values.row(z, y0_ + y) + x0_, width_, static_cast<std::uint16_t>(range.low * 256));
+      std::fill_n(job_.values.row(z, y0_ + y) + x0_, width_, static_cast<std::uint16_t>(low * 256));
     }
   }
 
@@ -393,24 +442,30 @@ class ColumnSmoother {
         store_halves(hn::Xor(both, hn::Set(d32, packed(0x8000, 0x8000))), to);
       }
     };
-    for (std::int64_t x = 0; x < width_; x += 2 * lanes) {
-      auto even_a = start;
-      auto odd_a = start;
-      auto even_b = start;
-      auto odd_b = start;
+    for (std::int64_t x = 0; x < width_; x += 4 * lanes) {
+      auto even_a0 = start, odd_a0 = start, even_b0 = start, odd_b0 = start;
+      auto even_a1 = start, odd_a1 = start, even_b1 = start, odd_b1 = start;
       for (std::int64_t j = 0; j <= rz_; ++j) {
-        const std::int32_t* from = ring_rows_[static_cast<std::size_t>(j)] + x;
+        const std::int32_t* from = ring_rows_[static_cast<std::size_t>(j)] + y * kTileWidth + x;
         const auto first = hn::Set(d32, wz_.first[static_cast<std::size_t>(j)]);
         const auto second = hn::Set(d32, wz_.second[static_cast<std::size_t>(j)]);
-        const auto even = hn::Load(d32, from);
-        const auto odd = hn::Load(d32, from + lanes);
-        even_a = add_products(d32, even, first, even_a);
-        odd_a = add_products(d32, odd, first, odd_a);
-        even_b = add_products(d32, even, second, even_b);
-        odd_b = add_products(d32, odd, second, odd_b);
+        const auto even0 = hn::Load(d32, from);
+        const auto odd0 = hn::Load(d32, from + lanes);
+        const auto even1 = hn::Load(d32, from + 2 * lanes);
+        const auto odd1 = hn::Load(d32, from + 3 * lanes);
+        even_a0 = add_products(d32, even0, first, even_a0);
+        even_b0 = add_products(d32, even0, second, even_b0);
+        odd_a0 = add_products(d32, odd0, first, odd_a0);
+        odd_b0 = add_products(d32, odd0, second, odd_b0);
+        even_a1 = add_products(d32, even1, first, even_a1);
+        even_b1 = add_products(d32, even1, second, even_b1);
+        odd_a1 = add_products(d32, odd1, first, odd_a1);
+        odd_b1 = add_products(d32, odd1, second, odd_b1);
       }
-      store(even_a, odd_a, line_a + x);
-      store(even_b, odd_b, line_b + x);
+      store(even_a0, odd_a0, line_a + x);
+      store(even_b0, odd_b0, line_b + x);
+      store(even_a1, odd_a1, line_a + x + 2 * lanes);
+      store(even_b1, odd_b1, line_b + x + 2 * lanes);
     }
     const auto copy = [&](std::int64_t z, const Out* line) {
       const auto bytes = static_cast<std::size_t>(width_) * sizeof(Out);
@@ -437,7 +492,11 @@ class ColumnSmoother {
   hwy::AlignedFreeUniquePtr<std::int32_t[]> rows_;
   hwy::AlignedFreeUniquePtr<std::int32_t[]> ring_;
   std::vector<const std::int32_t*> ring_rows_;
-  std::vector<GreyRange> ranges_;
+  std::vector<std::uint8_t> lows_;
+  std::vector<std::uint8_t> highs_;
+  std::vector<std::uint8_t> undecided_;
+  std::vector<std::uint8_t> needed_rows_;
+  std::vector<std::uint8_t> needed_in_rows_;
   bool to_mask_ = false;
   Shape3 shape_;
   std::int64_t y0_ = 0;

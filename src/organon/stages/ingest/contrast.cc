@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 
 #include "organon/base/check.h"
 #include "organon/base/error.h"
@@ -18,6 +17,7 @@ constexpr double kPaddingFraction = 0.005;
 constexpr std::uint64_t kPaddingPeak = 8;
 constexpr std::size_t kPaddingNeighbours = 8;
 constexpr double kInvertedTailRatio = 1.5;
+constexpr std::ptrdiff_t kMinGreyValues = 16;
 
 // Whether the end bin is padding; `inward` is 1 from the low end, -1 from the high end.
 bool is_padding(const std::vector<std::uint64_t>& counts, std::size_t end, std::ptrdiff_t inward,
@@ -29,7 +29,7 @@ bool is_padding(const std::vector<std::uint64_t>& counts, std::size_t end, std::
     fullest = std::max(fullest, counts[static_cast<std::size_t>(bin)]);
   }
   return static_cast<double>(counts[end]) > kPaddingFraction * static_cast<double>(total) &&
-         counts[end] > kPaddingPeak * fullest && counts[end] < total;
+         counts[end] > kPaddingPeak * fullest;
 }
 
 template <class T, class Map>
@@ -50,16 +50,26 @@ void map_voxels(ArrayView<const T> raw, ArrayView<std::uint8_t> normalized, Map 
 ContrastEstimate estimate_contrast(const tables::Histogram& histogram) {
   const std::uint64_t total = histogram.total();
   ORGANON_CHECK(total > 0);
+  const auto& counts = histogram.counts();
+  const std::size_t first = histogram.quantile_bin(0);
+  const std::size_t last = histogram.quantile_bin(1);
   ContrastEstimate estimate;
+  // Masks and drawings have no padding and no tails.
+  const auto num_occupied =
+      std::count_if(counts.begin(), counts.end(), [](std::uint64_t count) { return count > 0; });
+  if (num_occupied < kMinGreyValues) {
+    estimate.limits = {
+        histogram.bin_begin(first),
+        std::max(histogram.bin_begin(last), histogram.bin_begin(first) + histogram.bin_width())};
+    return estimate;
+  }
   tables::Histogram values = histogram;
-  const std::size_t first = values.quantile_bin(0);
-  if (is_padding(values.counts(), first, 1, total)) {
-    estimate.padding_low_fraction = static_cast<double>(values.counts()[first]) / static_cast<double>(total);
+  if (is_padding(counts, first, 1, total)) {
+    estimate.padding_low_fraction = static_cast<double>(counts[first]) / static_cast<double>(total);
     values = values.without_bin(first);
   }
-  const std::size_t last = values.quantile_bin(1);
-  if (is_padding(values.counts(), last, -1, values.total())) {
-    estimate.padding_high_fraction = static_cast<double>(values.counts()[last]) / static_cast<double>(total);
+  if (is_padding(counts, last, -1, total)) {
+    estimate.padding_high_fraction = static_cast<double>(counts[last]) / static_cast<double>(total);
     values = values.without_bin(last);
   }
   const double low = values.bin_begin(values.quantile_bin(kQuantile));
@@ -67,7 +77,6 @@ ContrastEstimate estimate_contrast(const tables::Histogram& histogram) {
   const double high = values.bin_begin(values.quantile_bin(1 - kQuantile));
   estimate.limits = {low, std::max(high, low + values.bin_width())};
   if (median > low) estimate.tail_ratio = (high - median) / (median - low);
-  if (median <= low && high > median) estimate.tail_ratio = std::numeric_limits<double>::infinity();
   estimate.looks_inverted = estimate.tail_ratio > kInvertedTailRatio;
   return estimate;
 }

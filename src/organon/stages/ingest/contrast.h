@@ -39,6 +39,9 @@ struct ContrastEstimate {
 /// Contrast looks inverted where the bright tail is more than 1.5 times as long. It is a hint for people;
 /// nothing is turned over without the option `invert`.
 ///
+/// Fewer than 16 different values (masks, drawings) have their least and greatest as limits, no padding and
+/// no tails.
+///
 /// Requires: histogram.total() > 0. Equal for equal histograms.
 ContrastEstimate estimate_contrast(const tables::Histogram& histogram);
 

@@ -251,13 +251,12 @@ TEST(Contrast, TurningValuesOverTurnsTheHintOver) {
   EXPECT_TRUE(estimate_contrast(histogram_of(counts)).looks_inverted);
 }
 
-TEST(Contrast, MasksAndConstantsHaveLimitsToo) {
-  for (const std::vector<std::uint64_t>& counts :
-       {std::vector<std::uint64_t>{0, 7}, std::vector<std::uint64_t>{5, 0},
-        std::vector<std::uint64_t>{90, 10}}) {
-    const ContrastEstimate estimate = estimate_contrast(histogram_of(counts));
-    EXPECT_LT(estimate.limits.low, estimate.limits.high);
-  }
+TEST(Contrast, MasksAndConstantsHaveTheirOwnLimits) {
+  EXPECT_EQ(estimate_contrast(histogram_of({0, 7})).limits, (ContrastLimits{1, 2}));
+  const ContrastEstimate mask = estimate_contrast(histogram_of({900, 0, 0, 0, 100}));
+  EXPECT_EQ(mask.limits, (ContrastLimits{0, 4}));
+  EXPECT_EQ(mask.padding_low_fraction, 0);
+  EXPECT_FALSE(mask.looks_inverted);
 }
 
 template <class T>

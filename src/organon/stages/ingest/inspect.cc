@@ -192,6 +192,20 @@ void describe_contrast(const DatasetReport& report, Lines& lines) {
   }
 }
 
+void describe_origin(const DatasetReport& report, Lines& lines) {
+  if (report.provenance_json.empty()) return;
+  const Json origin = parse_json(report.provenance_json, report.address);
+  const auto text = [&](const char* key) {
+    return origin.is_object() && origin.contains(key) ? origin[key] : Json("");
+  };
+  const auto word = [&](const char* key) {
+    return text(key).is_string() ? text(key).get<std::string>() : text(key).dump();
+  };
+  lines.add("made by", fmt::format("organon {} {}{}", word("version"), word("verb"),
+                                   word("state") == "incomplete" ? ", not finished" : ""));
+  if (!word("options").empty()) lines.add("", "options " + word("options"));
+}
+
 }  // namespace
 
 DatasetReport inspect(const std::string& address, std::int64_t max_voxels) {
@@ -260,7 +274,7 @@ std::string to_text(const DatasetReport& report, int width) {
   describe_values(report, width, lines);
   describe_contrast(report, lines);
   for (const std::string& message : report.sample.damage) lines.add("damaged", message);
-  if (!report.provenance_json.empty()) lines.add("made by", "organon " + report.provenance_json);
+  describe_origin(report, lines);
   return lines.text();
 }
 

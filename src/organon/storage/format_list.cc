@@ -38,6 +38,49 @@ std::optional<Format> format_of_name(const std::filesystem::path& path) {
   return found;
 }
 
+// The standard library's errors of the file system become organon's.
+template <class Call>
+std::shared_ptr<Dataset> with_file_errors(const std::string& address, Call call) {
+  try {
+    return call();
+  } catch (const std::filesystem::filesystem_error& error) {
+    throw Error(ErrorKind::kIo, fmt::format("{}: {}", address, error.what()));
+  }
+}
+
+std::shared_ptr<Dataset> open_parsed(const std::string& address, const Address& parsed) {
+  std::optional<Format> format = parsed.format;
+  if (!format) format = format_of_metadata(parsed.path);
+  if (!format) {
+    throw Error(
+        ErrorKind::kNotFound,
+        fmt::format("{}: no dataset there (neither attributes.json of N5, .zarray, nor precomputed info)",
+                    address));
+  }
+  switch (*format) {
+    case Format::kN5:
+      return open_n5(address, parsed.path);
+    case Format::kZarr2:
+      return open_zarr(address, parsed.path);
+    case Format::kPrecomputed:
+      break;
+  }
+  return open_precomputed(address, parsed.path);
+}
+
+std::shared_ptr<Dataset> create_parsed(const std::string& address, Format format,
+                                       const std::filesystem::path& path, const DatasetSpec& spec) {
+  switch (format) {
+    case Format::kN5:
+      return create_n5(address, path, spec);
+    case Format::kZarr2:
+      return create_zarr(address, path, spec);
+    case Format::kPrecomputed:
+      break;
+  }
+  return create_precomputed(address, path, spec);
+}
+
 }  // namespace
 
 Address parse_address(const std::string& text) {
@@ -64,23 +107,7 @@ Address parse_address(const std::string& text) {
 
 std::shared_ptr<Dataset> open_dataset(const std::string& address) {
   const Address parsed = parse_address(address);
-  std::optional<Format> format = parsed.format;
-  if (!format) format = format_of_metadata(parsed.path);
-  if (!format) {
-    throw Error(
-        ErrorKind::kNotFound,
-        fmt::format("{}: no dataset there (neither attributes.json of N5, .zarray, nor precomputed info)",
-                    address));
-  }
-  switch (*format) {
-    case Format::kN5:
-      return open_n5(address, parsed.path);
-    case Format::kZarr2:
-      return open_zarr(address, parsed.path);
-    case Format::kPrecomputed:
-      break;
-  }
-  return open_precomputed(address, parsed.path);
+  return with_file_errors(address, [&] { return open_parsed(address, parsed); });
 }
 
 std::shared_ptr<Dataset> create_dataset(const std::string& address, const DatasetSpec& spec) {
@@ -94,15 +121,7 @@ std::shared_ptr<Dataset> create_dataset(const std::string& address, const Datase
         ErrorKind::kInvalidArgument,
         fmt::format("{}: which format? Put n5://, zarr:// or precomputed:// before the path", address));
   }
-  switch (*format) {
-    case Format::kN5:
-      return create_n5(address, parsed.path, spec);
-    case Format::kZarr2:
-      return create_zarr(address, parsed.path, spec);
-    case Format::kPrecomputed:
-      break;
-  }
-  return create_precomputed(address, parsed.path, spec);
+  return with_file_errors(address, [&] { return create_parsed(address, *format, parsed.path, spec); });
 }
 
 }  // namespace organon::storage

@@ -194,6 +194,10 @@ std::shared_ptr<Dataset> create_precomputed(const std::string& address, const st
     throw Error(ErrorKind::kInvalidArgument,
                 fmt::format("{}: the fill value of precomputed is always 0", address));
   }
+  if (!has_voxel_offset(spec.grid)) {
+    throw Error(ErrorKind::kInvalidArgument, fmt::format("{}: offset {} nm is more than 2^40 voxels", address,
+                                                         to_string(spec.grid.offset_nm)));
+  }
   const Place place = place_for_new_scale(address, path);
   const FolderLock lock(place.folder);
   Json info = read_info(place.folder).value_or(precomputed_info_of(spec));

@@ -10,6 +10,8 @@
 namespace organon::storage {
 namespace {
 
+constexpr std::int64_t kMaxVoxelOffset = std::int64_t{1} << 40;
+
 PointNm first_centre(const Index3& voxel_offset, const SizeNm& size) {
   return {(static_cast<double>(voxel_offset.z) + 0.5) * size.z,
           (static_cast<double>(voxel_offset.y) + 0.5) * size.y,
@@ -27,6 +29,14 @@ bool is_within_a_voxel(const PointNm& a, const PointNm& b, const SizeNm& size) {
 }
 
 }  // namespace
+
+bool has_voxel_offset(const VoxelGrid& grid) {
+  const auto is_near = [](double offset_nm, double size_nm) {
+    return std::abs(offset_nm / size_nm) <= kMaxVoxelOffset;
+  };
+  return is_near(grid.offset_nm.z, grid.voxel_size_nm.z) && is_near(grid.offset_nm.y, grid.voxel_size_nm.y) &&
+         is_near(grid.offset_nm.x, grid.voxel_size_nm.x);
+}
 
 Index3 voxel_offset_of(const VoxelGrid& grid) {
   const SizeNm& size = grid.voxel_size_nm;
@@ -81,8 +91,7 @@ PrecomputedScale precomputed_scale_of(const Json& info, const Json& entry, std::
   spec.grid.voxel_size_nm = size_of_voxel(field(entry, "resolution", place), AxisOrder::kXyz, place);
   if (const Json* offset = optional_field(entry, "voxel_offset")) {
     scale.voxel_offset = Index3(shape_of(*offset, AxisOrder::kXyz, fmt::format("{}: 'voxel_offset'", place)));
-    constexpr std::int64_t kMaxOffset = std::int64_t{1} << 40;
-    if (scale.voxel_offset.largest() > kMaxOffset || scale.voxel_offset.smallest() < -kMaxOffset) {
+    if (scale.voxel_offset.largest() > kMaxVoxelOffset || scale.voxel_offset.smallest() < -kMaxVoxelOffset) {
       throw Error(ErrorKind::kCorruptData,
                   fmt::format("{}: voxel_offset {}", place, to_string(scale.voxel_offset)));
     }

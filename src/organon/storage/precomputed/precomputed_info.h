@@ -37,5 +37,7 @@ Json precomputed_info_of(const DatasetSpec& spec);
 /// The whole offset nearest to the lower corner of voxel 0; a corner half-way counts up, so that all levels
 /// of a pyramid whose s0 has its first *centre* at 0 start at 0.
 Index3 voxel_offset_of(const VoxelGrid& grid);
+/// True where the offset is at most 2^40 voxels.
+bool has_voxel_offset(const VoxelGrid& grid);
 
 }  // namespace organon::storage

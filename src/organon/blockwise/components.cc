@@ -43,18 +43,10 @@ std::vector<Index3> offsets_of(Connectivity connectivity) {
 
 }  // namespace
 
-template <class T>
-std::vector<T> values_of(const std::vector<std::byte>& bytes) {
-  if (bytes.size() % sizeof(T) != 0) {
-    throw Error(ErrorKind::kCorruptData,
-                fmt::format("{} bytes are no whole number of {}-byte values", bytes.size(), sizeof(T)));
-  }
-  std::vector<T> values(bytes.size() / sizeof(T));
-  if (!bytes.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
-  return values;
+void check_whole_values(std::size_t num_bytes, std::size_t value_bytes) {
+  if (num_bytes % value_bytes == 0) return;
+  throw Error(ErrorKind::kCorruptData, fmt::format("{} bytes are no whole number of {}-byte values", num_bytes, value_bytes));
 }
-template std::vector<std::uint64_t> values_of(const std::vector<std::byte>&);
-template std::vector<ComponentPiece> values_of(const std::vector<std::byte>&);
 
 void ComponentPiece::meet(std::uint64_t id) {
   if (id == 0 || id == met_id) return;

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <functional>
+#include <type_traits>
 #include <vector>
 
 #include "organon/blockwise/journal.h"
@@ -78,7 +80,14 @@ template <class T>
 std::span<const std::byte> bytes_of(const std::vector<T>& values) {
   return std::as_bytes(std::span(values));
 }
+void check_whole_values(std::size_t num_bytes, std::size_t value_bytes);
 template <class T>
-std::vector<T> values_of(const std::vector<std::byte>& bytes);
+std::vector<T> values_of(const std::vector<std::byte>& bytes) {
+  static_assert(std::is_trivially_copyable_v<T>);
+  check_whole_values(bytes.size(), sizeof(T));
+  std::vector<T> values(bytes.size() / sizeof(T));
+  if (!bytes.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
+  return values;
+}
 
 }  // namespace organon::blockwise

@@ -129,20 +129,33 @@ bool is_unchanged(const httplib::Request& request, const FileToServe& file) {
   return request.get_header_value("If-Modified-Since") == file.last_modified;
 }
 
-/// The whole file, compressed; nothing where it shrank while being read or where gzip does not make it
-/// smaller.
-std::optional<std::string> gzip_of(const FileToServe& file) {
-  std::string plain(static_cast<std::size_t>(file.size_bytes), '\0');
-  if (!file.file->read(0, plain.data(), plain.size())) return std::nullopt;
-  const std::unique_ptr<libdeflate_compressor, decltype(&libdeflate_free_compressor)> compressor(
-      libdeflate_alloc_compressor(kGzipLevel), &libdeflate_free_compressor);
-  if (!compressor) return std::nullopt;
+using Compressor = std::unique_ptr<libdeflate_compressor, decltype(&libdeflate_free_compressor)>;
+
+/// Nothing where the compressed bytes would not be fewer.
+std::optional<std::string> compress(libdeflate_compressor* compressor, std::string_view plain) {
   std::string packed(plain.size(), '\0');
   const std::size_t num_bytes =
-      libdeflate_gzip_compress(compressor.get(), plain.data(), plain.size(), packed.data(), packed.size());
+      libdeflate_gzip_compress(compressor, plain.data(), plain.size(), packed.data(), packed.size());
   if (num_bytes == 0) return std::nullopt;
   packed.resize(num_bytes);
   return packed;
+}
+
+/// The whole file, compressed; nothing where it shrank while being read or where gzip gains too little: a
+/// sample from its middle decides, because chunks of noisy grey values would cost ten times more to pack than
+/// to send.
+std::optional<std::string> gzip_of(const FileToServe& file) {
+  const Compressor compressor(libdeflate_alloc_compressor(kGzipLevel), &libdeflate_free_compressor);
+  if (!compressor) return std::nullopt;
+  if (file.size_bytes > 4 * kSampleBytes) {
+    std::string sample(static_cast<std::size_t>(kSampleBytes), '\0');
+    if (!file.file->read(file.size_bytes / 2, sample.data(), sample.size())) return std::nullopt;
+    const std::optional<std::string> packed = compress(compressor.get(), sample);
+    if (!packed || packed->size() * 4 > sample.size() * 3) return std::nullopt;
+  }
+  std::string plain(static_cast<std::size_t>(file.size_bytes), '\0');
+  if (!file.file->read(0, plain.data(), plain.size())) return std::nullopt;
+  return compress(compressor.get(), plain);
 }
 
 void answer_in_words(httplib::Response& response, int status, const std::string& words) {

@@ -320,6 +320,20 @@ TEST_F(Serve, CompressesChunksForClientsThatTakeGzip) {
   EXPECT_FALSE(c.Get("/picture.png", {{"Accept-Encoding", "gzip"}})->has_header("Content-Encoding"));
 }
 
+TEST_F(Serve, DoesNotCompressNoise) {
+  std::string noise(200'000, '\0');
+  std::uint32_t state = 1;
+  for (char& byte : noise) {
+    state = state * 1664525 + 1013904223;
+    byte = static_cast<char>(state >> 24);
+  }
+  temporary.add("precomputed/raw/8_8_8/64-128_0-64_0-64", noise);
+  const auto answer = client().Get("/precomputed/raw/8_8_8/64-128_0-64_0-64", {{"Accept-Encoding", "gzip"}});
+  ASSERT_TRUE(answer);
+  EXPECT_FALSE(answer->has_header("Content-Encoding"));
+  EXPECT_EQ(answer->body, noise);
+}
+
 TEST_F(Serve, ConfirmsWhatTheClientHas) {
   httplib::Client c = client();
   const auto first = c.Get(chunk_path, {{"Accept-Encoding", "gzip"}});

@@ -25,9 +25,9 @@ Array<std::uint8_t> make_prediction() {
   for (std::int64_t z = 0; z < kShape.z; ++z) {
     for (std::int64_t y = 0; y < kShape.y; ++y) {
       for (std::int64_t x = 0; x < kShape.x; ++x) {
-        const double wave = std::sin(0.31 * static_cast<double>(z)) +
-                            std::sin(0.23 * static_cast<double>(y + z)) +
-                            std::cos(0.19 * static_cast<double>(x) + 0.1 * static_cast<double>(y));
+        const double wave = 3 * std::sin(0.31 * static_cast<double>(z)) *
+                            std::sin(0.23 * static_cast<double>(y) + 0.1 * static_cast<double>(z)) *
+                            std::cos(0.19 * static_cast<double>(x));
         voxels(z, y, x) =
             static_cast<std::uint8_t>(std::clamp(88 + 42 * wave + 60 * random.normal(), 0.0, 255.0));
       }

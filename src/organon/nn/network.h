@@ -1,0 +1,74 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "organon/array/array.h"
+#include "organon/nn/network_options.h"
+
+namespace organon::nn {
+
+/// What a network is for, kept with its weights.
+struct NetworkInfo {
+  NetworkOptions options;
+  std::vector<std::string> classes;
+  double voxel_size_nm = 0;  ///< of input and output
+  std::uint64_t seed = 1;    ///< of the first weights
+};
+
+/// One step's input of training: a batch of patches of one cube edge.
+struct TrainingBatch {
+  std::vector<Array<float>> raw;                   ///< per sample, values about [-1, 1]
+  std::vector<std::vector<Array<float>>> targets;  ///< per sample, per class, [-1, 1], on the output's cube
+  std::vector<std::vector<Array<std::uint8_t>>> masks;  ///< as targets; 0: not annotated, no loss
+};
+
+struct OptimizerOptions {
+  double learning_rate = 2e-3;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double average = 0.998;     ///< decay of the running mean of the weights that predictions use
+  double gradient_limit = 5;  ///< largest norm of the gradient
+};
+
+/// A U-Net with its optimiser. The one door between organon and libtorch: nothing of torch shows here.
+class Network {
+ public:
+  /// New weights from the seed. Errors: kInvalidArgument.
+  explicit Network(const NetworkInfo& info);
+  /// From a checkpoint: weights, their running mean, the optimiser's state, the step. Errors: kNotFound;
+  /// kCorruptData.
+  static Network load(const std::filesystem::path& path);
+  Network(Network&&) noexcept;
+  Network& operator=(Network&&) noexcept;
+  ~Network();
+
+  const NetworkInfo& info() const;
+  std::int64_t step() const;
+
+  /// One step of Adam on the masked, balanced mean square error. Returns the loss per class before the step.
+  ///
+  /// Per class and batch, with f the share of positive targets inside the mask, clipped to [0.05, 0.95]:
+  /// positives weigh 1 / (2 f), negatives 1 / (2 (1 - f)). Source: heinrich2021cosem. Errors: kInternal
+  /// naming step and class where a loss is not finite; the weights stay as they were.
+  std::vector<double> train_step(const TrainingBatch& batch, const OptimizerOptions& optimizer);
+
+  /// Predictions of all classes for one input cube, by the running mean of the weights.
+  /// Shapes: input n^3 with output_edge(n) > 0; result per class output_edge(n)^3. Values about [-1, 1].
+  std::vector<Array<float>> predict(ArrayView<const float> input) const;
+
+  /// Writes everything that load() needs, whole or not at all.
+  void save(const std::filesystem::path& path) const;
+
+ private:
+  struct Impl;
+  explicit Network(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Threads that libtorch uses in this process; 0: all cores. Call before any network is made.
+void set_num_threads(int threads);
+
+}  // namespace organon::nn

@@ -35,8 +35,9 @@ constexpr int kMaxRequestsPerConnection = 100000;
 constexpr std::size_t kPieceBytes = std::size_t{256} << 10;
 constexpr std::int64_t kMinGzipBytes = 512;
 constexpr std::int64_t kMaxGzipBytes = std::int64_t{64} << 20;
-constexpr int kGzipLevel =
-    1;  // chunks of labels shrink 20-fold already; higher levels cost more than a local line
+constexpr std::int64_t kSampleBytes = std::int64_t{16} << 10;
+// Labels shrink 20-fold and more already; higher levels cost more time than a line to the same room saves.
+constexpr int kGzipLevel = 1;
 
 /// An open regular file; closed when the last response that reads it is gone.
 class OpenFile {

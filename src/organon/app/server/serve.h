@@ -23,12 +23,17 @@ struct ServeOptions {
 ///
 /// GET and HEAD, single byte ranges (206, 416; several ranges give the whole file), ETag and Last-Modified
 /// with 304, cross-origin requests from any page, gzip where the client takes it, no range is asked and the
-/// type gains from it. Files are streamed in pieces; only what is compressed (files up to 64 MiB) lies in
-/// memory. A folder answers with its index.html. `on_ready` is called once with the address, such as
-/// "http://127.0.0.1:8080/", when connections are taken. Errors: kNotFound, kInvalidArgument (no folder); kIo
-/// (no port of those tried is free). Threads: blocks the caller; answers requests on threads of its own.
-/// Returns within about a second of the stop; a client that takes no bytes can hold it for five. Source: RFC
-/// 9110; what Neuroglancer asks of a server.
+/// bytes gain from it. A folder answers with its index.html. `on_ready` is called once with the address,
+/// such as "http://127.0.0.1:8080/", when connections are taken.
+///
+/// Errors: kNotFound, kInvalidArgument (no folder); kIo (no port of those tried is free).
+///
+/// Cost: files are streamed in pieces; only what is compressed (files up to 64 MiB) lies in memory.
+///
+/// Threads: blocks the caller, answers on threads of its own. Returns within about a second of the stop; a
+/// client that takes no bytes can hold it for five.
+///
+/// Source: RFC 9110 for the answers; the requests that Neuroglancer makes.
 void serve(const ServeOptions& options, const std::function<void(const std::string& url)>& on_ready,
            const std::function<bool()>& is_stopped);
 

@@ -1,22 +1,35 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
 #include "organon/array/array_view.h"
 
 namespace organon::voxel {
 
-/// Exact Euclidean distance, in nm, from every voxel centre to the nearest voxel centre of the mask (not 0).
-///
-/// Shapes: both views have one shape; rows contiguous. Units: nm, anisotropic voxels. Where the mask is empty
-/// every distance is infinite. Distances above `limit_nm` come out as infinite, which makes the result within
-/// a box depend only on voxels within `limit_nm` of it. Cost: three passes, linear in the voxels: lower
-/// envelopes of parabolas per row. Memory: 8 bytes a voxel. Source: felzenszwalb2012distance.
-void distance_to_mask(ArrayView<const std::uint8_t> mask, const SizeNm& voxel_size_nm, double limit_nm,
-                      ArrayView<float> distance_nm);
+/// The set of voxels that distances are measured to.
+enum class DistanceTo { kForeground, kBackground };
 
-/// As distance_to_mask() without a limit.
-void distance_to_mask(ArrayView<const std::uint8_t> mask, const SizeNm& voxel_size_nm,
-                      ArrayView<float> distance_nm);
+struct DistanceOptions {
+  DistanceTo to = DistanceTo::kForeground;
+  /// Distances above this many nm come out as infinity. A voxel then depends on no voxel further away, so
+  /// blocks read with this much halo give the voxels of the whole.
+  double bound_nm = std::numeric_limits<double>::infinity();
+};
+
+/// Exact Euclidean distance, squared, in nm2, from each voxel's centre to the nearest centre of a voxel of
+/// the set; 0 in the set, infinity where the view has none. Outside the view there is nothing of either kind.
+///
+/// Shapes: `mask` (0 or not 0) and `squared_nm2` have equal shapes. Units: nm2 in single precision, exact
+/// where the true value is a whole number below 2^24, else within 1e-6 of it. Errors: kInvalidArgument for
+/// voxel sizes that are not positive and finite, or a negative bound. Halo: bound_nm / voxel size, rounded
+/// down. Cost: three passes, each linear in the voxels. Source: lower envelopes of parabolas
+/// [felzenszwalb2012].
+void squared_distance_transform(ArrayView<const std::uint8_t> mask, const SizeNm& voxel_size_nm,
+                                const DistanceOptions& options, ArrayView<float> squared_nm2);
+
+/// As above, the distance itself in nm.
+void distance_transform(ArrayView<const std::uint8_t> mask, const SizeNm& voxel_size_nm,
+                        const DistanceOptions& options, ArrayView<float> distance_nm);
 
 }  // namespace organon::voxel

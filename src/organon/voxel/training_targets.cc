@@ -32,15 +32,10 @@ Array<std::uint8_t> erode(const Array<std::uint8_t>& mask) {
   return result;
 }
 
-Array<std::uint8_t> inverted(const Array<std::uint8_t>& mask) {
-  Array<std::uint8_t> result = Array<std::uint8_t>::uninitialized(mask.shape());
-  for (std::int64_t i = 0; i < mask.size(); ++i) result.data()[i] = mask.data()[i] == 0;
-  return result;
-}
-
-Array<float> distance_to(const Array<std::uint8_t>& mask, const SizeNm& voxel_size_nm, double limit_nm) {
+Array<float> distance_within(const Array<std::uint8_t>& mask, const SizeNm& voxel_size_nm, DistanceTo to,
+                             double bound_nm) {
   Array<float> distance = Array<float>::uninitialized(mask.shape());
-  distance_to_mask(mask, voxel_size_nm, limit_nm, distance);
+  distance_transform(mask, voxel_size_nm, {to, bound_nm}, distance);
   return distance;
 }
 
@@ -83,9 +78,10 @@ void make_target(ArrayView<const std::uint64_t> labels, ArrayView<const std::uin
   }
   // One voxel more than the limit, so that a distance at the limit is not lost to rounding.
   const double reach_nm = options.limit_nm + voxel_size_nm.largest();
-  const Array<float> inside = distance_to(inverted(erode(member)), voxel_size_nm, reach_nm);
-  const Array<float> outside = distance_to(member, voxel_size_nm, reach_nm);
-  const Array<float> to_unknown = distance_to(unknown, voxel_size_nm, reach_nm);
+  const Array<float> inside =
+      distance_within(erode(member), voxel_size_nm, DistanceTo::kBackground, reach_nm);
+  const Array<float> outside = distance_within(member, voxel_size_nm, DistanceTo::kForeground, reach_nm);
+  const Array<float> to_unknown = distance_within(unknown, voxel_size_nm, DistanceTo::kForeground, reach_nm);
 
   const auto limit = static_cast<float>(options.limit_nm);
   const auto cells = static_cast<float>(f * f * f);

@@ -7,7 +7,6 @@
 
 #include "organon/array/array.h"
 #include "organon/base/random.h"
-#include "organon/voxel/distance_transform.h"
 
 namespace organon::voxel {
 namespace {
@@ -41,34 +40,6 @@ double nearest_by_search(const Array<std::uint8_t>& mask, const Index3& from, co
     if (mask(at) != 0) nearest = std::min(nearest, distance_nm(from, at, size));
   });
   return nearest;
-}
-
-TEST(DistanceTransform, EqualsSearchOverAllVoxels) {
-  const SizeNm sizes[] = {{1, 1, 1}, {8, 4, 4}, {3.24, 4, 5.5}};
-  for (std::uint64_t seed = 0; seed < 12; ++seed) {
-    const Shape3 shape{static_cast<std::int64_t>(seed % 5 + 1), 9, static_cast<std::int64_t>(11 - seed % 7)};
-    const Array<std::uint8_t> mask = random_mask(shape, seed % 3 == 0 ? 0.02 : 0.2, seed);
-    const SizeNm size = sizes[seed % 3];
-    Array<float> distance(shape);
-    distance_to_mask(mask, size, distance);
-    for_each(shape, [&](const Index3& at) {
-      const double expected = nearest_by_search(mask, at, size);
-      if (std::isinf(expected)) {
-        ASSERT_TRUE(std::isinf(distance(at)));
-      } else {
-        ASSERT_NEAR(distance(at), expected, 1e-4);
-      }
-    });
-  }
-}
-
-TEST(DistanceTransform, BeyondTheLimitIsInfinite) {
-  Array<std::uint8_t> mask({1, 1, 9});
-  mask(0, 0, 0) = 1;
-  Array<float> distance(mask.shape());
-  distance_to_mask(mask, {4, 4, 4}, 12, distance);
-  EXPECT_EQ(distance(0, 0, 3), 12);
-  EXPECT_TRUE(std::isinf(distance(0, 0, 4)));
 }
 
 // Straight from the definition, voxel by voxel.

@@ -205,7 +205,12 @@ CellConfig read_cell_config(const std::filesystem::path& path) {
                     {"source", "voxel_size_nm", "offset_nm", "contrast_limits", "invert", "chunk_shape"});
   config.raw_source = resolve(config.folder, reader.text(*raw, "source", ""));
   if (config.raw_source.empty()) reader.fail(*raw, "raw: source is missing");
-  reader.voxel_size(*raw, "voxel_size_nm");
+  config.raw_voxel_size_nm = reader.voxel_size(*raw, "voxel_size_nm");
+  config.contrast_limits = reader.numbers(*raw, "contrast_limits");
+  if (!config.contrast_limits.empty() &&
+      (config.contrast_limits.size() != 2 || !(config.contrast_limits[0] < config.contrast_limits[1]))) {
+    reader.fail(*raw->get("contrast_limits"), "contrast_limits: expected [low, high] with low below high");
+  }
   for (const auto& [key, node] : *raw) {
     if (key.str() != "source") reader.setting(config.import, std::string(key.str()), node);
   }

@@ -41,6 +41,8 @@ struct CellConfig {
   std::string name;
   std::string format = "n5";  ///< n5 or zarr, of the datasets made
   std::string raw_source;
+  std::vector<double> raw_voxel_size_nm;  ///< z, y, x; empty: not stated
+  std::vector<double> contrast_limits;    ///< low, high; empty: not stated
   StageSettings import;
   std::vector<CropConfig> crops;
   std::string network;  ///< a trained checkpoint to use instead of training

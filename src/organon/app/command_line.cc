@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <deque>
 #include <map>
@@ -34,6 +35,7 @@ struct StageArguments {
   std::map<std::string, std::string> values;  // by option name, as typed
   std::vector<std::string> inputs;
   std::vector<std::string> outputs;
+  std::vector<std::string> paths;  // inputs, then outputs, of verbs whose number of inputs varies
   std::string block_shape;
   std::string box_nm;
   std::vector<std::string> settings;  // --set key=value
@@ -55,7 +57,40 @@ void add_execution_options(CLI::App& command, ExecutionOptions& execution) {
       ->group("Running");
 }
 
+bool is_optional(const std::string& input) { return input.starts_with('['); }
+bool is_list(const std::string& input) { return input.ends_with("..."); }
+
+bool has_fixed_inputs(const StageVerb& verb) {
+  return std::none_of(verb.inputs.begin(), verb.inputs.end(),
+                      [](const std::string& input) { return is_optional(input) || is_list(input); });
+}
+
+std::string synopsis(const StageVerb& verb) {
+  std::vector<std::string> words = verb.inputs;
+  words.insert(words.end(), verb.outputs.begin(), verb.outputs.end());
+  return fmt::format("{}", fmt::join(words, " "));
+}
+
+// Inputs come first, outputs last; what lies between them in number is optional or a list.
+void split_paths(StageArguments& arguments) {
+  const StageVerb& verb = *arguments.verb;
+  const std::size_t num_outputs = verb.outputs.size();
+  const auto fewest_inputs = static_cast<std::size_t>(std::count_if(
+      verb.inputs.begin(), verb.inputs.end(), [](const std::string& input) { return !is_optional(input); }));
+  const bool is_open = std::any_of(verb.inputs.begin(), verb.inputs.end(), is_list);
+  const std::size_t found = arguments.paths.size();
+  if (found < fewest_inputs + num_outputs || (!is_open && found > verb.inputs.size() + num_outputs)) {
+    throw Error(ErrorKind::kInvalidArgument,
+                fmt::format("{}: expected {}, found {} paths; see organon {} --help", verb.name,
+                            synopsis(verb), found, verb.name));
+  }
+  const auto outputs_begin = arguments.paths.end() - static_cast<std::ptrdiff_t>(num_outputs);
+  arguments.inputs.assign(arguments.paths.begin(), outputs_begin);
+  arguments.outputs.assign(outputs_begin, arguments.paths.end());
+}
+
 int run_stage_verb(StageArguments& arguments) {
+  if (!has_fixed_inputs(*arguments.verb)) split_paths(arguments);
   for (const auto& [name, text] : arguments.values) arguments.bound.table.set(name, text);
   for (const std::string& setting : arguments.settings) {
     const std::size_t equals = setting.find('=');
@@ -67,9 +102,7 @@ int run_stage_verb(StageArguments& arguments) {
   blockwise::StageDescription description;
   description.verb = arguments.verb->name;
   description.options_json = arguments.bound.table.to_json();
-  for (const std::string& input : arguments.inputs) {
-    if (!input.empty()) description.inputs.push_back(input);
-  }
+  description.inputs = arguments.inputs;
   description.outputs = arguments.outputs;
   description.box_nm = arguments.box_nm;
   if (!arguments.block_shape.empty()) {
@@ -91,15 +124,15 @@ void add_stage_verb(CLI::App& app, const StageVerb& verb, std::deque<StageArgume
   arguments.bound = verb.options();
   CLI::App* command = app.add_subcommand(verb.name, verb.summary)->group(verb.group);
   command->footer("Example:\n  organon " + verb.example);
-  arguments.inputs.resize(verb.inputs.size());
-  arguments.outputs.resize(verb.outputs.size());
-  for (std::size_t i = 0; i < verb.inputs.size(); ++i) {
-    const bool is_optional = verb.inputs[i].starts_with('[');
-    auto* option = command->add_option(verb.inputs[i], arguments.inputs[i], "");
-    if (!is_optional) option->required();
-  }
-  for (std::size_t i = 0; i < verb.outputs.size(); ++i) {
-    command->add_option(verb.outputs[i], arguments.outputs[i], "")->required();
+  if (has_fixed_inputs(verb)) {
+    arguments.inputs.resize(verb.inputs.size());
+    arguments.outputs.resize(verb.outputs.size());
+    for (std::size_t i = 0; i < verb.inputs.size(); ++i)
+      command->add_option(verb.inputs[i], arguments.inputs[i], "")->required();
+    for (std::size_t i = 0; i < verb.outputs.size(); ++i)
+      command->add_option(verb.outputs[i], arguments.outputs[i], "")->required();
+  } else {
+    command->add_option("PATHS", arguments.paths, synopsis(verb))->required();
   }
   for (const OptionTable::Option& option : arguments.bound.table.options()) {
     std::string help = option.info.help;
@@ -178,8 +211,8 @@ int run_command_line(int argc, char** argv) {
     if (argc > 1 && argv[1][0] != '-' && std::find(verbs.begin(), verbs.end(), argv[1]) == verbs.end()) {
       const std::string nearest = nearest_word(argv[1], verbs);
       throw Error(ErrorKind::kInvalidArgument,
-                  fmt::format("unknown verb '{}'{}; see organon --help", argv[1],
-                              nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest)));
+                  nearest.empty() ? fmt::format("unknown verb '{}'; see organon --help", argv[1])
+                                  : fmt::format("unknown verb '{}'; did you mean '{}'?", argv[1], nearest));
     }
     throw Error(ErrorKind::kInvalidArgument,
                 fmt::format("{}; see organon {}--help", error.what(),

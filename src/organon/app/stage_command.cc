@@ -18,6 +18,11 @@ constexpr std::size_t kMaxFailuresShown = 5;
 
 std::string program_path() { return std::filesystem::read_symlink("/proc/self/exe").string(); }
 
+void print_plan_header() {
+  fmt::print(stderr, "{:<11} {:<20} {:>8} {:>11} {:>11} {:>11} {:>9}\n", "verb", "step", "blocks", "read",
+             "written", "per worker", "time");
+}
+
 void print_plan(const std::string& verb, const std::vector<blockwise::PlanLine>& lines, bool as_json) {
   if (as_json) {
     for (const auto& line : lines) {
@@ -46,10 +51,7 @@ int execute_stage(const blockwise::StageDescription& description, const Executio
   if (options.dry_run) {
     const int workers =
         options.workers > 0 ? options.workers : static_cast<int>(std::thread::hardware_concurrency());
-    if (!options.json) {
-      fmt::print(stderr, "{:<11} {:<20} {:>8} {:>11} {:>11} {:>11} {:>9}\n", "verb", "step", "blocks", "read",
-                 "written", "per worker", "time");
-    }
+    if (!options.json) print_plan_header();
     print_plan(description.verb, blockwise::plan_stage(*make_stage(description), workers), options.json);
     return 0;
   }

@@ -23,6 +23,8 @@ struct ExecutionOptions {
 int execute_stage(const blockwise::StageDescription& description, const ExecutionOptions& options,
                   Progress& progress);
 
+/// Heading of the table that print_plan() continues.
+void print_plan_header();
 /// Prints the plan of one stage as a table (stderr) or JSON (stdout).
 void print_plan(const std::string& verb, const std::vector<blockwise::PlanLine>& lines, bool as_json);
 

@@ -45,7 +45,8 @@ std::vector<Index3> offsets_of(Connectivity connectivity) {
 
 void check_whole_values(std::size_t num_bytes, std::size_t value_bytes) {
   if (num_bytes % value_bytes == 0) return;
-  throw Error(ErrorKind::kCorruptData, fmt::format("{} bytes are no whole number of {}-byte values", num_bytes, value_bytes));
+  throw Error(ErrorKind::kCorruptData,
+              fmt::format("{} bytes are no whole number of {}-byte values", num_bytes, value_bytes));
 }
 
 void ComponentPiece::meet(std::uint64_t id) {

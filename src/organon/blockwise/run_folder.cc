@@ -6,6 +6,7 @@
 
 #include "organon/base/error.h"
 #include "organon/base/json.h"
+#include "organon/storage/multiscale.h"
 
 namespace organon::blockwise {
 namespace {
@@ -34,6 +35,22 @@ std::string identity_of_folder(const std::filesystem::path& folder) {
   }
   std::sort(lines.begin(), lines.end());
   return to_hex(hash_text(fmt::format("{}", fmt::join(lines, "\n"))));
+}
+
+// Of a pyramid whose levels organon made.
+std::optional<std::string> identity_of_levels(const std::string& address) {
+  std::string identities;
+  try {
+    for (const auto& level : storage::open_multiscale(address).levels) {
+      const Json attributes = level->attributes();
+      if (!attributes.contains("organon") || !attributes["organon"].contains("result")) return std::nullopt;
+      identities += attributes["organon"]["result"].get<std::string>();
+    }
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kNotFound) throw;
+    return std::nullopt;
+  }
+  return to_hex(hash_text(identities));
 }
 
 bool is_dataset_folder(const std::filesystem::path& folder) {
@@ -108,7 +125,9 @@ std::string identity_of_input(const std::string& address) {
         return attributes["organon"]["result"];
       }
     } catch (const Error& error) {
-      if (error.kind() != ErrorKind::kNotFound) throw;  // a group: identified by its files
+      if (error.kind() != ErrorKind::kNotFound) throw;
+      // A group: the identities of its levels, or else its files.
+      if (const auto identity = identity_of_levels(address)) return *identity;
     }
   }
   if (!std::filesystem::is_directory(path)) {

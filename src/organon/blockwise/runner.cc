@@ -30,9 +30,9 @@ constexpr int kMaxDeathsPerStep = 64;  // ends of workers beyond the first of ea
 constexpr int kStoppedExitCode = 4;
 
 // Held while a supervisor runs here; the kernel lets go of it when the process dies.
-class FolderLock {
+class RunLock {
  public:
-  explicit FolderLock(const std::filesystem::path& folder) {
+  explicit RunLock(const std::filesystem::path& folder) {
     std::filesystem::create_directories(folder);
     const std::filesystem::path path = folder / "lock";
     descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -47,9 +47,9 @@ class FolderLock {
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
   }
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
-  ~FolderLock() { ::close(descriptor_); }
+  RunLock(const RunLock&) = delete;
+  RunLock& operator=(const RunLock&) = delete;
+  ~RunLock() { ::close(descriptor_); }
 
  private:
   int descriptor_ = -1;
@@ -62,9 +62,22 @@ int next_session(const RunFolder& run) {
   return session;
 }
 
+// Addresses that the earlier run's plans name: of a stage that writes a group, its datasets.
+std::vector<std::string> outputs_of_earlier_run(const RunFolder& run) {
+  std::vector<std::string> addresses;
+  for (std::size_t i = 0; std::filesystem::exists(run.step(i) / "plan.json"); ++i) {
+    const std::filesystem::path file = run.step(i) / "plan.json";
+    const Json plan = parse_json(read_text(file), file.string());
+    for (const Json& address : plan.at("outputs")) addresses.push_back(address);
+  }
+  return addresses;
+}
+
 // Removes what an earlier, different run left; refuses what organon did not make.
 void clear_outputs(const StageDescription& description, const RunFolder& run) {
-  for (const std::string& address : description.outputs) {
+  std::vector<std::string> addresses = description.outputs;
+  for (std::string& address : outputs_of_earlier_run(run)) addresses.push_back(std::move(address));
+  for (const std::string& address : addresses) {
     const std::filesystem::path path = storage::parse_address(address).path;
     if (!std::filesystem::is_directory(path)) continue;
     std::shared_ptr<storage::Dataset> dataset;
@@ -398,6 +411,16 @@ std::int64_t available_memory_bytes() {
   return available;
 }
 
+bool is_complete(const StageDescription& description, const StageFactory& factory, const RunFolder& run) {
+  const auto completion = run.read_completion();
+  if (!completion || !outputs_exist(description)) return false;
+  try {
+    return completion->identity == identity_of_stage(description, factory(description)->algorithm_version());
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 std::vector<PlanLine> plan_stage(const Stage& stage, int workers) {
   std::vector<PlanLine> lines;
   const std::vector<StepPlan> plans = stage.plans();
@@ -418,7 +441,7 @@ RunResult run_stage(const StageDescription& description, const StageFactory& fac
   RunResult result;
   const int version = factory(description)->algorithm_version();
   const std::string identity = identity_of_stage(description, version);
-  const FolderLock lock(run.path());
+  const RunLock lock(run.path());
   const auto completion = run.read_completion();
   if (completion && completion->identity == identity && !options.force && outputs_exist(description)) {
     result.was_unchanged = true;
@@ -453,7 +476,12 @@ RunResult run_stage(const StageDescription& description, const StageFactory& fac
       create_outputs(plan, description.verb);
       // Small batches where there are few blocks, so that workers end together; larger ones keep claims few.
       const std::int64_t batch = std::clamp<std::int64_t>(num_blocks / 256, 1, 64);
+      Json outputs = Json::array();
+      for (const OutputDataset& output : plan.outputs) {
+        if (!output.address.starts_with(run.scratch(""))) outputs.push_back(output.address);
+      }
       write_text_atomically(plan_file, to_text({{"step", names[i]},
+                                                {"outputs", outputs},
                                                 {"num_blocks", num_blocks},
                                                 {"batch", batch},
                                                 {"bytes_per_worker", plan.bytes_per_worker},

@@ -37,6 +37,9 @@ struct RunResult {
 RunResult run_stage(const StageDescription& description, const StageFactory& factory, const RunFolder& run,
                     const RunOptions& options, Progress& progress);
 
+/// True where run_stage() would find nothing to do. False also where inputs do not exist yet.
+bool is_complete(const StageDescription& description, const StageFactory& factory, const RunFolder& run);
+
 /// One line per step: blocks, voxel bytes read and written, memory per worker, time by typical rates.
 struct PlanLine {
   std::string step;

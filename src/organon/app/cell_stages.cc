@@ -1,0 +1,219 @@
+#include "organon/app/cell_stages.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "organon/app/stage_list.h"
+#include "organon/base/error.h"
+#include "organon/storage/multiscale.h"
+
+namespace organon::app {
+namespace {
+
+using Options = std::vector<std::pair<std::string, std::string>>;
+
+template <class T>
+std::string comma_list(const std::vector<T>& values) {
+  return fmt::format("{}", fmt::join(values, ","));
+}
+
+// A dataset or pyramid at `source`; nothing where there are slices.
+std::shared_ptr<storage::Dataset> find_dataset(const std::string& source) {
+  try {
+    return storage::open_multiscale(source).levels.front();
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kNotFound) throw;
+  }
+  if (!std::filesystem::exists(storage::parse_address(source).path)) {
+    throw Error(ErrorKind::kNotFound,
+                fmt::format("{}: no such dataset, folder of slices or multi-page TIFF", source));
+  }
+  return nullptr;
+}
+
+std::string plus_list(const std::vector<std::int64_t>& ids) { return fmt::format("{}", fmt::join(ids, "+")); }
+
+}  // namespace
+
+CellStages::CellStages(const CellConfig& config, std::filesystem::path root)
+    : config_(config), root_(std::move(root)) {
+  if (const auto dataset = find_dataset(config.raw_source)) {
+    raw_group_ = config.raw_source;
+    raw_s0_ = dataset->address();
+    const SizeNm size = dataset->spec().grid.voxel_size_nm;
+    raw_voxel_size_nm_ = {size.z, size.y, size.x};
+    has_own_raw_ = raw_s0_ != raw_group_ && dataset->attributes().contains("organon");
+  } else {
+    raw_group_ = in_container("raw");
+    raw_s0_ = raw_group_ + "/s0";
+    has_own_raw_ = true;
+    StageSettings settings = config.import;
+    // Limits are an option of the stages that use them, so that a change of them imports nothing again.
+    settings.values.erase("contrast_limits");
+    imports_.push_back(stage("import", {config.raw_source}, raw_s0_, {{"role", "raw"}}, {&settings}));
+    raw_voxel_size_nm_ = config.raw_voxel_size_nm;
+    if (raw_voxel_size_nm_.empty()) {
+      throw Error(ErrorKind::kInvalidArgument,
+                  fmt::format("{}: raw: slices need voxel_size_nm", config.path.string()));
+    }
+  }
+  for (const CropConfig& crop : config.crops) {
+    const std::string folder = "crops/" + crop.name;
+    const auto& raw_size = crop.voxel_size_nm.empty() ? raw_voxel_size_nm_ : crop.voxel_size_nm;
+    const auto& labels_size = crop.labels_voxel_size_nm.empty() ? raw_size : crop.labels_voxel_size_nm;
+    crop_raw_.push_back(crop.raw.empty() || crop.raw == config.raw_source
+                            ? raw_s0_
+                            : import_once(crop.raw, in_container(folder + "/raw"), "raw", raw_size));
+    crop_labels_.push_back(import_once(crop.labels, in_container(folder + "/labels"), "labels", labels_size));
+  }
+  if (!config.truth.empty()) {
+    truth_ =
+        import_once(config.truth, in_container("truth"), "labels",
+                    config.truth_voxel_size_nm.empty() ? raw_voxel_size_nm_ : config.truth_voxel_size_nm);
+  }
+}
+
+std::string CellStages::in_container(const std::string& path) const {
+  return (root_ / (config_.name + "." + config_.format) / path).string();
+}
+
+std::string CellStages::scores(const std::string& class_name) const {
+  return (root_ / "scores" / (class_name + ".json")).string();
+}
+
+const StageSettings* CellStages::table(const std::string& verb) const {
+  const auto found = config_.stages.find(verb);
+  return found == config_.stages.end() ? nullptr : &found->second;
+}
+
+std::string CellStages::import_once(const std::string& source, const std::string& output,
+                                    const std::string& role, const std::vector<double>& voxel_size_nm) {
+  if (const auto dataset = find_dataset(source)) return dataset->address();
+  for (const blockwise::StageDescription& made : imports_) {
+    if (made.inputs[0] == source && made.outputs[0] != raw_s0_) return made.outputs[0];
+  }
+  imports_.push_back(
+      stage("import", {source}, output, {{"role", role}, {"voxel_size_nm", comma_list(voxel_size_nm)}}, {}));
+  return output;
+}
+
+blockwise::StageDescription CellStages::stage(const std::string& verb, std::vector<std::string> inputs,
+                                              const std::string& output, const Options& options,
+                                              const std::vector<const StageSettings*>& settings) const {
+  BoundOptions bound = stage_verb(verb).options();
+  for (const auto& [name, text] : options) bound.table.set(name, text);
+  for (const StageSettings* table : settings) {
+    if (table == nullptr) continue;
+    for (const auto& [name, text] : table->values) {
+      try {
+        bound.table.set(name, text);
+      } catch (const Error& error) {
+        throw error.within(fmt::format("{}: [{}]", table->places.at(name), verb));
+      }
+    }
+  }
+  blockwise::StageDescription description;
+  description.verb = verb;
+  description.options_json = bound.table.to_json();
+  description.inputs = std::move(inputs);
+  description.outputs = {output};
+  return description;
+}
+
+std::vector<blockwise::StageDescription> CellStages::after_imports(
+    const std::vector<double>& raw_limits) const {
+  std::vector<blockwise::StageDescription> stages;
+  std::vector<std::string> names, ids, colors;
+  for (const ClassConfig& organelle : config_.classes) {
+    names.push_back(organelle.name);
+    ids.push_back(plus_list(organelle.ids));
+    colors.push_back(organelle.color);
+  }
+  const std::string finest =
+      fmt::format("{}", *std::min_element(raw_voxel_size_nm_.begin(), raw_voxel_size_nm_.end()));
+
+  if (has_own_raw_) stages.push_back(stage("pyramid", {raw_s0_}, raw_group_, {}, {table("pyramid")}));
+
+  std::string network = config_.network;
+  if (network.empty()) {
+    std::vector<std::string> pairs, roles;
+    for (std::size_t i = 0; i < config_.crops.size(); ++i) {
+      const std::string targets = in_container("targets/" + config_.crops[i].name);
+      stages.push_back(
+          stage("targets", {crop_labels_[i]}, targets,
+                {{"classes", comma_list(names)}, {"ids", comma_list(ids)}, {"voxel_size_nm", finest}},
+                {table("targets")}));
+      stages.back().box_nm = config_.crops[i].box_nm;
+      pairs.insert(pairs.end(), {crop_raw_[i], targets});
+      roles.push_back(config_.crops[i].role);
+    }
+    network = (root_ / "networks" / config_.name).string();
+    stages.push_back(stage("train", pairs, network,
+                           {{"classes", comma_list(names)}, {"roles", comma_list(roles)}}, {table("train")}));
+  }
+  const std::string predictions = in_container("predictions");
+  stages.push_back(stage("predict", {raw_group_, network}, predictions,
+                         {{"contrast_limits", comma_list(raw_limits)}}, {table("predict")}));
+
+  // Stage by stage rather than class by class, so that all results of a stage appear together.
+  const auto for_each_class = [&](auto&& make) {
+    for (const ClassConfig& organelle : config_.classes) stages.push_back(make(organelle));
+  };
+  const auto path_of = [&](const char* kind, const ClassConfig& organelle) {
+    return in_container(fmt::format("{}/{}", kind, organelle.name));
+  };
+  const auto table_of = [&](const ClassConfig& organelle) {
+    return (root_ / "tables" / (organelle.name + ".csv")).string();
+  };
+  const auto meshes_of = [&](const ClassConfig& organelle) {
+    return (root_ / "meshes" / organelle.name).string();
+  };
+  for_each_class([&](const ClassConfig& organelle) {
+    return stage("segment", {path_of("predictions", organelle)}, path_of("labels", organelle), {},
+                 {table("segment"), &organelle.segment});
+  });
+  for_each_class([&](const ClassConfig& organelle) {
+    return stage("refine", {path_of("labels", organelle)}, path_of("refined", organelle), {},
+                 {table("refine")});
+  });
+  if (!truth_.empty()) {
+    for_each_class([&](const ClassConfig& organelle) {
+      auto evaluate =
+          stage("evaluate", {path_of("refined", organelle), truth_}, scores(organelle.name),
+                {{"class_name", organelle.name}, {"ids", plus_list(organelle.ids)}, {"raw", raw_s0_}},
+                {table("evaluate")});
+      evaluate.box_nm = config_.evaluate_box_nm;
+      return evaluate;
+    });
+  }
+  for_each_class([&](const ClassConfig& organelle) {
+    return stage("measure", {path_of("refined", organelle)}, table_of(organelle), {}, {table("measure")});
+  });
+  for_each_class([&](const ClassConfig& organelle) {
+    return stage("mesh", {path_of("refined", organelle)}, meshes_of(organelle), {}, {table("mesh")});
+  });
+
+  std::vector<std::string> inputs = {raw_s0_};
+  std::vector<std::string> layers = {"raw"};
+  for (const ClassConfig& organelle : config_.classes) {
+    const std::string table_json =
+        std::filesystem::path(table_of(organelle)).replace_extension(".json").string();
+    inputs.insert(inputs.end(), {path_of("predictions", organelle), path_of("refined", organelle),
+                                 meshes_of(organelle), table_json});
+    for (const char* role : {"prediction", "segmentation", "mesh", "table"})
+      layers.push_back(fmt::format("{}/{}", role, organelle.name));
+    if (truth_.empty()) continue;
+    inputs.push_back(scores(organelle.name));
+    layers.push_back("scores/" + organelle.name);
+  }
+  stages.push_back(stage("publish", inputs, published(),
+                         {{"name", config_.name},
+                          {"layers", comma_list(layers)},
+                          {"colors", comma_list(colors)},
+                          {"contrast_limits", comma_list(raw_limits)}},
+                         {table("publish")}));
+  return stages;
+}
+
+}  // namespace organon::app

@@ -1,0 +1,85 @@
+#include "organon/app/run_cell.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <thread>
+
+#include "organon/app/cell_stages.h"
+#include "organon/app/plan_cell.h"
+#include "organon/app/terminal_progress.h"
+#include "organon/base/error.h"
+#include "organon/base/files.h"
+#include "organon/base/json.h"
+#include "organon/storage/dataset.h"
+
+namespace organon::app {
+namespace {
+
+// Low and high of raw: what cell.toml says, else what its dataset says; nothing where neither does.
+std::vector<double> contrast_limits(const CellConfig& config, const CellStages& stages) {
+  if (!config.contrast_limits.empty()) return config.contrast_limits;
+  const Json attributes = storage::open_dataset(stages.raw_s0())->attributes();
+  if (!attributes.contains("contrast_limits")) return {};
+  return attributes["contrast_limits"].get<std::vector<double>>();
+}
+
+void check_until(const std::string& until) {
+  if (!until.empty()) stage_verb(until);
+}
+
+}  // namespace
+
+void keep_contrast_limits(const std::string& path, double low, double high) {
+  const std::string text = read_text(path);
+  std::string result;
+  bool is_done = false;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size() - 1) + 1;
+    std::string_view line(text.data() + begin, end - begin);
+    result += line;
+    begin = end;
+    const std::size_t first = line.find_first_not_of(" \t");
+    if (is_done || first == std::string_view::npos || !line.substr(first).starts_with("[raw]")) continue;
+    if (!line.ends_with('\n')) result += '\n';
+    result += fmt::format("contrast_limits = [{}, {}]  # estimated; change it and run again\n", low, high);
+    is_done = true;
+  }
+  if (is_done) write_text_atomically(path, result);
+}
+
+int run_cell_command(const RunCellArguments& arguments) {
+  check_until(arguments.until);
+  CellConfig config = read_cell_config(arguments.config_path);
+  if (arguments.execution.dry_run) {
+    print_cell_plan(config, arguments.execution);
+    return 0;
+  }
+  const CellStages stages(config, config.folder);
+  TerminalProgress progress;
+  const auto run = [&](const blockwise::StageDescription& description) {
+    return execute_stage(description, arguments.execution, progress);
+  };
+  for (const blockwise::StageDescription& description : stages.imports()) {
+    if (const int code = run(description); code != 0) return code;
+  }
+  const std::vector<double> limits = contrast_limits(config, stages);
+  if (config.contrast_limits.empty() && limits.size() == 2 && !stages.imports().empty()) {
+    keep_contrast_limits(config.path.string(), limits[0], limits[1]);
+    fmt::print(stderr, "contrast limits {} to {} were estimated and kept in {}\n", limits[0], limits[1],
+               config.path.string());
+  }
+  if (arguments.until == "import") return 0;
+  const auto all = stages.after_imports(limits);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (const int code = run(all[i]); code != 0) return code;
+    const bool is_last_of_verb = i + 1 == all.size() || all[i + 1].verb != all[i].verb;
+    if (is_last_of_verb && all[i].verb == arguments.until) return 0;
+  }
+  fmt::print(stderr, "\n{} is published in {}; look at it with:  organon serve {}\n", config.name,
+             stages.published(), stages.published());
+  return 0;
+}
+
+}  // namespace organon::app

@@ -46,8 +46,6 @@ void TerminalProgress::start(const std::string& what, std::int64_t total, const 
   done_ = 0;
   begin_ = std::chrono::steady_clock::now();
   last_shown_ = begin_;
-  if (!is_terminal_)
-    fmt::print(stderr, "{}\n", unit == "permille" ? what : fmt::format("{}: {} {}", what, total, unit));
 }
 
 std::string TerminalProgress::line(std::int64_t done, const std::string& note) const {

@@ -7,8 +7,8 @@
 
 namespace organon::app {
 
-/// Progress on stderr: a bar with rate and time left where it is a terminal; elsewhere a plain line at the
-/// start, every half minute and at the end.
+/// Progress on stderr: a bar with rate and time left where it is a terminal; elsewhere a plain line every
+/// half minute and at the end.
 class TerminalProgress : public Progress {
  public:
   TerminalProgress();

@@ -191,7 +191,7 @@ class FillHoles : public Step {
 
   StepPlan plan() const override {
     StepPlan plan = set_.plan_over_blocks();
-    plan.outputs = {{set_.output, set_.labels->spec()}};
+    plan.outputs = {{set_.output, set_.labels->spec(), {{"role", "labels"}}}};
     plan.bytes_per_worker = 20 * set_.block_shape.product();
     plan.bytes_read = 12 * plan.domain.volume();
     plan.bytes_written =

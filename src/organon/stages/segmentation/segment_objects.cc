@@ -160,7 +160,7 @@ class Relabel : public Step {
 
   StepPlan plan() const override {
     StepPlan plan = set_.plan_over_blocks();
-    plan.outputs = {{set_.output, set_.output_spec(type_)}};
+    plan.outputs = {{set_.output, set_.output_spec(type_), {{"role", "labels"}}}};
     plan.bytes_per_worker = 16 * set_.block_shape.product();
     plan.bytes_read = 4 * plan.domain.volume();
     plan.bytes_written = static_cast<std::int64_t>(size_of(type_)) * plan.domain.volume();

@@ -1,0 +1,124 @@
+#include "organon/app/cell_config.h"
+
+#include <gtest/gtest.h>
+
+#include "organon/app/run_cell.h"
+#include "organon/base/error.h"
+#include "organon/base/files.h"
+#include "organon/base/testing/test_data.h"
+
+namespace organon::app {
+namespace {
+
+constexpr char kSound[] = R"(name = "cell1"   # of the published page
+format = "zarr"
+
+[raw]
+source = "slices"
+voxel_size_nm = [8, 4, 4]
+
+[classes.mito]
+ids = [3, 4, 5]
+min_volume_nm3 = 1e7
+
+[[crops]]
+labels = "/data/crop"
+box_nm = [0, 0, 0, 100, 100, 100]
+
+[segment]
+sigma_nm = 10
+)";
+
+class CellConfigTest : public ::testing::Test {
+ protected:
+  CellConfig read(const std::string& text) {
+    write_text_atomically(path(), text);
+    return read_cell_config(path());
+  }
+  std::filesystem::path path() const { return folder_.path() / "cell.toml"; }
+
+  // The message with which `text` is refused.
+  std::string refusal(const std::string& text) {
+    try {
+      read(text);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kInvalidArgument);
+      return error.message();
+    }
+    return "accepted";
+  }
+  static std::string changed(std::string text, const std::string& from, const std::string& to) {
+    const std::size_t at = text.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    return text.replace(at, from.size(), to);
+  }
+  void expect_refused(const std::string& from, const std::string& to, const std::string& place,
+                      const std::string& words) {
+    const std::string message = refusal(changed(kSound, from, to));
+    EXPECT_NE(message.find("cell.toml:" + place), std::string::npos) << message;
+    EXPECT_NE(message.find(words), std::string::npos) << message;
+  }
+
+ private:
+  organon::testing::TemporaryFolder folder_;
+};
+
+TEST_F(CellConfigTest, ReadsWhatIsThere) {
+  const CellConfig config = read(kSound);
+  EXPECT_EQ(config.name, "cell1");
+  EXPECT_EQ(config.format, "zarr");
+  EXPECT_EQ(config.raw_source, (path().parent_path() / "slices").string()) << "relative to the file";
+  EXPECT_EQ(config.raw_voxel_size_nm, (std::vector<double>{8, 4, 4}));
+  ASSERT_EQ(config.classes.size(), 1U);
+  EXPECT_EQ(config.classes[0].ids, (std::vector<std::int64_t>{3, 4, 5}));
+  EXPECT_EQ(config.classes[0].segment.values.at("min_volume_nm3"), "10000000");
+  ASSERT_EQ(config.crops.size(), 1U);
+  EXPECT_EQ(config.crops[0].labels, "/data/crop");
+  EXPECT_EQ(config.crops[0].box_nm, "0,0,0,100,100,100");
+  EXPECT_EQ(config.crops[0].role, "train");
+  EXPECT_EQ(config.stages.at("segment").values.at("sigma_nm"), "10");
+}
+
+TEST_F(CellConfigTest, NamesPlaceAndNearestWordOfFaults) {
+  expect_refused("voxel_size_nm", "voxelsize_nm", "6", "did you mean 'voxel_size_nm'?");
+  expect_refused("[segment]", "[segmnt]", "16", "did you mean 'segment'?");
+  expect_refused("ids", "id", "9", "did you mean 'ids'?");
+  expect_refused("[8, 4, 4]", "[8, 4, 0]", "6", "nm above 0, found 0");
+  expect_refused("[8, 4, 4]", "0", "6", "nm above 0, found 0");
+  expect_refused("[8, 4, 4]", "[8, 4]", "6", "z,y,x");
+  expect_refused("[8, 4, 4]", "\"8\"", "6", "expected numbers");
+  expect_refused("\"slices\"", "5", "5", "expected text");
+  expect_refused("[3, 4, 5]", "[3.5]", "9", "whole numbers above 0");
+  expect_refused("\"zarr\"", "\"tiff\"", "2", "expected n5 or zarr, found 'tiff'");
+  expect_refused("[0, 0, 0, 100, 100, 100]", "[0, 0, 0]", "14", "z0,y0,x0,z1,y1,x1");
+  expect_refused("\"slices\"", "\"slices", "5", "");
+  expect_refused("[[crops]]", "[crops]", "12", "expected [[crops]]");
+}
+
+TEST_F(CellConfigTest, RefusesWhatIsMissing) {
+  EXPECT_NE(refusal("name = \"a\"\n").find("[raw] is missing"), std::string::npos);
+  EXPECT_NE(refusal(changed(kSound, "[classes.mito]\nids = [3, 4, 5]\nmin_volume_nm3 = 1e7\n", ""))
+                .find("no class"),
+            std::string::npos);
+  EXPECT_NE(
+      refusal(changed(kSound, "[[crops]]\nlabels = \"/data/crop\"\nbox_nm = [0, 0, 0, 100, 100, 100]\n", ""))
+          .find("nothing to learn from"),
+      std::string::npos);
+  EXPECT_THROW(read_cell_config(path().parent_path() / "none.toml"), Error);
+}
+
+TEST_F(CellConfigTest, EstimatedLimitsAreKeptAndAllElseStays) {
+  write_text_atomically(path(), kSound);
+  keep_contrast_limits(path().string(), 32.5, 233);
+  const std::string text = read_text(path());
+  EXPECT_EQ(text, changed(kSound, "[raw]\n",
+                          "[raw]\ncontrast_limits = [32.5, 233]  # estimated; change it and run again\n"));
+  EXPECT_EQ(read_cell_config(path()).contrast_limits, (std::vector<double>{32.5, 233}));
+}
+
+TEST_F(CellConfigTest, LimitsOutOfOrderAreRefused) {
+  expect_refused("[raw]\n", "[raw]\ncontrast_limits = [200, 100]\n", "5", "low below high");
+}
+
+}  // namespace
+}  // namespace organon::app

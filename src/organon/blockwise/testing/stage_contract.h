@@ -13,10 +13,15 @@
 
 namespace organon::blockwise::testing {
 
-/// Hash of all decoded voxels, with shape and type, of the outputs of a description.
+/// Hash of all decoded voxels, with shape and type, of the outputs of a description; of outputs that are
+/// files (tables, scores) the bytes.
 inline std::string voxels_of(const StageDescription& description) {
   std::string text;
   for (const std::string& address : description.outputs) {
+    if (std::filesystem::is_regular_file(address)) {
+      text += to_hex(hash_text(read_text(address)));
+      continue;
+    }
     const auto dataset = storage::open_dataset(address);
     const AnyArray voxels = dataset->read(dataset->spec().domain());
     text += std::string(to_string(dataset->spec().data_type)) + to_string(dataset->spec().shape) +

@@ -1,0 +1,287 @@
+#include "organon/stages/evaluation/scored_volumes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "organon/base/error.h"
+#include "organon/base/json.h"
+#include "organon/blockwise/reading.h"
+#include "organon/geometry/integer_division.h"
+
+namespace organon::stages {
+namespace {
+
+// How far a voxel size may be from a whole multiple (relative), and a voxel from its place (in finer voxels):
+// room for metadata written with few digits.
+constexpr double kSizeTolerance = 1e-3;
+constexpr double kPlaceTolerance = 0.05;
+
+std::vector<std::uint64_t> parse_ids(const std::string& text) {
+  std::vector<std::uint64_t> ids;
+  const char* place = text.data();
+  const char* end = text.data() + text.size();
+  while (place != end) {
+    std::uint64_t id = 0;
+    const auto [after, failure] = std::from_chars(place, end, id);
+    const bool is_last = after == end;
+    if (failure != std::errc() || id == 0 ||
+        (!is_last && ((*after != '+' && *after != ',') || after + 1 == end))) {
+      throw Error(ErrorKind::kInvalidArgument,
+                  fmt::format("option ids: expected whole numbers above 0 as 3+4+5, found '{}'", text));
+    }
+    ids.push_back(id);
+    place = is_last ? end : after + 1;
+  }
+  return ids;
+}
+
+// Labels of signed types of other programs are read by their bits: ids are never negative.
+template <class Use>
+void with_ids(const AnyArray& voxels, Use use) {
+  dispatch(voxels.type(), [&](auto zero) {
+    using T = decltype(zero);
+    if constexpr (std::is_integral_v<T>) {
+      using Id = std::make_unsigned_t<T>;
+      use(ArrayView<const Id>(reinterpret_cast<const Id*>(voxels.bytes().data()), voxels.shape()));
+    }
+  });
+}
+
+bool tell_prediction(const storage::Dataset& dataset, const std::string& kind) {
+  if (kind != "auto") return kind == "prediction";
+  const Json attributes = dataset.attributes();
+  if (attributes.contains("organon") && attributes["organon"].is_object()) {
+    const std::string verb = attributes["organon"].value("verb", "");
+    if (verb == "predict") return true;
+    if (verb == "segment" || verb == "refine") return false;
+  }
+  if (dataset.spec().data_type == DataType::kUint8) {
+    throw Error(
+        ErrorKind::kInvalidArgument,
+        fmt::format("{}: uint8 without a note of how it was made; say with --kind whether it is labels "
+                    "or a prediction",
+                    dataset.address()));
+  }
+  return false;
+}
+
+void require_whole_numbers(const storage::Dataset& dataset, const char* what) {
+  if (!is_floating(dataset.spec().data_type)) return;
+  throw Error(ErrorKind::kInvalidArgument,
+              fmt::format("{}: expected {} of whole numbers, found {}", dataset.address(), what,
+                          to_string(dataset.spec().data_type)));
+}
+
+Box voxels_in(const std::string& box_nm, const storage::DatasetSpec& spec) {
+  // Chunks of one voxel: nothing is grown.
+  return blockwise::domain_in(box_nm, spec.grid, spec.shape, {1, 1, 1});
+}
+
+}  // namespace
+
+Box FittedDataset::coverage() const {
+  const Shape3& shape = dataset->spec().shape;
+  const auto begin = [](std::int64_t first_voxel, std::int64_t f) { return ceil_divide(-first_voxel, f); };
+  const auto end = [](std::int64_t first_voxel, std::int64_t f, std::int64_t size) {
+    return floor_divide(size - first_voxel, f);
+  };
+  return {
+      {begin(first.z, factor.z), begin(first.y, factor.y), begin(first.x, factor.x)},
+      {end(first.z, factor.z, shape.z), end(first.y, factor.y, shape.y), end(first.x, factor.x, shape.x)}};
+}
+
+Box FittedDataset::cells_of(const Box& box) const {
+  const auto cell = [&](const Index3& index) {
+    return first + Index3{index.z * factor.z, index.y * factor.y, index.x * factor.x};
+  };
+  return {cell(box.begin), cell(box.end)};
+}
+
+FittedDataset fit_dataset(std::shared_ptr<storage::Dataset> dataset, const VoxelGrid& grid,
+                          const std::string& name) {
+  FittedDataset fitted;
+  const VoxelGrid& fine = dataset->spec().grid;
+  const auto fit = [&](const char* axis, double coarse_nm, double fine_nm, double coarse_offset,
+                       double fine_offset, std::int64_t& factor, std::int64_t& first) {
+    const double ratio = coarse_nm / fine_nm;
+    factor = std::llround(ratio);
+    if (factor < 1 || std::abs(ratio - static_cast<double>(factor)) > kSizeTolerance * ratio) {
+      throw Error(ErrorKind::kInvalidArgument,
+                  fmt::format("{} {}: its voxels measure {} nm along {}, those of the segmentation {} nm; "
+                              "expected the same or a whole fraction",
+                              name, dataset->address(), fine_nm, axis, coarse_nm));
+    }
+    const double place = (coarse_offset - fine_offset) / fine_nm - 0.5 * static_cast<double>(factor - 1);
+    if (!(std::abs(place) < 1e15)) {
+      throw Error(ErrorKind::kInvalidArgument,
+                  fmt::format("{} {}: it lies at {} nm along {}, the segmentation at {} nm", name,
+                              dataset->address(), fine_offset, axis, coarse_offset));
+    }
+    first = std::llround(place);
+    if (std::abs(place - static_cast<double>(first)) > kPlaceTolerance) {
+      throw Error(
+          ErrorKind::kInvalidArgument,
+          fmt::format("{} {}: along {} its voxels lie askew to those of the segmentation by {:.3g} of "
+                      "its voxels (offsets {} and {} nm are those of the first voxel's centre)",
+                      name, dataset->address(), axis, place - static_cast<double>(first), fine_offset,
+                      coarse_offset));
+    }
+  };
+  fit("z", grid.voxel_size_nm.z, fine.voxel_size_nm.z, grid.offset_nm.z, fine.offset_nm.z, fitted.factor.z,
+      fitted.first.z);
+  fit("y", grid.voxel_size_nm.y, fine.voxel_size_nm.y, grid.offset_nm.y, fine.offset_nm.y, fitted.factor.y,
+      fitted.first.y);
+  fit("x", grid.voxel_size_nm.x, fine.voxel_size_nm.x, grid.offset_nm.x, fine.offset_nm.x, fitted.factor.x,
+      fitted.first.x);
+  fitted.dataset = std::move(dataset);
+  return fitted;
+}
+
+ScoredVolumes::ScoredVolumes(const blockwise::StageDescription& description) {
+  OptionTable table;
+  options_.bind(table);
+  table.set_from_json(description.options_json);
+  wanted_ = voxel::WantedIds(parse_ids(options_.ids));
+  if (options_.exclude_box_nm.size() % 6 != 0) {
+    throw Error(ErrorKind::kInvalidArgument,
+                fmt::format("option exclude_box_nm: expected six numbers z0,y0,x0,z1,y1,x1 a box, found {}",
+                            options_.exclude_box_nm.size()));
+  }
+  segmentation_ = storage::open_dataset(description.inputs.at(0));
+  require_whole_numbers(*segmentation_, "labels or a prediction");
+  is_prediction_ = tell_prediction(*segmentation_, options_.kind);
+  if (is_prediction_ && segmentation_->spec().data_type != DataType::kUint8) {
+    throw Error(ErrorKind::kInvalidArgument,
+                fmt::format("{}: expected a uint8 prediction, found {}", segmentation_->address(),
+                            to_string(segmentation_->spec().data_type)));
+  }
+  if (is_prediction_ && options_.instances)
+    throw Error(
+        ErrorKind::kInvalidArgument,
+        fmt::format("option instances: {} is a prediction, without objects", segmentation_->address()));
+  const VoxelGrid& grid = spec().grid;
+  truth_ = fit_dataset(storage::open_dataset(description.inputs.at(1)), grid, "truth");
+  require_whole_numbers(*truth_.dataset, "truth");
+  region_ = voxels_in(description.box_nm, spec()).intersect(truth_.coverage());
+  if (description.inputs.size() > 2) {
+    mask_ = fit_dataset(storage::open_dataset(description.inputs[2]), grid, "mask");
+    require_whole_numbers(*mask_.dataset, "a mask");
+    region_ = region_.intersect(mask_.coverage());
+  }
+  if (region_.empty()) {
+    throw Error(ErrorKind::kInvalidArgument,
+                fmt::format("{} and {} have no voxel in common{}", segmentation_->address(),
+                            truth_.dataset->address(),
+                            description.box_nm.empty() ? "" : " in the box " + description.box_nm));
+  }
+  for (std::size_t i = 0; i < options_.exclude_box_nm.size(); i += 6) {
+    const double* nm = options_.exclude_box_nm.data() + i;
+    excluded_.push_back(grid.voxels_with_centres_in({nm[0], nm[1], nm[2]}, {nm[3], nm[4], nm[5]}));
+  }
+}
+
+template <class Id, class Reduce>
+void ScoredVolumes::read_cells(const FittedDataset& fitted, const Box& box, ArrayView<Id> cells,
+                               Reduce reduce) const {
+  // Slab by slab, so that truth on a finer grid needs little more memory than the result.
+  const std::int64_t planes =
+      std::max<std::int64_t>(1, fitted.dataset->spec().chunk_shape.z / fitted.factor.z);
+  for (std::int64_t z = box.begin.z; z < box.end.z;) {
+    // Ends where chunks end, so that each is decoded once.
+    const std::int64_t chunk_end =
+        floor_divide(fitted.first.z + z * fitted.factor.z, planes * fitted.factor.z) + 1;
+    const std::int64_t end_z =
+        std::clamp(floor_divide(chunk_end * planes * fitted.factor.z - fitted.first.z, fitted.factor.z),
+                   z + 1, box.end.z);
+    Box slab = box;
+    slab.begin.z = z;
+    slab.end.z = end_z;
+    const AnyArray voxels = fitted.dataset->read(fitted.cells_of(slab));
+    with_ids(voxels, [&](auto ids) { reduce(ids, cells.part(slab.translate(box.begin * -1))); });
+    z = end_z;
+  }
+}
+
+Array<std::uint8_t> ScoredVolumes::read_counted(const Box& box) const {
+  Array<std::uint8_t> counted(box.shape(), 1);
+  if (has_mask()) {
+    read_cells<std::uint8_t>(mask_, box, counted.view(), [&](auto values, ArrayView<std::uint8_t> cells) {
+      voxel::foreground_of_cells(values, mask_.factor, voxel::WantedIds(), cells);
+    });
+  }
+  for (const Box& excluded : excluded_) {
+    const Box part = excluded.intersect(box);
+    if (!part.empty())
+      fill_voxels<std::uint8_t>(counted.view().part(part.translate(box.begin * -1)), std::uint8_t{0});
+  }
+  return counted;
+}
+
+MaskArrays ScoredVolumes::read_masks(const Box& box) const {
+  ORGANON_CHECK(region_.contains(box));
+  MaskArrays arrays;
+  arrays.counted = read_counted(box);
+  arrays.truth = Array<std::uint8_t>::uninitialized(box.shape());
+  read_cells<std::uint8_t>(truth_, box, arrays.truth.view(), [&](auto ids, ArrayView<std::uint8_t> cells) {
+    voxel::foreground_of_cells(ids, truth_.factor, wanted_, cells);
+  });
+  arrays.predicted = Array<std::uint8_t>::uninitialized(box.shape());
+  const FittedDataset own{segmentation_, {1, 1, 1}, {}};
+  const double threshold = is_prediction_ ? options_.threshold : 1;
+  read_cells<std::uint8_t>(
+      own, box, arrays.predicted.view(), [&](auto values, ArrayView<std::uint8_t> cells) {
+        // `cells` has whole rows and planes of the box: contiguous.
+        for (std::int64_t i = 0; i < values.size(); ++i)
+          cells.data()[i] = static_cast<std::uint8_t>(static_cast<double>(values.data()[i]) >= threshold);
+      });
+  for (std::int64_t i = 0; i < arrays.counted.size(); ++i) {
+    arrays.truth.data()[i] &= arrays.counted.data()[i];
+    arrays.predicted.data()[i] &= arrays.counted.data()[i];
+  }
+  return arrays;
+}
+
+ObjectArrays ScoredVolumes::read_objects(const Box& box) const {
+  ORGANON_CHECK(region_.contains(box));
+  const Array<std::uint8_t> counted = read_counted(box);
+  ObjectArrays arrays{Array<std::uint64_t>::uninitialized(box.shape()),
+                      Array<std::uint64_t>::uninitialized(box.shape())};
+  const auto read = [&](const FittedDataset& fitted, const voxel::WantedIds& wanted,
+                        Array<std::uint64_t>& objects) {
+    read_cells<std::uint64_t>(fitted, box, objects.view(), [&](auto ids, ArrayView<std::uint64_t> cells) {
+      voxel::objects_of_cells(ids, fitted.factor, wanted, cells);
+    });
+    for (std::int64_t i = 0; i < counted.size(); ++i)
+      if (counted.data()[i] == 0) objects.data()[i] = 0;
+  };
+  read({segmentation_, {1, 1, 1}, {}}, voxel::WantedIds(), arrays.segmented);
+  read(truth_, wanted_, arrays.truth);
+  return arrays;
+}
+
+std::int64_t ScoredVolumes::reading_bytes(const Shape3& shape) const {
+  const auto slab_bytes = [&](const FittedDataset& fitted) {
+    const storage::DatasetSpec& fine = fitted.dataset->spec();
+    const std::int64_t planes = std::max(fine.chunk_shape.z, fitted.factor.z);
+    return (planes * shape.y * fitted.factor.y * shape.x * fitted.factor.x + fine.chunk_shape.product()) *
+           static_cast<std::int64_t>(size_of(fine.data_type));
+  };
+  std::int64_t slab = std::max(slab_bytes(truth_), slab_bytes({segmentation_, {1, 1, 1}, {}}));
+  if (has_mask()) slab = std::max(slab, slab_bytes(mask_));
+  return 3 * shape.product() + slab;
+}
+
+std::int64_t ScoredVolumes::bytes_per_voxel() const {
+  std::int64_t bytes = static_cast<std::int64_t>(size_of(spec().data_type));
+  for (const FittedDataset* fitted : {&truth_, &mask_}) {
+    if (fitted->dataset)
+      bytes +=
+          fitted->factor.product() * static_cast<std::int64_t>(size_of(fitted->dataset->spec().data_type));
+  }
+  return bytes;
+}
+
+}  // namespace organon::stages

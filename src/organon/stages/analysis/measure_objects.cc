@@ -83,8 +83,15 @@ class SumBlocks : public Step {
   const Set& set_;
 };
 
-ObjectTable table_of(const std::vector<voxel::ObjectSums>& sums, const VoxelGrid& grid) {
+bool meets_face(const Box& object, const Box& domain) {
+  return object.begin.z == domain.begin.z || object.begin.y == domain.begin.y ||
+         object.begin.x == domain.begin.x || object.end.z == domain.end.z || object.end.y == domain.end.y ||
+         object.end.x == domain.end.x;
+}
+
+ObjectTable table_of(const std::vector<voxel::ObjectSums>& sums, const VoxelGrid& grid, const Box& domain) {
   std::vector<ObjectId> ids;
+  std::vector<std::uint64_t> touches_edge;
   std::vector<std::int64_t> voxels;
   std::vector<double> volume, surface, faces, cz, cy, cx, bz, by, bx, ez, ey, ex;
   const voxel::SurfaceWeights weights = voxel::surface_weights(grid.voxel_size_nm);
@@ -93,6 +100,7 @@ ObjectTable table_of(const std::vector<voxel::ObjectSums>& sums, const VoxelGrid
     const voxel::ObjectMeasures measures = voxel::finish_measures(sum, grid, weights);
     ids.push_back(measures.id);
     voxels.push_back(measures.voxels);
+    touches_edge.push_back(meets_face(sum.box, domain) ? 1 : 0);
     volume.push_back(measures.volume_nm3);
     surface.push_back(measures.surface_nm2);
     faces.push_back(measures.surface_faces_nm2);
@@ -107,6 +115,7 @@ ObjectTable table_of(const std::vector<voxel::ObjectSums>& sums, const VoxelGrid
   table.add_column("centroid_z_nm", cz).add_column("centroid_y_nm", cy).add_column("centroid_x_nm", cx);
   table.add_column("box_begin_z_nm", bz).add_column("box_begin_y_nm", by).add_column("box_begin_x_nm", bx);
   table.add_column("box_end_z_nm", ez).add_column("box_end_y_nm", ey).add_column("box_end_x_nm", ex);
+  table.add_column("touches_edge", touches_edge);
   return table;
 }
 
@@ -134,7 +143,7 @@ class WriteTable : public Step {
     }
     std::vector<voxel::ObjectSums> sums;
     for (const auto& part : parts) sums = voxel::merge_sums(sums, part);
-    const ObjectTable table = table_of(sums, set_.labels->spec().grid);
+    const ObjectTable table = table_of(sums, set_.labels->spec().grid, set_.domain);
     std::filesystem::create_directories(std::filesystem::absolute(set_.csv).parent_path());
     std::filesystem::path path = set_.csv;
     tables::write_json(path.replace_extension(".json"), table);

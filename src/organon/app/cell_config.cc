@@ -178,13 +178,17 @@ void read_crops(const Reader& reader, const toml::node& node, CellConfig& config
 }  // namespace
 
 CellConfig read_cell_config(const std::filesystem::path& path) {
+  return parse_cell_config(read_text(path), path);
+}
+
+CellConfig parse_cell_config(std::string_view text, const std::filesystem::path& path) {
   CellConfig config;
   config.path = path;
   config.folder = std::filesystem::absolute(path).parent_path();
   const Reader reader(path);
   toml::table root;
   try {
-    root = toml::parse(read_text(path), path.string());
+    root = toml::parse(text, path.string());
   } catch (const toml::parse_error& error) {
     reader.fail_at(error.source(), std::string(error.description()));
   }

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "organon/geometry/vec3.h"
@@ -57,5 +58,7 @@ struct CellConfig {
 /// Errors: kNotFound; kInvalidArgument "cell.toml:<line>: ..." for a syntax error, a value of the wrong type,
 /// an unknown key (with the nearest known one) and values out of range such as a voxel size of zero.
 CellConfig read_cell_config(const std::filesystem::path& path);
+/// The same from the text of the file at `path`, which is not read.
+CellConfig parse_cell_config(std::string_view text, const std::filesystem::path& path);
 
 }  // namespace organon::app

@@ -3,8 +3,13 @@
 #include <fmt/format.h>
 #include <malloc.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
+#include <exception>
+#include <functional>
+#include <mutex>
 #include <sstream>
 #include <thread>
 
@@ -12,138 +17,16 @@
 #include "organon/base/files.h"
 #include "organon/base/hash.h"
 #include "organon/base/json.h"
-#include "organon/geometry/integer_division.h"
 #include "organon/nn/torch.h"
+#include "organon/nn/unet.h"
 
 namespace organon::nn {
 namespace {
 
-namespace functional = torch::nn::functional;
-
 constexpr char kMagic[] = "organon network 1\n";
-
-torch::Tensor centre_crop(const torch::Tensor& x, std::int64_t edge) {
-  const std::int64_t first = (x.size(2) - edge) / 2;
-  if (first == 0 && x.size(2) == edge) return x;
-  return x.narrow(2, first, edge)
-      .narrow(3, (x.size(3) - edge) / 2, edge)
-      .narrow(4, (x.size(4) - edge) / 2, edge);
-}
-
-// Convolutions of one level and direction, each with its normalization and ReLU; with normalization the last
-// one adds the first one's result, which makes deep networks learn faster.
-struct LevelImpl : torch::nn::Module {
-  LevelImpl(std::int64_t in, std::int64_t out, const NetworkOptions& options)
-      : is_normalized_(options.normalization == "batch"), is_same_(options.padding == "same") {
-    for (std::int64_t i = 0; i < options.convolutions; ++i) {
-      auto convolution = torch::nn::Conv3dOptions(i == 0 ? in : out, out, 3).bias(!is_normalized_);
-      if (is_same_) convolution.padding(1);
-      convolutions_.push_back(
-          register_module(fmt::format("convolution{}", i), torch::nn::Conv3d(convolution)));
-      if (is_normalized_)
-        norms_.push_back(register_module(fmt::format("norm{}", i), torch::nn::BatchNorm3d(out)));
-    }
-  }
-
-  torch::Tensor forward(torch::Tensor x) {
-    torch::Tensor first;
-    for (std::size_t i = 0; i < convolutions_.size(); ++i) {
-      x = convolutions_[i]->forward(x);
-      if (is_normalized_) x = norms_[i]->forward(x);
-      const bool adds = is_normalized_ && is_same_ && i > 0 && i + 1 == convolutions_.size();
-      x = torch::relu(adds ? x + first : x);
-      if (i == 0) first = x;
-    }
-    return x;
-  }
-
- private:
-  bool is_normalized_;
-  bool is_same_;
-  std::vector<torch::nn::Conv3d> convolutions_;
-  std::vector<torch::nn::BatchNorm3d> norms_;
-};
-TORCH_MODULE(Level);
-
-struct UNetImpl : torch::nn::Module {
-  UNetImpl(const NetworkOptions& options, std::int64_t num_classes)
-      : options_(options), num_classes_(num_classes) {
-    const std::int64_t folded = options.stem * options.stem * options.stem;
-    std::int64_t in = folded;
-    for (std::size_t i = 0; i < options.features.size(); ++i) {
-      down_.push_back(register_module(fmt::format("down{}", i), Level(in, options.features[i], options)));
-      in = options.features[i];
-    }
-    for (std::int64_t level = options.num_levels() - 2; level >= 0; --level) {
-      const std::int64_t out = options.up_features(level);
-      mix_.push_back(register_module(fmt::format("mix{}", level),
-                                     torch::nn::Conv3d(torch::nn::Conv3dOptions(in, out, 1).bias(false))));
-      const std::int64_t joined =
-          options.skip == "concatenate" ? out + options.features[static_cast<std::size_t>(level)] : out;
-      up_.push_back(register_module(fmt::format("up{}", level), Level(joined, out, options)));
-      in = out;
-    }
-    head_ = register_module("head", torch::nn::Conv3d(torch::nn::Conv3dOptions(in, folded * num_classes, 1)));
-  }
-
-  // N 1 D H W -> N classes D' H' W'
-  torch::Tensor forward(torch::Tensor x) {
-    x = fold(x);
-    std::vector<torch::Tensor> skips;
-    for (std::size_t i = 0; i < down_.size(); ++i) {
-      x = down_[i]->forward(x);
-      if (i + 1 == down_.size()) break;
-      skips.push_back(x);
-      x = torch::max_pool3d(x, options_.pooling[i]);
-    }
-    std::int64_t multiple = 1;
-    for (std::size_t i = 0; i < up_.size(); ++i) {
-      const std::size_t level = up_.size() - 1 - i;
-      const std::int64_t factor = options_.pooling[level];
-      multiple *= factor;
-      x = mix_[i]->forward(x);
-      if (options_.normalization == "none") x = torch::relu(x);
-      x = functional::interpolate(x, functional::InterpolateFuncOptions()
-                                         .scale_factor(std::vector<double>(3, static_cast<double>(factor)))
-                                         .mode(torch::kNearest));
-      torch::Tensor skip = skips[level];
-      if (options_.padding == "valid") {
-        const std::int64_t lost = 2 * options_.convolutions;
-        x = centre_crop(x, round_down_to_multiple(x.size(2) - lost, multiple) + lost);
-        skip = centre_crop(skip, x.size(2));
-      }
-      x = up_[i]->forward(options_.skip == "concatenate" ? torch::cat({skip, x}, 1) : x + skip);
-    }
-    return unfold(head_->forward(x));
-  }
-
- private:
-  torch::Tensor fold(const torch::Tensor& x) const {
-    const std::int64_t s = options_.stem;
-    if (s == 1) return x;
-    const std::int64_t n = x.size(0), d = x.size(2) / s, h = x.size(3) / s, w = x.size(4) / s;
-    return x.reshape({n, d, s, h, s, w, s})
-        .permute({0, 2, 4, 6, 1, 3, 5})
-        .reshape({n, s * s * s, d, h, w})
-        .contiguous();
-  }
-  torch::Tensor unfold(const torch::Tensor& x) const {
-    const std::int64_t s = options_.stem;
-    if (s == 1) return x;
-    const std::int64_t n = x.size(0), d = x.size(2), h = x.size(3), w = x.size(4);
-    return x.reshape({n, num_classes_, s, s, s, d, h, w})
-        .permute({0, 1, 5, 2, 6, 3, 7, 4})
-        .reshape({n, num_classes_, d * s, h * s, w * s});
-  }
-
-  NetworkOptions options_;
-  std::int64_t num_classes_;
-  std::vector<Level> down_;
-  std::vector<torch::nn::Conv3d> mix_;
-  std::vector<Level> up_;
-  torch::nn::Conv3d head_{nullptr};
-};
-TORCH_MODULE(UNet);
+// Samples that one thread takes together: float32 convolutions of libtorch 1.13 are many times slower with
+// one.
+constexpr std::size_t kShardSize = 2;
 
 torch::Device choose_device() {
   return torch::cuda::is_available() ? torch::Device(torch::kCUDA) : torch::Device(torch::kCPU);
@@ -160,7 +43,8 @@ Json to_json(const NetworkInfo& info) {
   return {{"options", parse_json(table.to_json(), "network options")},
           {"classes", info.classes},
           {"voxel_size_nm", info.voxel_size_nm},
-          {"seed", info.seed}};
+          {"seed", info.seed},
+          {"training", info.training}};
 }
 
 NetworkInfo info_from(const Json& json) {
@@ -171,7 +55,74 @@ NetworkInfo info_from(const Json& json) {
   info.classes = json.at("classes").get<std::vector<std::string>>();
   info.voxel_size_nm = json.at("voxel_size_nm");
   info.seed = json.at("seed");
+  info.training = json.at("training");
   return info;
+}
+
+// Runs work(0) .. work(count - 1), each once, on up to `threads` threads. libtorch's own threads are not
+// used: two of them that share a busy processor wait for each other at every layer.
+void run_parallel(std::size_t count, int threads, const std::function<void(std::size_t)>& work) {
+  std::atomic<std::size_t> next{0};
+  std::exception_ptr error;
+  std::mutex error_mutex;
+  const auto run = [&] {
+    torch::set_num_threads(1);
+    for (std::size_t i = next++; i < count; i = next++) {
+      try {
+        work(i);
+      } catch (...) {
+        const std::lock_guard lock(error_mutex);
+        error = std::current_exception();
+      }
+    }
+  };
+  {
+    std::vector<std::jthread> others;
+    const std::size_t num_threads =
+        std::min<std::size_t>(count, static_cast<std::size_t>(std::max(1, threads)));
+    for (std::size_t i = 1; i < num_threads; ++i) others.emplace_back(run);
+    run();
+  }
+  if (error) std::rethrow_exception(error);
+}
+
+std::vector<Array<float>> arrays_of(const torch::Tensor& maps) {
+  std::vector<Array<float>> result;
+  for (std::int64_t c = 0; c < maps.size(0); ++c) {
+    const torch::Tensor map = maps[c].contiguous();
+    Array<float> values = Array<float>::uninitialized({map.size(0), map.size(1), map.size(2)});
+    std::memcpy(values.data(), map.data_ptr<float>(),
+                static_cast<std::size_t>(values.size()) * sizeof(float));
+    result.push_back(std::move(values));
+  }
+  return result;
+}
+
+// Weight of a positive and of a negative voxel of each class, divided by the number of annotated voxels.
+struct Balance {
+  std::vector<float> positive;
+  std::vector<float> negative;
+};
+
+Balance balance_of(const TrainingBatch& batch, std::size_t num_classes, double least_share) {
+  Balance balance;
+  for (std::size_t c = 0; c < num_classes; ++c) {
+    std::int64_t annotated = 0;
+    std::int64_t positive = 0;
+    for (std::size_t i = 0; i < batch.raw.size(); ++i) {
+      const float* target = batch.targets[i][c].data();
+      const std::uint8_t* mask = batch.masks[i][c].data();
+      for (std::int64_t k = 0; k < batch.targets[i][c].size(); ++k) {
+        annotated += mask[k] != 0;
+        positive += mask[k] != 0 && target[k] > 0;
+      }
+    }
+    const auto count = static_cast<double>(std::max<std::int64_t>(1, annotated));
+    const double share = std::clamp(static_cast<double>(positive) / count, least_share, 1 - least_share);
+    balance.positive.push_back(static_cast<float>(0.5 / share / count));
+    balance.negative.push_back(static_cast<float>(0.5 / (1 - share) / count));
+  }
+  return balance;
 }
 
 }  // namespace
@@ -216,10 +167,51 @@ struct Network::Impl {
     blend(from.buffers(), to.buffers());
   }
 
+  // One network per shard of the batch: all look at the same weights, each has its own gradients and
+  // statistics, so that the sums do not depend on which thread took which shard.
+  std::vector<UNet>& replicas_for(std::size_t num_shards) {
+    if (replicas.empty()) replicas.push_back(weights);
+    const torch::NoGradGuard no_gradient;
+    while (replicas.size() < num_shards) {
+      UNet replica(info.options, static_cast<std::int64_t>(info.classes.size()));
+      replica->to(device);
+      const auto shared = weights->parameters();
+      auto own = replica->parameters();
+      for (std::size_t i = 0; i < own.size(); ++i) own[i].set_data(shared[i].data());
+      replicas.push_back(replica);
+    }
+    const auto buffers = weights->buffers();
+    for (std::size_t r = 1; r < num_shards; ++r) {
+      auto own = replicas[r]->buffers();
+      for (std::size_t i = 0; i < own.size(); ++i) own[i].copy_(buffers[i]);
+    }
+    for (std::size_t r = 0; r < num_shards; ++r) replicas[r]->zero_grad();
+    return replicas;
+  }
+
+  // Gradients summed and statistics averaged into the first replica, in the order of the shards.
+  void gather(std::size_t num_shards) {
+    const torch::NoGradGuard no_gradient;
+    for (std::size_t r = 1; r < num_shards; ++r) {
+      const auto from = replicas[r]->parameters();
+      const auto to = weights->parameters();
+      for (std::size_t i = 0; i < to.size(); ++i) to[i].grad().add_(from[i].grad());
+      const auto statistics = replicas[r]->buffers();
+      auto sums = weights->buffers();
+      for (std::size_t i = 0; i < sums.size(); ++i) {
+        if (sums[i].is_floating_point()) sums[i].add_(statistics[i]);
+      }
+    }
+    for (torch::Tensor& sum : weights->buffers()) {
+      if (sum.is_floating_point()) sum.div_(static_cast<double>(num_shards));
+    }
+  }
+
   NetworkInfo info;
   torch::Device device;
   UNet weights;
   UNet mean;
+  std::vector<UNet> replicas;
   std::unique_ptr<torch::optim::Adam> optimizer;
   std::int64_t step = 0;
 };
@@ -236,36 +228,46 @@ std::int64_t Network::step() const { return impl_->step; }
 std::vector<double> Network::train_step(const TrainingBatch& batch, const OptimizerOptions& options) {
   Impl& self = *impl_;
   const std::size_t num_classes = self.info.classes.size();
-  std::vector<torch::Tensor> raw, targets, masks;
-  for (std::size_t i = 0; i < batch.raw.size(); ++i) {
-    raw.push_back(tensor_of(batch.raw[i].data(), batch.raw[i].shape()).unsqueeze(0));
-    std::vector<torch::Tensor> sample_targets, sample_masks;
-    for (std::size_t c = 0; c < num_classes; ++c) {
-      const Array<float>& target = batch.targets[i][c];
-      sample_targets.push_back(tensor_of(target.data(), target.shape()));
-      const Shape3 shape = target.shape();
-      sample_masks.push_back(torch::from_blob(const_cast<std::uint8_t*>(batch.masks[i][c].data()),
-                                              {shape.z, shape.y, shape.x}, torch::kUInt8)
-                                 .to(torch::kFloat32));
+  const std::size_t num_samples = batch.raw.size();
+  ORGANON_CHECK(num_samples > 0 && batch.targets.size() == num_samples && batch.masks.size() == num_samples);
+  torch::set_num_threads(1);
+  const Balance balance = balance_of(batch, num_classes, options.least_share);
+  const std::size_t shard_size = self.device.is_cpu() ? kShardSize : num_samples;
+  const std::size_t num_shards = (num_samples + shard_size - 1) / shard_size;
+  std::vector<UNet>& replicas = self.replicas_for(num_shards);
+  std::vector<torch::Tensor> losses_of(num_shards);
+  run_parallel(num_shards, options.threads, [&](std::size_t shard) {
+    std::vector<torch::Tensor> raw, targets, weights;
+    for (std::size_t i = shard * shard_size; i < std::min(num_samples, (shard + 1) * shard_size); ++i) {
+      raw.push_back(tensor_of(batch.raw[i].data(), batch.raw[i].shape()).unsqueeze(0));
+      std::vector<torch::Tensor> sample_targets, sample_weights;
+      for (std::size_t c = 0; c < num_classes; ++c) {
+        const Array<float>& target = batch.targets[i][c];
+        const Array<std::uint8_t>& mask = batch.masks[i][c];
+        Array<float> weight = Array<float>::uninitialized(target.shape());
+        for (std::int64_t k = 0; k < target.size(); ++k) {
+          const float known = target.data()[k] > 0 ? balance.positive[c] : balance.negative[c];
+          weight.data()[k] = mask.data()[k] != 0 ? known : 0;
+        }
+        sample_targets.push_back(tensor_of(target.data(), target.shape()));
+        sample_weights.push_back(tensor_of(weight.data(), weight.shape()));
+      }
+      targets.push_back(torch::stack(sample_targets));
+      weights.push_back(torch::stack(sample_weights));
     }
-    targets.push_back(torch::stack(sample_targets));
-    masks.push_back(torch::stack(sample_masks));
-  }
-  const torch::Tensor target = torch::stack(targets).to(self.device);
-  const torch::Tensor mask = torch::stack(masks).to(self.device);
-  self.weights->train();
-  const torch::Tensor output = self.weights->forward(torch::stack(raw).to(self.device));
+    replicas[shard]->train();
+    const torch::Tensor output = replicas[shard]->forward(torch::stack(raw).to(self.device));
+    const torch::Tensor error = output - torch::stack(targets).to(self.device);
+    const torch::Tensor per_class = (torch::stack(weights).to(self.device) * error * error).sum({0, 2, 3, 4});
+    losses_of[shard] = per_class.detach();
+    per_class.sum().backward();
+  });
 
-  const torch::Tensor positive = target.gt(0).to(torch::kFloat32) * mask;
-  const torch::Tensor annotated = mask.sum({0, 2, 3, 4}).clamp_min(1);
-  const torch::Tensor share =
-      (positive.sum({0, 2, 3, 4}) / annotated).clamp(0.05, 0.95).view({1, -1, 1, 1, 1});
-  const torch::Tensor weight = positive / (2 * share) + (mask - positive) / (2 * (1 - share));
-  const torch::Tensor per_class = (weight * (output - target).pow(2)).sum({0, 2, 3, 4}) / annotated;
-
+  torch::Tensor sum = losses_of[0];
+  for (std::size_t shard = 1; shard < num_shards; ++shard) sum = sum + losses_of[shard];
   std::vector<double> losses;
   for (std::size_t c = 0; c < num_classes; ++c) {
-    losses.push_back(per_class[static_cast<std::int64_t>(c)].item<double>());
+    losses.push_back(sum[static_cast<std::int64_t>(c)].item<double>());
     if (!std::isfinite(losses.back())) {
       throw Error(
           ErrorKind::kInternal,
@@ -275,8 +277,7 @@ std::vector<double> Network::train_step(const TrainingBatch& batch, const Optimi
               self.step + 1, self.info.classes[c], losses.back()));
     }
   }
-  self.optimizer->zero_grad();
-  per_class.sum().backward();
+  self.gather(num_shards);
   if (options.gradient_limit > 0)
     torch::nn::utils::clip_grad_norm_(self.weights->parameters(), options.gradient_limit);
   for (auto& group : self.optimizer->param_groups()) {
@@ -288,25 +289,23 @@ std::vector<double> Network::train_step(const TrainingBatch& batch, const Optimi
   ++self.step;
   const torch::NoGradGuard no_gradient;
   // A short memory first, so that the mean does not hold on to the first random weights.
-  const double steps = static_cast<double>(self.step);
+  const auto steps = static_cast<double>(self.step);
   Impl::copy(*self.weights, *self.mean, std::min(options.average, (1 + steps) / (10 + steps)));
   return losses;
 }
 
-std::vector<Array<float>> Network::predict(ArrayView<const float> input) const {
-  ORGANON_CHECK(input.is_contiguous());
-  const std::int64_t edge = output_edge(impl_->info.options, input.shape().z);
-  ORGANON_CHECK(edge > 0 && input.shape() == Shape3::cube(input.shape().z));
+std::vector<std::vector<Array<float>>> Network::predict(const std::vector<Array<float>>& inputs) const {
+  torch::set_num_threads(1);
   const torch::NoGradGuard no_gradient;
-  torch::Tensor x = tensor_of(input.data(), input.shape()).unsqueeze(0).unsqueeze(0).to(impl_->device);
-  const torch::Tensor output = impl_->mean->forward(x)[0].to(torch::kCPU).contiguous();
-  std::vector<Array<float>> result;
-  for (std::int64_t c = 0; c < output.size(0); ++c) {
-    Array<float> values = Array<float>::uninitialized(Shape3::cube(edge));
-    std::memcpy(values.data(), output[c].data_ptr<float>(),
-                static_cast<std::size_t>(values.size()) * sizeof(float));
-    result.push_back(std::move(values));
+  std::vector<torch::Tensor> cubes;
+  for (const Array<float>& input : inputs) {
+    ORGANON_CHECK(input.shape() == Shape3::cube(input.shape().z) &&
+                  output_edge(impl_->info.options, input.shape().z) > 0);
+    cubes.push_back(tensor_of(input.data(), input.shape()).unsqueeze(0));
   }
+  const torch::Tensor output = impl_->mean->forward(torch::stack(cubes).to(impl_->device)).to(torch::kCPU);
+  std::vector<std::vector<Array<float>>> result;
+  for (std::int64_t i = 0; i < output.size(0); ++i) result.push_back(arrays_of(output[i]));
   return result;
 }
 
@@ -361,11 +360,6 @@ Network Network::load(const std::filesystem::path& path) {
   }
   impl->mean->eval();
   return Network(std::move(impl));
-}
-
-void set_num_threads(int threads) {
-  torch::set_num_threads(threads > 0 ? threads
-                                     : std::max(1, static_cast<int>(std::thread::hardware_concurrency())));
 }
 
 }  // namespace organon::nn

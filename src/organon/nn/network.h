@@ -16,6 +16,7 @@ struct NetworkInfo {
   std::vector<std::string> classes;
   double voxel_size_nm = 0;  ///< of input and output
   std::uint64_t seed = 1;    ///< of the first weights
+  std::string training;      ///< identity of the options and inputs it was trained with
 };
 
 /// One step's input of training: a batch of patches of one cube edge.
@@ -30,7 +31,9 @@ struct OptimizerOptions {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double average = 0.998;     ///< decay of the running mean of the weights that predictions use
-  double gradient_limit = 5;  ///< largest norm of the gradient
+  double gradient_limit = 5;  ///< largest norm of the gradient; 0: any
+  double least_share = 0.05;  ///< of positives, and of negatives, in the balance of the loss; 0.5: no balance
+  int threads = 1;            ///< on the processor; the result does not depend on it
 };
 
 /// A U-Net with its optimiser. The one door between organon and libtorch: nothing of torch shows here.
@@ -50,14 +53,17 @@ class Network {
 
   /// One step of Adam on the masked, balanced mean square error. Returns the loss per class before the step.
   ///
-  /// Per class and batch, with f the share of positive targets inside the mask, clipped to [0.05, 0.95]:
-  /// positives weigh 1 / (2 f), negatives 1 / (2 (1 - f)). Source: heinrich2021cosem. Errors: kInternal
-  /// naming step and class where a loss is not finite; the weights stay as they were.
+  /// Per class and batch, with f the share of positive targets inside the mask, clipped to [least_share, 1 -
+  /// least_share]: positives weigh 1 / (2 f), negatives 1 / (2 (1 - f)). Source: heinrich2021cosem. Errors:
+  /// kInternal naming step and class where a loss is not finite; the weights stay as they were. Threads: the
+  /// batch is cut into shards of two samples, which are normalised each by itself.
   std::vector<double> train_step(const TrainingBatch& batch, const OptimizerOptions& optimizer);
 
-  /// Predictions of all classes for one input cube, by the running mean of the weights.
-  /// Shapes: input n^3 with output_edge(n) > 0; result per class output_edge(n)^3. Values about [-1, 1].
-  std::vector<Array<float>> predict(ArrayView<const float> input) const;
+  /// Predictions of all classes, by the running mean of the weights. On the processor by the calling thread
+  /// alone; two inputs at once take little longer than one (see kShardSize).
+  /// Shapes: inputs equal cubes n^3 with output_edge(n) > 0; result per input, per class output_edge(n)^3.
+  /// Values about [-1, 1].
+  std::vector<std::vector<Array<float>>> predict(const std::vector<Array<float>>& inputs) const;
 
   /// Writes everything that load() needs, whole or not at all.
   void save(const std::filesystem::path& path) const;
@@ -67,8 +73,5 @@ class Network {
   explicit Network(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
-
-/// Threads that libtorch uses in this process; 0: all cores. Call before any network is made.
-void set_num_threads(int threads);
 
 }  // namespace organon::nn

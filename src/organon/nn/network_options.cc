@@ -139,4 +139,54 @@ std::int64_t num_parameters(const NetworkOptions& network, std::int64_t num_clas
   return sum + (in + 1) * folded * num_classes;
 }
 
+namespace {
+
+// Bytes of one map set per level, of cubes without loss at borders, summed with the weights of the caller.
+template <class Weigh>
+std::int64_t sum_over_levels(const NetworkOptions& network, std::int64_t edge, const Weigh& weigh) {
+  std::int64_t sum = 0;
+  std::int64_t step = network.stem;
+  for (std::int64_t level = 0; level < network.num_levels(); ++level) {
+    const std::int64_t size = ceil_divide(edge, step);
+    const std::int64_t maps =
+        std::max(network.features[static_cast<std::size_t>(level)], network.up_features(level));
+    sum += weigh(level, 4 * size * size * size * maps);
+    if (level + 1 < network.num_levels()) step *= network.pooling[static_cast<std::size_t>(level)];
+  }
+  return sum;
+}
+
+constexpr std::int64_t kLibraryBytes = std::int64_t{400} << 20;  // libtorch itself and its caches
+
+}  // namespace
+
+std::int64_t training_bytes(const NetworkOptions& network, std::int64_t num_classes, std::int64_t edge,
+                            std::int64_t batch, std::int64_t threads) {
+  const std::int64_t folded = network.stem * network.stem * network.stem;
+  // Per convolution the graph keeps its result, the normalised and the rectified one; on the way up the
+  // repeated and the joined maps come to it; going back, gradients and reordered copies of the largest level.
+  const std::int64_t kept = sum_over_levels(network, edge, [&](std::int64_t, std::int64_t bytes) {
+    return bytes * (2 * network.convolutions * 3 + 6);
+  });
+  const std::int64_t shards = ceil_divide(batch, std::int64_t{2});
+  const std::int64_t at_once =
+      std::min(std::max<std::int64_t>(1, threads), shards) * std::min<std::int64_t>(batch, 2);
+  const std::int64_t voxels = edge * edge * edge;
+  const std::int64_t io = voxels * 4 * (1 + 5 * num_classes + folded / (network.stem * network.stem));
+  const std::int64_t waiting = 3 * batch * voxels * (4 + 5 * num_classes);
+  const std::int64_t weights = num_parameters(network, num_classes) * 4;
+  return kLibraryBytes + at_once * (kept + io) + waiting + weights * (6 + shards);
+}
+
+std::int64_t prediction_bytes(const NetworkOptions& network, std::int64_t num_classes, std::int64_t edge) {
+  // The ways down wait for the ways up; beside them a few sets of the level that is worked on.
+  const std::int64_t kept = sum_over_levels(network, edge, [](std::int64_t level, std::int64_t bytes) {
+    return level == 0 ? 8 * bytes : 3 * bytes;
+  });
+  const std::int64_t voxels = edge * edge * edge;
+  // Weights, their mean and the optimiser are loaded, and the file they come from.
+  return kLibraryBytes + 2 * (kept + voxels * 4 * (2 + 4 * num_classes)) +
+         num_parameters(network, num_classes) * 4 * 10;
+}
+
 }  // namespace organon::nn

@@ -46,4 +46,10 @@ std::int64_t receptive_radius(const NetworkOptions& network);
 /// Number of weights and biases, with `num_classes` outputs.
 std::int64_t num_parameters(const NetworkOptions& network, std::int64_t num_classes);
 
+/// Upper bounds of memory of one training step on the processor with `threads` threads, and of predicting two
+/// cubes at once; both for cubes of `edge` voxels, weights and their optimiser included.
+std::int64_t training_bytes(const NetworkOptions& network, std::int64_t num_classes, std::int64_t edge,
+                            std::int64_t batch, std::int64_t threads);
+std::int64_t prediction_bytes(const NetworkOptions& network, std::int64_t num_classes, std::int64_t edge);
+
 }  // namespace organon::nn

@@ -10,7 +10,7 @@ namespace organon::voxel {
 namespace {
 
 bool is_one_of(const std::vector<std::uint64_t>& ids, std::uint64_t id) {
-  return std::find(ids.begin(), ids.end(), id) != ids.end();
+  return ids.empty() ? id != 0 : std::find(ids.begin(), ids.end(), id) != ids.end();
 }
 
 // Voxels of the mask whose 26 neighbours inside the view all belong to it (what lies outside counts as

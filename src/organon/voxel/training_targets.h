@@ -22,7 +22,8 @@ Shape3 target_halo(const SizeNm& label_voxel_size_nm, const TargetOptions& optio
 
 /// Target of one class on the part of a label view that its margins leave.
 ///
-///     M = label in `ids`;  d = distance to outside of erode(M) inside, minus distance to M outside, in nm
+///     M = label in `ids`, or any but 0 where `ids` is empty;
+///     d = distance to outside of erode(M) inside, minus distance to M outside, in nm
 ///
 /// so that inside voxels on the boundary have 0 and their outside neighbours one voxel size below 0.
 /// Distances are averaged over `factor`^3 label voxels, as raw is when it is reduced: the paper takes every

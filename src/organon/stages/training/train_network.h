@@ -1,0 +1,66 @@
+#pragma once
+
+#include "organon/base/options.h"
+#include "organon/blockwise/stage.h"
+#include "organon/nn/network_options.h"
+#include "organon/stages/training/sample_source.h"
+
+namespace organon::stages {
+
+/// Raw and targets -> a network.
+struct TrainOptions {
+  std::vector<std::string> classes;     ///< read at TARGETS/<class>
+  std::vector<std::string> roles;       ///< per pair "train" or "validate"; empty: all train
+  std::vector<double> contrast_limits;  ///< low,high of raw, for all pairs or per pair; empty: as stored
+
+  std::string preset = "compact";      ///< "compact" or "paper"; each of the following changes it
+  std::vector<std::int64_t> features;  ///< empty: the preset's
+  std::vector<std::int64_t> pooling;   ///< empty: the preset's
+  std::int64_t convolutions = 0;       ///< 0: the preset's
+  std::int64_t stem = 0;               ///< 0: the preset's
+  std::int64_t last_features = -1;     ///< -1: the preset's
+  std::string padding = "preset";
+  std::string normalization = "preset";
+  std::string skip = "preset";
+
+  std::int64_t steps = 1500;
+  std::int64_t batch = 4;
+  std::int64_t patch = 64;  ///< edge of raw patches, voxels
+  double learning_rate = 3e-3;
+  std::int64_t warmup_steps = 100;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double average = 0.995;
+  double least_share = 0.2;
+  double foreground_share = 0.6;
+  AugmentOptions augment;
+
+  std::int64_t seed = 1;
+  std::int64_t log_every = 10;
+  std::int64_t checkpoint_every = 250;
+  std::int64_t keep_checkpoints = 3;
+  std::int64_t validate_every = 250;
+  std::int64_t validation_patches = 24;
+  std::int64_t threads = 0;
+
+  void bind(OptionTable& table);
+  /// The preset with what was changed. Errors: kInvalidArgument.
+  nn::NetworkOptions network() const;
+};
+
+/// Inputs: RAW, TARGETS, RAW, TARGETS, ...; output: a folder with
+///
+///     network.organon     the trained network
+///     checkpoints/        step_<step>.organon, the last few: each is a network, too
+///     curves.csv, .svg    losses per class and F1 on the validation crops, rewritten while training
+///     training.json       effective options, parameters, the datasets that were read
+///
+/// One solve. The sample of a step depends on seed and step alone, and sums do not depend on the number of
+/// threads, so that a training that was killed goes on from its newest checkpoint along the same curve. A
+/// checkpoint is taken up where options and inputs are the same, else training starts anew.
+///
+/// Errors: kInvalidArgument for classes, roles, patches or grids that do not fit; kInternal where a loss is
+/// not finite, naming step and class; checkpoints stay.
+std::unique_ptr<blockwise::Stage> make_train_stage(const blockwise::StageDescription& description);
+
+}  // namespace organon::stages

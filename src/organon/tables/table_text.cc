@@ -140,6 +140,7 @@ ColumnValues infer_column(const std::vector<std::vector<Field>>& rows, std::size
   if (auto values = all_as<std::int64_t>(rows, column)) return *std::move(values);
   if (auto values = all_as<double>(rows, column)) return *std::move(values);
   std::vector<std::string> texts;
+  texts.reserve(rows.size());
   for (const auto& row : rows) texts.push_back(row[column].text);
   return texts;
 }

@@ -336,6 +336,7 @@ TEST(OverlapTable, EqualsBruteForceAndMerges) {
     OverlapTable whole;
     whole.add_voxels(a, b);
     std::vector<Overlap> rows;
+    rows.reserve(expected.size());
     for (const auto& [pair, count] : expected) rows.push_back({pair.first, pair.second, count});
     EXPECT_EQ(whole.overlaps(), rows);
     EXPECT_EQ(whole.total(), 72u);

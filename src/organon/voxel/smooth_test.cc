@@ -26,8 +26,10 @@ Volume make_volume(const Shape3& shape, Pattern pattern, unsigned seed) {
     if (pattern == Pattern::kNoise) v = static_cast<std::uint8_t>(random() & 255);
     if (pattern == Pattern::kSparse && random() % 4000 == 0) v = 255;
     if (pattern == Pattern::kBlobs) {
-      const double x = static_cast<double>(i % shape.x), y = static_cast<double>(i / shape.x % shape.y);
-      const double z = static_cast<double>(i / shape.x / shape.y);
+      const std::int64_t row = i / shape.x;
+      const std::int64_t slice = row / shape.y;
+      const auto x = static_cast<double>(i % shape.x), y = static_cast<double>(row % shape.y);
+      const auto z = static_cast<double>(slice);
       const double level = 127 + 140 * std::sin(x / 9) * std::sin(y / 7) * std::sin(z / 5 + 1);
       v = static_cast<std::uint8_t>(std::clamp(level, 0.0, 255.0));
     }

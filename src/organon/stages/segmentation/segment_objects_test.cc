@@ -41,7 +41,7 @@ std::string store_prediction(const std::filesystem::path& folder) {
   spec.shape = kShape;
   spec.chunk_shape = {32, 32, 32};
   spec.grid = kGrid;
-  const std::string address = "n5://" + (folder / "p.n5" / "mito").string();
+  std::string address = "n5://" + (folder / "p.n5" / "mito").string();
   const Array<std::uint8_t> prediction = make_prediction();
   storage::create_dataset(address, spec)->write<std::uint8_t>(spec.domain(), prediction.view(), Fsync::kNo);
   return address;

@@ -38,6 +38,9 @@ std::string plus_list(const std::vector<std::int64_t>& ids) { return fmt::format
 
 CellStages::CellStages(const CellConfig& config, std::filesystem::path root)
     : config_(config), root_(std::move(root)) {
+  // Every option is checked before anything runs: stages after the import are bound only then.
+  for (const StageVerb& verb : stage_verbs()) stage(verb.name, {}, "", {}, {table(verb.name)});
+  for (const ClassConfig& organelle : config.classes) stage("segment", {}, "", {}, {&organelle.segment});
   if (const auto dataset = find_dataset(config.raw_source)) {
     raw_group_ = config.raw_source;
     raw_s0_ = dataset->address();

@@ -277,7 +277,8 @@ class StepRunner {
         const int number = running[ended];
         running.erase(ended);
         const bool is_clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-        if (!is_clean) {
+        const bool has_stopped = WIFEXITED(status) && WEXITSTATUS(status) == kStoppedExitCode;
+        if (!is_clean && !has_stopped) {
           write_text_atomically(run_.step(step_) / "dead" / fmt::format("s{}-w{}", session_, number), "dead",
                                 Fsync::kNo);
           if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
@@ -287,8 +288,9 @@ class StepRunner {
         }
         ++deaths;
         learn(reader_, session_, state_);
-        if (WIFEXITED(status) && WEXITSTATUS(status) == kStoppedExitCode && state_.stopped.empty()) {
-          state_.stopped = "a worker stopped because the disk or memory is full";
+        if (has_stopped && state_.stopped.empty() && !is_cancelled()) {
+          state_.stopped = fmt::format("the disk or memory is full: {} has {} MiB free", run_.path().string(),
+                                       std::filesystem::space(run_.path()).available >> 20);
         }
         const bool goes_on = state_.stopped.empty() && !is_cancelled();
         if (goes_on && !is_finished() && running.size() < static_cast<std::size_t>(num_workers_)) {

@@ -112,6 +112,7 @@ WorkerOutcome work(const RunFolder& run, const StageFactory& factory, const Work
   const std::int64_t batch_size = plan_json.at("batch");
   const std::unique_ptr<Stage> stage = factory(run.read_description());
   const std::unique_ptr<Step> step = stage->make_step(options.step, run);
+  const std::string step_name = stage->steps().at(options.step);
   const StepPlan plan = step->plan();
   const BlockGrid blocks = plan.blocks();
   const std::int64_t num_batches = (blocks.count() + batch_size - 1) / batch_size;
@@ -142,6 +143,7 @@ WorkerOutcome work(const RunFolder& run, const StageFactory& factory, const Work
       try {
         fault_point("block");
         step->process(block, output);
+        fault_point(step_name);  // computed and written, not recorded
       } catch (const Error& error) {
         const std::string context =
             blocks.count() == 1 ? "" : fmt::format("block {} {}: ", id, to_string(block.write_box));
@@ -158,6 +160,9 @@ WorkerOutcome work(const RunFolder& run, const StageFactory& factory, const Work
       record.seconds = seconds_since(begin);
       record.peak_bytes = peak_bytes();
       journal.completed(std::move(record));
+      // Where a worker died before, what is finished is recorded at once: a death costs one block, and blocks
+      // beside a deadly one are not taken for guilty.
+      if (attempt > 1) journal.commit();
       knowledge.set_finished(id);
       return;
     }
@@ -195,9 +200,12 @@ WorkerOutcome work(const RunFolder& run, const StageFactory& factory, const Work
     journal.commit();
   } catch (const Error& error) {
     if (!concerns_every_block(error.kind())) throw;
-    // A full disk refuses this line too; the supervisor then knows of the stop by the exit code alone.
-    journal.commit();
-    journal.failed(-1, error.what());
+    try {
+      journal.commit();
+      journal.failed(-1, error.what());
+    } catch (const Error&) {
+      // A full disk refuses this line too; the supervisor then knows of the stop by the exit code alone.
+    }
     return WorkerOutcome::kStopped;
   }
   return WorkerOutcome::kDone;

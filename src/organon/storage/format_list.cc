@@ -52,6 +52,12 @@ std::shared_ptr<Dataset> open_parsed(const std::string& address, const Address& 
   std::optional<Format> format = parsed.format;
   if (!format) format = format_of_metadata(parsed.path);
   if (!format) {
+    // Groups have attributes too, so the file alone does not make a dataset.
+    if (std::filesystem::exists(parsed.path / "attributes.json")) {
+      throw Error(
+          ErrorKind::kNotFound,
+          fmt::format("{}: no dataset there: its attributes.json lacks 'dimensions' or 'dataType'", address));
+    }
     throw Error(
         ErrorKind::kNotFound,
         fmt::format("{}: no dataset there (neither attributes.json of N5, .zarray, nor precomputed info)",

@@ -33,6 +33,8 @@ using blockwise::StepPlan;
 constexpr std::int64_t kMaxWholeVoxels = std::int64_t{1} << 27;
 // Of the distance transform: a float a voxel, and of the three masks.
 constexpr std::int64_t kDistanceBytes = 4;
+// The program itself, and chunks in the making.
+constexpr std::int64_t kSpareBytes = 32 << 20;
 
 // What a block of the first step leaves, under 3 * block id + one of these.
 enum Partial : std::int64_t { kSums = 0, kSlices = 1, kOverlaps = 2, kNumPartials = 3 };
@@ -94,7 +96,7 @@ class CompareBlocks : public Step {
     const Box read_box = Box::of_shape(set_.block_shape).grow(set_.halo, set_.halo);
     const std::int64_t object_bytes = set_.volumes.options().instances ? 17 * set_.block_shape.product() : 0;
     plan.bytes_per_worker =
-        set_.volumes.reading_bytes(read_box.shape()) + kDistanceBytes * read_box.volume() + object_bytes;
+        set_.volumes.reading_bytes(read_box.shape()) + kDistanceBytes * read_box.volume() + object_bytes + kSpareBytes;
     plan.bytes_read = plan.blocks().count() * read_box.volume() * set_.volumes.bytes_per_voxel();
     plan.voxels_per_second = 3e6;
     return plan;
@@ -143,7 +145,7 @@ class MeasureWhole : public Step {
     plan.domain = Box::of_shape({1, 1, 2});
     if (!set_.measures_whole()) return plan;
     const Box& region = set_.volumes.region();
-    plan.bytes_per_worker = set_.volumes.reading_bytes(region.shape()) + kDistanceBytes * region.volume();
+    plan.bytes_per_worker = set_.volumes.reading_bytes(region.shape()) + kDistanceBytes * region.volume() + kSpareBytes;
     plan.bytes_read = 2 * region.volume() * set_.volumes.bytes_per_voxel();
     plan.voxels_per_second = 2 * 10e6 / static_cast<double>(2 * region.volume());
     return plan;

@@ -152,7 +152,7 @@ class Labeller {
         const PointNm q = point - pore->centre_nm;
         const double along = dot(q, pore->axis);
         const double across = std::sqrt(std::max(0.0, dot(q, q) - along * along));
-        if (across < 75) bias = std::min(bias, -0.6 * (1 - across / 75));
+        if (across < 75 && along > -160) bias = std::min(bias, -0.6 * (1 - across / 75));
       }
       biased += bias;
     }

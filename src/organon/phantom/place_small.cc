@@ -56,7 +56,8 @@ class MicrotubulePlacer {
       const Frame frame = random_frame_along(direction, random_);
       PointNm best;
       double best_room = -1;
-      for (int k = 0; k < 9; ++k) {
+      // Straight at first: the other half goes the other way from here.
+      for (int k = 0; k < (step == 0 ? 1 : 9); ++k) {
         PointNm way = direction;
         // At most 4.6 degrees a step: radius of curvature 300 nm.
         const double turn = k < 5 ? 0.03 : 0.08;

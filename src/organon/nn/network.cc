@@ -59,6 +59,33 @@ NetworkInfo info_from(const Json& json) {
   return info;
 }
 
+struct NetworkFile {
+  Json header;
+  std::string archive;
+};
+
+// File: magic line, hash of the rest in hex, newline, header length as text, newline, JSON header, torch
+// archive.
+NetworkFile read_network_file(const std::filesystem::path& path) {
+  const std::string text = read_text(path);
+  const auto refuse = [&](const std::string& reason) {
+    throw Error(ErrorKind::kCorruptData, fmt::format("{}: {}", path.string(), reason));
+  };
+  const std::string magic = kMagic;
+  constexpr std::size_t kHashDigits = 32;
+  if (!text.starts_with(magic)) refuse("not a network of organon");
+  const std::size_t body_begin = magic.size() + kHashDigits + 1;
+  if (text.size() < body_begin + 2) refuse("truncated");
+  const std::string body = text.substr(body_begin);
+  if (to_hex(hash_text(body)) != text.substr(magic.size(), kHashDigits)) {
+    refuse("truncated or damaged (its hash differs)");
+  }
+  const std::size_t newline = body.find('\n');
+  const std::size_t header_size = std::stoul(body.substr(0, newline));
+  return {parse_json(body.substr(newline + 1, header_size), path.string()),
+          body.substr(newline + 1 + header_size)};
+}
+
 // Runs work(0) .. work(count - 1), each once, on up to `threads` threads. libtorch's own threads are not
 // used: two of them that share a busy processor wait for each other at every layer.
 void run_parallel(std::size_t count, int threads, const std::function<void(std::size_t)>& work) {
@@ -299,8 +326,11 @@ std::vector<std::vector<Array<float>>> Network::predict(const std::vector<Array<
   const torch::NoGradGuard no_gradient;
   std::vector<torch::Tensor> cubes;
   for (const Array<float>& input : inputs) {
-    ORGANON_CHECK(input.shape() == Shape3::cube(input.shape().z) &&
-                  output_edge(impl_->info.options, input.shape().z) > 0);
+    const Shape3 shape = input.shape();
+    const NetworkOptions& options = impl_->info.options;
+    ORGANON_CHECK(shape == inputs[0].shape() && output_edge(options, shape.z) > 0 &&
+                  output_edge(options, shape.y) > 0 && output_edge(options, shape.x) > 0);
+    ORGANON_CHECK(options.padding == "same" || shape == Shape3::cube(shape.z));
     cubes.push_back(tensor_of(input.data(), input.shape()).unsqueeze(0));
   }
   const torch::Tensor output = impl_->mean->forward(torch::stack(cubes).to(impl_->device)).to(torch::kCPU);
@@ -309,8 +339,6 @@ std::vector<std::vector<Array<float>>> Network::predict(const std::vector<Array<
   return result;
 }
 
-// File: magic line, hash of the rest in hex, newline, header length as text, newline, JSON header, torch
-// archive.
 void Network::save(const std::filesystem::path& path) const {
   torch::serialize::OutputArchive archive, weights, mean, optimizer;
   impl_->weights->save(weights);
@@ -329,23 +357,10 @@ void Network::save(const std::filesystem::path& path) const {
 }
 
 Network Network::load(const std::filesystem::path& path) {
-  const std::string text = read_text(path);
-  const auto refuse = [&](const std::string& reason) {
-    throw Error(ErrorKind::kCorruptData, fmt::format("{}: {}", path.string(), reason));
-  };
-  const std::string magic = kMagic;
-  if (!text.starts_with(magic)) refuse("not a network of organon");
-  const std::size_t body_begin = magic.size() + 33;
-  if (text.size() < body_begin + 2) refuse("truncated");
-  const std::string body = text.substr(body_begin);
-  if (to_hex(hash_text(body)) != text.substr(magic.size(), 32))
-    refuse("truncated or damaged (its hash differs)");
-  const std::size_t newline = body.find('\n');
-  const std::size_t header_size = std::stoul(body.substr(0, newline));
-  const Json header = parse_json(body.substr(newline + 1, header_size), path.string());
-  auto impl = std::make_unique<Impl>(info_from(header));
-  impl->step = header.at("step");
-  std::istringstream stream(body.substr(newline + 1 + header_size));
+  NetworkFile file = read_network_file(path);
+  auto impl = std::make_unique<Impl>(info_from(file.header));
+  impl->step = file.header.at("step");
+  std::istringstream stream(std::move(file.archive));
   try {
     torch::serialize::InputArchive archive, weights, mean, optimizer;
     archive.load_from(stream, impl->device);
@@ -356,10 +371,15 @@ Network Network::load(const std::filesystem::path& path) {
     impl->mean->load(mean);
     impl->optimizer->load(optimizer);
   } catch (const c10::Error& error) {
-    refuse(fmt::format("its weights cannot be read: {}", error.what_without_backtrace()));
+    throw Error(ErrorKind::kCorruptData, fmt::format("{}: its weights cannot be read: {}", path.string(),
+                                                     error.what_without_backtrace()));
   }
   impl->mean->eval();
   return Network(std::move(impl));
+}
+
+NetworkInfo Network::read_info(const std::filesystem::path& path) {
+  return info_from(read_network_file(path).header);
 }
 
 }  // namespace organon::nn

@@ -44,6 +44,8 @@ class Network {
   /// From a checkpoint: weights, their running mean, the optimiser's state, the step. Errors: kNotFound;
   /// kCorruptData.
   static Network load(const std::filesystem::path& path);
+  /// What load() would give as info(), without the weights. Errors: as load().
+  static NetworkInfo read_info(const std::filesystem::path& path);
   Network(Network&&) noexcept;
   Network& operator=(Network&&) noexcept;
   ~Network();
@@ -61,8 +63,8 @@ class Network {
 
   /// Predictions of all classes, by the running mean of the weights. On the processor by the calling thread
   /// alone; two inputs at once take little longer than one (see kShardSize).
-  /// Shapes: inputs equal cubes n^3 with output_edge(n) > 0; result per input, per class output_edge(n)^3.
-  /// Values about [-1, 1].
+  /// Shapes: inputs of one shape, output_edge() > 0 of each axis, cubes for "valid"; result per input and
+  /// class with output_edge() of each axis. Values about [-1, 1].
   std::vector<std::vector<Array<float>>> predict(const std::vector<Array<float>>& inputs) const;
 
   /// Writes everything that load() needs, whole or not at all.

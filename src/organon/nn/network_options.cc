@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "organon/base/error.h"
@@ -141,16 +142,17 @@ std::int64_t num_parameters(const NetworkOptions& network, std::int64_t num_clas
 
 namespace {
 
-// Bytes of one map set per level, of cubes without loss at borders, summed with the weights of the caller.
+// Bytes of one set of maps per level, without loss at borders, summed as the caller weighs them.
 template <class Weigh>
-std::int64_t sum_over_levels(const NetworkOptions& network, std::int64_t edge, const Weigh& weigh) {
+std::int64_t sum_over_levels(const NetworkOptions& network, const Shape3& shape, const Weigh& weigh) {
   std::int64_t sum = 0;
   std::int64_t step = network.stem;
   for (std::int64_t level = 0; level < network.num_levels(); ++level) {
-    const std::int64_t size = ceil_divide(edge, step);
+    const std::int64_t voxels =
+        ceil_divide(shape.z, step) * ceil_divide(shape.y, step) * ceil_divide(shape.x, step);
     const std::int64_t maps =
         std::max(network.features[static_cast<std::size_t>(level)], network.up_features(level));
-    sum += weigh(level, 4 * size * size * size * maps);
+    sum += weigh(level, 4 * voxels * maps);
     if (level + 1 < network.num_levels()) step *= network.pooling[static_cast<std::size_t>(level)];
   }
   return sum;
@@ -160,14 +162,35 @@ constexpr std::int64_t kLibraryBytes = std::int64_t{400} << 20;  // libtorch its
 
 }  // namespace
 
+double operations_per_voxel(const NetworkOptions& network) {
+  double sum = 0;
+  const double folded = std::pow(static_cast<double>(network.stem), 3);
+  double voxels = 1 / folded;
+  double in = folded;
+  for (std::size_t level = 0; level < network.features.size(); ++level) {
+    const auto maps = static_cast<double>(network.features[level]);
+    const bool is_last = level + 1 == network.features.size();
+    const auto convolutions = static_cast<double>(network.convolutions);
+    sum += voxels * 27 * (in * maps + maps * maps * (convolutions - 1));
+    if (!is_last) {
+      const auto up = static_cast<double>(network.up_features(static_cast<std::int64_t>(level)));
+      const double joined = network.skip == "concatenate" ? maps + up : up;
+      sum += voxels * 27 * (joined * up + up * up * (convolutions - 1));
+      voxels /= std::pow(static_cast<double>(network.pooling[level]), 3);
+    }
+    in = maps;
+  }
+  return 2 * sum;
+}
+
 std::int64_t training_bytes(const NetworkOptions& network, std::int64_t num_classes, std::int64_t edge,
                             std::int64_t batch, std::int64_t threads) {
   const std::int64_t folded = network.stem * network.stem * network.stem;
   // Per convolution the graph keeps its result, the normalised and the rectified one; on the way up the
   // repeated and the joined maps come to it; going back, gradients and reordered copies of the largest level.
-  const std::int64_t kept = sum_over_levels(network, edge, [&](std::int64_t, std::int64_t bytes) {
-    return bytes * (2 * network.convolutions * 3 + 6);
-  });
+  const std::int64_t kept = sum_over_levels(
+      network, Shape3::cube(edge),
+      [&](std::int64_t, std::int64_t bytes) { return bytes * (2 * network.convolutions * 3 + 6); });
   const std::int64_t shards = ceil_divide(batch, std::int64_t{2});
   const std::int64_t at_once =
       std::min(std::max<std::int64_t>(1, threads), shards) * std::min<std::int64_t>(batch, 2);
@@ -178,12 +201,12 @@ std::int64_t training_bytes(const NetworkOptions& network, std::int64_t num_clas
   return kLibraryBytes + at_once * (kept + io) + waiting + weights * (6 + shards);
 }
 
-std::int64_t prediction_bytes(const NetworkOptions& network, std::int64_t num_classes, std::int64_t edge) {
+std::int64_t prediction_bytes(const NetworkOptions& network, std::int64_t num_classes, const Shape3& shape) {
   // The ways down wait for the ways up; beside them a few sets of the level that is worked on.
-  const std::int64_t kept = sum_over_levels(network, edge, [](std::int64_t level, std::int64_t bytes) {
+  const std::int64_t kept = sum_over_levels(network, shape, [](std::int64_t level, std::int64_t bytes) {
     return level == 0 ? 8 * bytes : 3 * bytes;
   });
-  const std::int64_t voxels = edge * edge * edge;
+  const std::int64_t voxels = shape.product();
   // Weights, their mean and the optimiser are loaded, and the file they come from.
   return kLibraryBytes + 2 * (kept + voxels * 4 * (2 + 4 * num_classes)) +
          num_parameters(network, num_classes) * 4 * 10;

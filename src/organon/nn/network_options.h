@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "organon/base/options.h"
+#include "organon/geometry/vec3.h"
 
 namespace organon::nn {
 
@@ -46,10 +47,14 @@ std::int64_t receptive_radius(const NetworkOptions& network);
 /// Number of weights and biases, with `num_classes` outputs.
 std::int64_t num_parameters(const NetworkOptions& network, std::int64_t num_classes);
 
-/// Upper bounds of memory of one training step on the processor with `threads` threads, and of predicting two
-/// cubes at once; both for cubes of `edge` voxels, weights and their optimiser included.
+/// Multiplications and additions of one prediction, per input voxel; a training step takes three times as
+/// many.
+double operations_per_voxel(const NetworkOptions& network);
+
+/// Upper bounds of memory, weights and their optimiser included: of one training step on the processor with
+/// `threads` threads on cubes of `edge` voxels; of predicting two inputs of `shape` at once.
 std::int64_t training_bytes(const NetworkOptions& network, std::int64_t num_classes, std::int64_t edge,
                             std::int64_t batch, std::int64_t threads);
-std::int64_t prediction_bytes(const NetworkOptions& network, std::int64_t num_classes, std::int64_t edge);
+std::int64_t prediction_bytes(const NetworkOptions& network, std::int64_t num_classes, const Shape3& shape);
 
 }  // namespace organon::nn

@@ -311,21 +311,6 @@ class Training {
   Curves curves_;
 };
 
-// Floating operations of one pass forward and back, per voxel of the patch.
-double operations_per_voxel(const nn::NetworkOptions& network) {
-  double sum = 0;
-  double voxels = 1 / std::pow(static_cast<double>(network.stem), 3);
-  double in = std::pow(static_cast<double>(network.stem), 3);
-  for (std::size_t level = 0; level < network.features.size(); ++level) {
-    const auto maps = static_cast<double>(network.features[level]);
-    const double ways = level + 1 < network.features.size() ? 2 : 1;
-    sum += voxels * 27 * (in * maps + maps * maps * static_cast<double>(network.convolutions) * ways);
-    in = maps;
-    if (level < network.pooling.size()) voxels /= std::pow(static_cast<double>(network.pooling[level]), 3);
-  }
-  return 6 * sum;
-}
-
 class TrainNetwork : public Step {
  public:
   TrainNetwork(const Set& set, std::string identity) : set_(set), identity_(std::move(identity)) {}
@@ -345,7 +330,7 @@ class TrainNetwork : public Step {
     plan.bytes_per_worker = crop_bytes + nn::training_bytes(set_.network, num_classes, set_.options.patch,
                                                             set_.options.batch, set_.threads);
     const auto patch = static_cast<double>(set_.options.patch);
-    const double operations = operations_per_voxel(set_.network) * patch * patch * patch *
+    const double operations = 3 * nn::operations_per_voxel(set_.network) * patch * patch * patch *
                               static_cast<double>(set_.options.batch * set_.options.steps);
     plan.voxels_per_second = 1 / (operations / (kGigaflopsPerSecond * 1e9) / set_.threads);
     return plan;

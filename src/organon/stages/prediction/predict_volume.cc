@@ -1,0 +1,390 @@
+#include "organon/stages/prediction/predict_volume.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <list>
+#include <numeric>
+
+#include "organon/base/error.h"
+#include "organon/blockwise/reading.h"
+#include "organon/blockwise/run_folder.h"
+#include "organon/geometry/integer_division.h"
+#include "organon/nn/network.h"
+#include "organon/stages/prediction/tile_grid.h"
+#include "organon/storage/json_fields.h"
+#include "organon/storage/multiscale.h"
+#include "organon/voxel/training_targets.h"
+
+namespace organon::stages {
+namespace {
+
+using blockwise::Block;
+using blockwise::BlockOutput;
+using blockwise::RunFolder;
+using blockwise::StageDescription;
+using blockwise::Step;
+using blockwise::StepPlan;
+
+constexpr double kVoxelSizeTolerance = 0.1;
+constexpr double kOperationsPerSecond = 40e9;  // of one core of today, for the first estimate of time
+constexpr std::int64_t kKeptTilesBytes = std::int64_t{64} << 20;
+/// Mirrored axes (1: x, 2: y, 4: z) in the order in which the option `flips` takes them.
+constexpr std::array<int, 8> kMirrors = {0, 7, 1, 6, 2, 5, 4, 3};
+
+[[noreturn]] void refuse(const std::string& message) {
+  throw Error(ErrorKind::kInvalidArgument, "predict: " + message);
+}
+
+// How far the voxel sizes are apart: the largest ratio of an axis, above 0.
+double misfit(const SizeNm& size, double wanted) {
+  return std::max(size.largest() / wanted, wanted / size.smallest()) - 1;
+}
+
+struct Set {
+  PredictOptions options;
+  std::filesystem::path network_file;
+  nn::NetworkInfo info;
+  std::shared_ptr<storage::Dataset> raw;
+  std::shared_ptr<storage::Dataset> mask;  ///< null: none
+  float low = 0;
+  float scale = 1;  ///< y = (raw - low) * scale - 1
+  std::string group;
+  storage::DatasetSpec spec;  ///< of each output
+  Shape3 block_shape;
+  Box domain;
+  TileGrid tiles;
+
+  explicit Set(const StageDescription& description) {
+    OptionTable table;
+    options.bind(table);
+    table.set_from_json(description.options_json);
+    group = description.outputs.at(0);
+    network_file = description.inputs.at(1);
+    if (std::filesystem::is_directory(network_file)) network_file /= "network.organon";
+    info = nn::Network::read_info(network_file);
+    choose_level(description.inputs.at(0));
+    if (description.inputs.size() > 2) mask = storage::open_dataset(description.inputs[2]);
+    if (options.flips != 1 && options.flips != 2 && options.flips != 4 && options.flips != 8) {
+      refuse(fmt::format("flips: expected 1, 2, 4 or 8, found {}", options.flips));
+    }
+    spec.shape = raw->spec().shape;
+    spec.grid = raw->spec().grid;
+    spec.data_type = DataType::kUint8;
+    spec.chunk_shape = blockwise::shape_from(options.chunk_shape, "chunk_shape");
+    tiles = make_tile_grid(info.options, spec.shape, spec.chunk_shape, options.tile, options.halo);
+    const auto whole_chunks = [](std::int64_t tile, std::int64_t chunk) {
+      return tile % chunk == 0 ? tile : 2 * chunk;
+    };
+    const Shape3 standard{whole_chunks(tiles.shape.z, spec.chunk_shape.z),
+                          whole_chunks(tiles.shape.y, spec.chunk_shape.y),
+                          whole_chunks(tiles.shape.x, spec.chunk_shape.x)};
+    block_shape = blockwise::block_shape_or(description.block_shape, standard, spec.shape, spec.chunk_shape);
+    domain = blockwise::domain_in(description.box_nm, spec.grid, spec.shape, spec.chunk_shape);
+  }
+
+  void choose_level(const std::string& address) {
+    const storage::Multiscale pyramid = storage::open_multiscale(address);
+    const auto nearest =
+        std::min_element(pyramid.levels.begin(), pyramid.levels.end(), [&](const auto& a, const auto& b) {
+          return misfit(a->spec().grid.voxel_size_nm, info.voxel_size_nm) <
+                 misfit(b->spec().grid.voxel_size_nm, info.voxel_size_nm);
+        });
+    raw = *nearest;
+    const SizeNm& size = raw->spec().grid.voxel_size_nm;
+    if (misfit(size, info.voxel_size_nm) > kVoxelSizeTolerance && !options.allow_voxel_size) {
+      refuse(
+          fmt::format("the network was trained at {} nm, the nearest level of {} has {} nm; make a pyramid "
+                      "with such a level, or say --allow-voxel-size",
+                      info.voxel_size_nm, address, to_string(size)));
+    }
+    std::vector<double> limits = options.contrast_limits;
+    for (const auto& level : pyramid.levels) {
+      const Json attributes = level->attributes();
+      if (limits.empty() && attributes.contains("contrast_limits")) {
+        limits = storage::numbers_of(attributes["contrast_limits"], level->address());
+      }
+    }
+    if (limits.size() != 2 || limits[0] >= limits[1]) {
+      refuse(fmt::format("{}: no contrast limits low,high are stored or given", address));
+    }
+    low = static_cast<float>(limits[0]);
+    scale = static_cast<float>(2 / (limits[1] - limits[0]));
+  }
+};
+
+// Raw of a box, mirrored at the volume's faces, contrast limits mapped to -1 and 1 and clipped.
+Array<float> read_normalized(const Set& set, const Box& box) {
+  Array<float> result = Array<float>::uninitialized(box.shape());
+  dispatch(set.raw->spec().data_type, [&](auto zero) {
+    using T = decltype(zero);
+    if constexpr (std::is_unsigned_v<T> || std::is_same_v<T, float>) {
+      const Array<T> raw = blockwise::read_with_border<T>(*set.raw, box, Border::kReflect);
+      for (std::int64_t i = 0; i < raw.size(); ++i) {
+        const float value = (static_cast<float>(raw.data()[i]) - set.low) * set.scale - 1;
+        result.data()[i] = std::clamp(value, -1.0F, 1.0F);
+      }
+    } else {
+      refuse(fmt::format("{}: raw of type {} is not read", set.raw->address(),
+                         to_string(set.raw->spec().data_type)));
+    }
+  });
+  return result;
+}
+
+// `out` = `in` with axes turned round; the same again turns it back.
+void mirror(const Array<float>& in, int axes, Array<float>& out) {
+  const Shape3 shape = in.shape();
+  for (std::int64_t z = 0; z < shape.z; ++z) {
+    for (std::int64_t y = 0; y < shape.y; ++y) {
+      const float* from =
+          in.view().row((axes & 4) != 0 ? shape.z - 1 - z : z, (axes & 2) != 0 ? shape.y - 1 - y : y);
+      float* to = out.view().row(z, y);
+      if ((axes & 1) != 0) {
+        std::reverse_copy(from, from + shape.x, to);
+      } else {
+        std::copy_n(from, shape.x, to);
+      }
+    }
+  }
+}
+
+// Which voxels of `box` lie in the mask; the mask's own grid decides, nearest voxel.
+Array<std::uint8_t> read_mask(const Set& set, const Box& box) {
+  Array<std::uint8_t> inside(box.shape(), 1);
+  if (!set.mask) return inside;
+  const VoxelGrid& grid = set.spec.grid;
+  const VoxelGrid& mask_grid = set.mask->spec().grid;
+  const auto in_mask = [&](const Index3& index) { return mask_grid.voxel_containing(grid.to_nm(index)); };
+  const Box needed = Box{in_mask(box.begin), in_mask(box.end - Index3{1, 1, 1}) + Index3{1, 1, 1}}.intersect(
+      set.mask->spec().domain());
+  fill_voxels<std::uint8_t>(inside, 0);
+  if (needed.empty()) return inside;
+  const Array<std::uint64_t> mask = set.mask->read_as<std::uint64_t>(needed);
+  for (std::int64_t z = box.begin.z; z < box.end.z; ++z) {
+    for (std::int64_t y = box.begin.y; y < box.end.y; ++y) {
+      for (std::int64_t x = box.begin.x; x < box.end.x; ++x) {
+        const Index3 at = in_mask({z, y, x});
+        if (needed.contains(at)) inside(Index3{z, y, x} - box.begin) = mask(at - needed.begin) != 0;
+      }
+    }
+  }
+  return inside;
+}
+
+class PredictVolume : public Step {
+ public:
+  explicit PredictVolume(const Set& set) : set_(set) {}
+
+  StepPlan plan() const override {
+    StepPlan plan;
+    plan.domain = set_.domain;
+    plan.block_shape = set_.block_shape;
+    const Json prediction = {
+        {"network_voxel_size_nm", set_.info.voxel_size_nm},
+        {"raw", set_.raw->path().filename().string()},
+        {"raw_voxel_size_nm", storage::to_json(set_.spec.grid.voxel_size_nm, storage::AxisOrder::kZyx)},
+        {"tile", storage::to_json(set_.tiles.shape, storage::AxisOrder::kZyx)},
+        {"halo", storage::to_json(set_.tiles.halo, storage::AxisOrder::kZyx)},
+        {"boundary_value", 127},
+        {"axis_order", "zyx"}};
+    for (const std::string& name : set_.info.classes) {
+      plan.outputs.push_back({set_.group + "/" + name, set_.spec, {{"prediction", prediction}}});
+    }
+    const auto num_classes = static_cast<std::int64_t>(set_.info.classes.size());
+    const std::int64_t tile_bytes = set_.tiles.shape.product() * num_classes;
+    plan.bytes_per_worker = nn::prediction_bytes(set_.info.options, num_classes, set_.tiles.input) +
+                            std::max(kKeptTilesBytes, 2 * tile_bytes) +
+                            set_.block_shape.product() * (2 * num_classes + 18);
+    const BlockGrid blocks = plan.blocks();
+    double tile_runs = 0;
+    for (std::int64_t id = 0; id < blocks.count(); ++id) {
+      tile_runs += static_cast<double>(tiles_of(blocks.box_of(id)).volume());
+    }
+    const auto inputs = tile_runs * static_cast<double>(set_.tiles.input.product());
+    plan.bytes_read =
+        static_cast<std::int64_t>(inputs) * static_cast<std::int64_t>(size_of(set_.raw->spec().data_type));
+    plan.bytes_written = num_classes * plan.domain.volume();
+    const double operations =
+        inputs * static_cast<double>(set_.options.flips) * nn::operations_per_voxel(set_.info.options);
+    plan.voxels_per_second = static_cast<double>(plan.domain.volume()) / (operations / kOperationsPerSecond);
+    return plan;
+  }
+
+  void process(const Block& block, BlockOutput& output) const override {
+    output.report(0, fmt::format("raw {} at {} nm", set_.raw->path().filename().string(),
+                                 to_string(set_.spec.grid.voxel_size_nm)));
+    const Box box = block.write_box;
+    const Array<std::uint8_t> inside = read_mask(set_, box);
+    std::vector<Array<std::uint8_t>> predictions;
+    for (std::size_t c = 0; c < set_.info.classes.size(); ++c) predictions.emplace_back(box.shape());
+    const Box positions = tiles_of(box);
+    const std::int64_t num_tiles = positions.volume();
+    const BlockGrid each(Box::of_shape(positions.shape()), {1, 1, 1});
+    for (std::int64_t i = 0; i < num_tiles; ++i) {
+      const Index3 position = positions.begin + each.position_of(i);
+      const Box tile_box = tile_box_of(position);
+      const Box shared = tile_box.intersect(box);
+      const auto wanted = std::as_const(inside).view().part(shared.translate(Index3{} - box.begin));
+      if (!any(wanted)) continue;
+      const Tile& tile = tile_at(position);
+      for (std::size_t c = 0; c < predictions.size(); ++c) {
+        const auto from = tile.classes[c].view().part(shared.translate(Index3{} - tile_box.begin));
+        const auto to = predictions[c].view().part(shared.translate(Index3{} - box.begin));
+        for (std::int64_t z = 0; z < wanted.shape().z; ++z) {
+          for (std::int64_t y = 0; y < wanted.shape().y; ++y) {
+            for (std::int64_t x = 0; x < wanted.shape().x; ++x) {
+              if (wanted(z, y, x) != 0) to(z, y, x) = from(z, y, x);
+            }
+          }
+        }
+      }
+      output.report(static_cast<double>(i + 1) / static_cast<double>(num_tiles),
+                    fmt::format("tile {} of {}", i + 1, num_tiles));
+    }
+    for (std::size_t c = 0; c < predictions.size(); ++c) {
+      output.write<std::uint8_t>(c, box, predictions[c].view());
+    }
+  }
+
+ private:
+  struct Tile {
+    Index3 position;
+    std::vector<Array<std::uint8_t>> classes;  ///< of the tile's shape
+  };
+
+  static bool any(const ArrayView<const std::uint8_t>& mask) {
+    for (std::int64_t z = 0; z < mask.shape().z; ++z) {
+      for (std::int64_t y = 0; y < mask.shape().y; ++y) {
+        const std::uint8_t* row = mask.row(z, y);
+        if (std::any_of(row, row + mask.shape().x, [](std::uint8_t value) { return value != 0; }))
+          return true;
+      }
+    }
+    return false;
+  }
+
+  Box tile_box_of(const Index3& position) const {
+    const Shape3& shape = set_.tiles.shape;
+    return Box::at({position.z * shape.z, position.y * shape.y, position.x * shape.x}, shape);
+  }
+  Box tiles_of(const Box& box) const {
+    const Shape3& shape = set_.tiles.shape;
+    return {
+        {floor_divide(box.begin.z, shape.z), floor_divide(box.begin.y, shape.y),
+         floor_divide(box.begin.x, shape.x)},
+        {ceil_divide(box.end.z, shape.z), ceil_divide(box.end.y, shape.y), ceil_divide(box.end.x, shape.x)}};
+  }
+
+  // Tiles of the last blocks are kept, as neighbouring blocks may share them.
+  const Tile& tile_at(const Index3& position) const {
+    const auto found =
+        std::find_if(kept_.begin(), kept_.end(), [&](const Tile& tile) { return tile.position == position; });
+    if (found != kept_.end()) {
+      kept_.splice(kept_.begin(), kept_, found);
+      return kept_.front();
+    }
+    const std::int64_t tile_bytes =
+        set_.tiles.shape.product() * static_cast<std::int64_t>(set_.info.classes.size());
+    while (!kept_.empty() && (static_cast<std::int64_t>(kept_.size()) + 1) * tile_bytes > kKeptTilesBytes)
+      kept_.pop_back();
+    kept_.push_front(compute(position));
+    return kept_.front();
+  }
+
+  Tile compute(const Index3& position) const {
+    if (!network_) network_ = std::make_unique<nn::Network>(nn::Network::load(set_.network_file));
+    const Array<float> raw = read_normalized(set_, set_.tiles.input_box(position));
+    std::vector<Array<float>> sums;
+    for (std::int64_t first = 0; first < set_.options.flips; first += 2) {
+      std::vector<Array<float>> inputs;
+      for (std::int64_t i = first; i < std::min(first + 2, set_.options.flips); ++i) {
+        inputs.push_back(Array<float>::uninitialized(raw.shape()));
+        mirror(raw, kMirrors[static_cast<std::size_t>(i)], inputs.back());
+      }
+      auto outputs = network_->predict(inputs);
+      for (std::size_t k = 0; k < outputs.size(); ++k) {
+        const int axes = kMirrors[static_cast<std::size_t>(first) + k];
+        if (first == 0 && k == 0) {
+          sums = std::move(outputs[0]);
+          continue;
+        }
+        for (std::size_t c = 0; c < sums.size(); ++c) {
+          Array<float> back = Array<float>::uninitialized(sums[c].shape());
+          mirror(outputs[k][c], axes, back);
+          for (std::int64_t i = 0; i < back.size(); ++i) sums[c].data()[i] += back.data()[i];
+        }
+      }
+    }
+    Tile tile{position, {}};
+    // "same" networks yield the halo, too.
+    const Shape3 shape = set_.tiles.shape;
+    const Shape3 yielded = sums[0].shape();
+    const Box inner =
+        Box::at({(yielded.z - shape.z) / 2, (yielded.y - shape.y) / 2, (yielded.x - shape.x) / 2}, shape);
+    const auto count = static_cast<float>(set_.options.flips);
+    for (const Array<float>& sum : sums) {
+      const auto part = sum.view().part(inner);
+      Array<std::uint8_t> stored = Array<std::uint8_t>::uninitialized(shape);
+      for (std::int64_t z = 0; z < shape.z; ++z) {
+        for (std::int64_t y = 0; y < shape.y; ++y) {
+          for (std::int64_t x = 0; x < shape.x; ++x)
+            stored(z, y, x) = voxel::quantize_prediction(part(z, y, x) / count);
+        }
+      }
+      tile.classes.push_back(std::move(stored));
+    }
+    return tile;
+  }
+
+  const Set& set_;
+  // Of this worker's thread alone.
+  mutable std::unique_ptr<nn::Network> network_;
+  mutable std::list<Tile> kept_;
+};
+
+class PredictStage : public blockwise::Stage {
+ public:
+  explicit PredictStage(const StageDescription& description) : set_(description) {}
+  std::vector<std::string> steps() const override { return {"predict blocks"}; }
+  std::unique_ptr<Step> make_step(std::size_t, const RunFolder&) const override {
+    return std::make_unique<PredictVolume>(set_);
+  }
+  std::vector<StepPlan> plans() const override { return {PredictVolume(set_).plan()}; }
+
+ private:
+  Set set_;
+};
+
+}  // namespace
+
+void PredictOptions::bind(OptionTable& table) {
+  constexpr double kAny = 1e300;
+  table
+      .add("tile", tile,
+           {"edge of the tiles that are predicted at once, about: more needs more memory, less "
+            "spends more on halos",
+            "voxels",
+            8,
+            2048,
+            {}})
+      .add("halo", halo, {"read around each tile by networks with \"same\" padding", "voxels", 0, 1024, {}})
+      .add("flips", flips, {"mirrored copies whose predictions are averaged: 1, 2, 4 or 8", "", 1, 8, {}})
+      .add(
+          "allow_voxel_size", allow_voxel_size,
+          {"take the nearest level of raw even if its voxel size is more than 10 % off", "", -kAny, kAny, {}})
+      .add("contrast_limits", contrast_limits,
+           {"grey values of raw mapped to -1 and 1: low,high; empty: as stored",
+            "grey values",
+            -kAny,
+            kAny,
+            {}})
+      .add("chunk_shape", chunk_shape, {"chunks of the output, z,y,x", "voxels", 1, 4096, {}});
+}
+
+std::unique_ptr<blockwise::Stage> make_predict_stage(const StageDescription& description) {
+  return std::make_unique<PredictStage>(description);
+}
+
+}  // namespace organon::stages

@@ -1,0 +1,39 @@
+#pragma once
+
+#include "organon/base/options.h"
+#include "organon/blockwise/stage.h"
+
+namespace organon::stages {
+
+/// Raw and a network -> predictions per class.
+struct PredictOptions {
+  std::int64_t tile = 128;
+  std::int64_t halo = 32;
+  std::int64_t flips = 2;
+  bool allow_voxel_size = false;
+  std::vector<double> contrast_limits;
+  std::vector<std::int64_t> chunk_shape = {64, 64, 64};
+
+  void bind(OptionTable& table);
+};
+
+/// Inputs: RAW (dataset or pyramid), NETWORK (folder of a training, or one of its files), and optionally a
+/// MASK. Output: a group with one uint8 dataset per class, clip(round(128 y + 127), 0, 255), on the grid of
+/// the raw level that was taken: the one whose voxel size is nearest to the network's. Attributes
+/// `prediction` say which level, tile and halo that was.
+///
+/// The volume is cut into tiles on one grid that depends on its shape and the options alone. A voxel's value
+/// comes from its tile, and a tile is a pure function of its place, so blocks and workers change nothing: on
+/// one processor results are equal bit for bit.
+///
+/// Halo: "valid" networks read exactly what their outputs depend on, so that tiles have no seams. For "same"
+/// networks the option `halo`; beyond half of the receptive field (nn::receptive_radius) seams vanish, in
+/// practice far sooner. Border: reflect.
+/// Voxels outside the mask are 0; tiles without any voxel of the mask are not computed. The mask may have
+/// another voxel size.
+///
+/// Errors: kInvalidArgument where no level of raw is within 10 % of the network's voxel size and
+/// `allow_voxel_size` is not given, or where contrast limits are missing; kNotFound; kCorruptData.
+std::unique_ptr<blockwise::Stage> make_predict_stage(const blockwise::StageDescription& description);
+
+}  // namespace organon::stages

@@ -1,0 +1,30 @@
+#pragma once
+
+#include "organon/geometry/block_grid.h"
+#include "organon/nn/network_options.h"
+
+namespace organon::stages {
+
+/// The partition of a volume into tiles, the units of prediction.
+struct TileGrid {
+  Shape3 shape;  ///< of a tile: what it yields
+  Shape3 input;  ///< what it reads
+  Shape3 halo;   ///< of it before the tile
+
+  /// Raw that the tile at `position` reads; may reach outside the volume.
+  Box input_box(const Index3& position) const {
+    const Index3 begin{position.z * shape.z - halo.z, position.y * shape.y - halo.y,
+                       position.x * shape.x - halo.x};
+    return Box::at(begin, input);
+  }
+};
+
+/// Tiles of about `tile` voxels per axis with `halo` voxels around them, so that they fit the network, evenly
+/// spread over `volume`, and made of whole chunks where that is possible.
+///
+/// "valid" networks set the halo themselves, and their tiles are cubes.
+/// Errors: kInvalidArgument where no tile can be made.
+TileGrid make_tile_grid(const nn::NetworkOptions& network, const Shape3& volume, const Shape3& chunk_shape,
+                        std::int64_t tile, std::int64_t halo);
+
+}  // namespace organon::stages

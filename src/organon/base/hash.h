@@ -14,7 +14,7 @@ struct Hash128 {
   friend bool operator==(const Hash128&, const Hash128&) = default;
 };
 
-/// XXH3-128 with seed 0 of `bytes`. Source: xxhash.
+/// XXH3-128 with seed 0 of `bytes`. Source: [collet2012xxhash].
 Hash128 hash_bytes(std::span<const std::byte> bytes);
 Hash128 hash_text(const std::string& text);
 

@@ -4,7 +4,7 @@
 
 namespace organon {
 
-/// SplitMix64: a well mixed 64-bit hash of a counter. Source: steele2014splitmix.
+/// SplitMix64: a well mixed 64-bit hash of a counter. Source: [steele2014splitmix].
 constexpr std::uint64_t mix64(std::uint64_t value) {
   value += 0x9e3779b97f4a7c15ull;
   value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9ull;

@@ -19,7 +19,7 @@ namespace organon::blockwise {
 ///     solve   resolve_components: union-find over all pieces
 ///     map     look every label up (the stage's own)
 ///
-/// Exact: the result does not depend on the block shape. Source: rosenfeld1966sequential.
+/// Exact: the result does not depend on the block shape. Source: [rosenfeld1966sequential].
 
 /// What is known of one component of one block, or of several joined.
 struct ComponentPiece {

@@ -56,7 +56,7 @@ class Network {
   /// One step of Adam on the masked, balanced mean square error. Returns the loss per class before the step.
   ///
   /// Per class and batch, with f the share of positive targets inside the mask, clipped to [least_share, 1 -
-  /// least_share]: positives weigh 1 / (2 f), negatives 1 / (2 (1 - f)). Source: heinrich2021cosem. Errors:
+  /// least_share]: positives weigh 1 / (2 f), negatives 1 / (2 (1 - f)). Source: [heinrich2021cosem]. Errors:
   /// kInternal naming step and class where a loss is not finite; the weights stay as they were. Threads: the
   /// batch is cut into shards of two samples, which are normalised each by itself.
   std::vector<double> train_step(const TrainingBatch& batch, const OptimizerOptions& optimizer);

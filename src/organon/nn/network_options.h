@@ -30,7 +30,7 @@ struct NetworkOptions {
 };
 
 /// The network of Heinrich et al. 2021 at 4 nm: 4 levels, features 12 times 6 per level, pooling 2, 3, 3,
-/// valid. Source: heinrich2021cosem and its published training set-ups.
+/// valid. Source: [heinrich2021cosem] and its published training set-ups.
 NetworkOptions paper_network();
 /// Trains on a CPU in minutes: the finest level is folded into channels, where convolutions cost most.
 NetworkOptions compact_network();

@@ -20,7 +20,7 @@ inline constexpr std::array<Organelle, 8> kOrganelles = {
 /// "nucleus", "er", "mito", "vesicle", "lysosome", "ld", "microtubule", "ribosome".
 std::string_view to_string(Organelle organelle);
 
-/// Ids of the labels: those of the paper's annotations. Source: heinrich2021cosem.
+/// Ids of the labels: those of the paper's annotations. Source: [heinrich2021cosem].
 namespace ids {
 inline constexpr std::uint8_t kEcs = 1, kPm = 2, kMitoMem = 3, kMitoLum = 4, kVesMem = 8, kVesLum = 9,
                               kLysoMem = 12, kLysoLum = 13, kLdMem = 14, kLdLum = 15, kErMem = 16,

@@ -23,7 +23,7 @@ struct ObjectMatches {
 /// intersection is more than half of its union. Two pairs with that cannot share an object, so the matching
 /// is the only one and needs no optimization. Id 0 is background in both.
 ///
-/// Source: caicedo2019dsb.
+/// Source: [caicedo2019dsb].
 ObjectMatches match_objects(const OverlapTable& overlaps);
 
 }  // namespace organon::tables

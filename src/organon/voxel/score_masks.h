@@ -54,7 +54,7 @@ struct AgreementSums {
 /// Units: distances between voxel centres, nm. Where the other set has no voxel in reach, the distance is the
 /// clip distance; where that is infinite, nothing is added. Halo: the larger of clip distance and tolerance,
 /// over the voxel size. Cost: one pass, and a bounded distance transform for each side that has false voxels
-/// in `inner`. Source: heinrich2021cosem (metrics of its evaluation code).
+/// in `inner`. Source: [heinrich2021cosem] (metrics of its evaluation code).
 AgreementSums compare_masks(const MaskPair& masks, const Box& inner, const SizeNm& voxel_size_nm,
                             const ScoreOptions& options);
 

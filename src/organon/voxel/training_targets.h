@@ -7,7 +7,7 @@
 
 namespace organon::voxel {
 
-/// Values of the signed tanh boundary distance. Source: heinrich2021cosem and its training code.
+/// Values of the signed tanh boundary distance. Source: [heinrich2021cosem] and its training code.
 struct TargetOptions {
   double scale_nm = 50;   ///< t = tanh(d / scale)
   double limit_nm = 138;  ///< distances are clipped here: tanh(138 / 50) = 0.992

@@ -43,7 +43,7 @@ struct EvaluateOptions {
 /// of clip distance and tolerance); those not clipped need the whole region in memory and are null, with a
 /// note, above 2^27 voxels. Exact: equal for all blocks and workers.
 /// Errors: kInvalidArgument for grids that do not fit each other, saying how; where nothing counts.
-/// Source: heinrich2021cosem and its evaluation code.
+/// Source: [heinrich2021cosem] and its evaluation code.
 std::unique_ptr<blockwise::Stage> make_evaluate_stage(const blockwise::StageDescription& description);
 
 }  // namespace organon::stages

@@ -16,7 +16,7 @@ struct RefineOptions {
 /// volume's edge and borders, over 26 neighbours, exactly one object id takes that id.
 ///
 /// Exact: voxels do not depend on blocks or workers. Halo: 1. Shape, chunks and type are the input's.
-/// Source: heinrich2021cosem (SparkFillHolesInConnectedComponents), without its marker id for the volume's
+/// Source: [heinrich2021cosem] (SparkFillHolesInConnectedComponents), without its marker id for the volume's
 /// edge.
 std::unique_ptr<blockwise::Stage> make_refine_stage(const blockwise::StageDescription& description);
 

@@ -10,7 +10,7 @@ namespace organon::storage {
 
 /// The label encoding of Neuroglancer: per block of voxels a table of its distinct labels, and 0, 1, 2, 4, 8,
 /// 16 or 32 bits per voxel that point into it. One channel; uint32 and uint64. Byte table:
-/// docs/formats/precomputed.md. Source: neuroglancer.
+/// docs/formats/precomputed.md. Source: [neuroglancer2016].
 
 /// Labels of `shape`. `bytes` are foreign: every offset is checked.
 /// Requires: `type` is kUint32 or kUint64; every value of `block_shape` in 1 .. 4096.

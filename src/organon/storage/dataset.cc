@@ -50,6 +50,7 @@ bool is_all_fill(const AnyArray& voxels, std::uint64_t fill_value) {
     using T = decltype(zero);
     const auto fill = static_cast<T>(fill_value);
     const std::span<const std::byte> bytes = voxels.bytes();
+    // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison)
     return std::memcmp(bytes.data(), &fill, sizeof(T)) == 0 &&
            std::memcmp(bytes.data(), bytes.data() + sizeof(T), bytes.size() - sizeof(T)) == 0;
   });

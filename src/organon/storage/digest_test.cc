@@ -19,7 +19,7 @@ class DigestTest : public ::testing::Test {
     spec.chunk_shape = chunk;
     spec.data_type = data_type_of<T>();
     spec.codec = codec;
-    const auto dataset = create_dataset((folder_.path() / name).string(), spec);
+    auto dataset = create_dataset((folder_.path() / name).string(), spec);
     Array<T> voxels(shape);
     for (std::int64_t z = 0; z < shape.z; ++z) {
       for (std::int64_t y = 0; y < shape.y; ++y) {

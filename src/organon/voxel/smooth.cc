@@ -22,7 +22,7 @@ int kernel_radius(double sigma_voxels) {
 }
 
 std::vector<double> exact_weights(double sigma_voxels, int radius) {
-  std::vector<double> weights(static_cast<std::size_t>(2 * radius + 1), 1.0);
+  std::vector<double> weights(2 * static_cast<std::size_t>(radius) + 1, 1.0);
   if (radius > 0) {
     for (int i = -radius; i <= radius; ++i) {
       weights[static_cast<std::size_t>(i + radius)] = std::exp(-0.5 * i * i / (sigma_voxels * sigma_voxels));

@@ -80,17 +80,7 @@ struct Set {
     const storage::DatasetSpec& spec = level.output.spec;
     level.block_shape =
         blockwise::block_shape_or(wanted_block_shape, Shape3::cube(128), spec.shape, spec.chunk_shape);
-    level.domain = spec.domain();
-    // A part of s0 gives the level's chunks that it touches; they read whole cells of s0.
-    if (domain != s0->spec().domain()) {
-      const Box part{{domain.begin.z / factor.z, domain.begin.y / factor.y, domain.begin.x / factor.x},
-                     {(domain.end.z + factor.z - 1) / factor.z, (domain.end.y + factor.y - 1) / factor.y,
-                      (domain.end.x + factor.x - 1) / factor.x}};
-      const BlockGrid chunks(spec.domain(), spec.chunk_shape);
-      const Box positions = chunks.positions_touching(part);
-      const Box first = chunks.box_of(positions.begin), last = chunks.box_of(positions.end - Index3{1, 1, 1});
-      level.domain = {first.begin, last.end};
-    }
+    level.domain = level_domain(domain, factor, spec);
     return level;
   }
 };

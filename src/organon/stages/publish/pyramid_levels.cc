@@ -108,6 +108,16 @@ std::vector<Shape3> pyramid_factors(const Shape3& shape, const SizeNm& voxel_siz
   return factors;
 }
 
+Box level_domain(const Box& source_domain, const Shape3& factor, const storage::DatasetSpec& level) {
+  const Box& box = source_domain;
+  const Box part{
+      {box.begin.z / factor.z, box.begin.y / factor.y, box.begin.x / factor.x},
+      {ceil_divide(box.end.z, factor.z), ceil_divide(box.end.y, factor.y), ceil_divide(box.end.x, factor.x)}};
+  const BlockGrid chunks(level.domain(), level.chunk_shape);
+  const Box positions = chunks.positions_touching(part);
+  return {chunks.box_of(positions.begin).begin, chunks.box_of(positions.end - Index3{1, 1, 1}).end};
+}
+
 storage::DatasetSpec level_spec(const storage::DatasetSpec& source, const Shape3& factor) {
   storage::DatasetSpec spec = source;
   spec.shape = voxel::downsampled_shape(source.shape, factor);

@@ -47,6 +47,9 @@ class MakeLevel : public blockwise::Step {
   Level level_;
 };
 
+/// The chunks of a level (its spec is `level`) that `source_domain`, a part of the source, touches.
+Box level_domain(const Box& source_domain, const Shape3& factor, const storage::DatasetSpec& level);
+
 /// The spec of a level: shape and grid by `factor`, everything else as `source`.
 storage::DatasetSpec level_spec(const storage::DatasetSpec& source, const Shape3& factor);
 

@@ -5,37 +5,19 @@
 #include <algorithm>
 
 #include "organon/base/error.h"
-#if __has_include("organon/stages/analysis/measure_objects.cc")
 #include "organon/stages/analysis/measure_objects.h"
-#endif
-#if __has_include("organon/stages/evaluation/score_segmentation.cc")
 #include "organon/stages/evaluation/score_segmentation.h"
-#endif
-#if __has_include("organon/stages/ground_truth/make_targets.cc")
 #include "organon/stages/ground_truth/make_targets.h"
-#endif
 #include "organon/stages/ingest/import_stack.h"
-#if __has_include("organon/stages/phantom/make_phantom.cc")
 #include "organon/stages/phantom/make_phantom.h"
-#endif
-#if __has_include("organon/stages/publish/build_pyramid.cc")
 #include "organon/stages/publish/build_pyramid.h"
-#endif
-#if __has_include("organon/stages/publish/mesh_objects.cc")
 #include "organon/stages/publish/mesh_objects.h"
-#endif
-#if __has_include("organon/stages/publish/publish_atlas.cc")
 #include "organon/stages/publish/publish_atlas.h"
-#endif
 #include "organon/stages/refinement/fill_holes.h"
 #include "organon/stages/segmentation/segment_objects.h"
 #ifdef ORGANON_WITH_NN
-#if __has_include("organon/stages/prediction/predict_volume.cc")
 #include "organon/stages/prediction/predict_volume.h"
-#endif
-#if __has_include("organon/stages/training/train_network.cc")
 #include "organon/stages/training/train_network.h"
-#endif
 #endif
 
 namespace organon::app {
@@ -60,118 +42,106 @@ constexpr char kAtlas[] = "Atlas";
 std::vector<StageVerb> make_stage_verbs() {
   using namespace organon::stages;
   return {
-#if __has_include("organon/stages/phantom/make_phantom.cc")
-    {"phantom",
-     kPrepare,
-     "make a synthetic FIB-SEM cell with known truth",
-     "phantom cell --shape 256,256,256 --voxel-size-nm 8 --seed 1 --contrast hela",
-     {},
-     {"OUT"},
-     bound<PhantomOptions>,
-     make_phantom_stage},
-#endif
-        {"import",
-         kPrepare,
-         "bring a stack of PNG or TIFF slices into an N5 or Zarr dataset",
-         "import slices/ cell.n5/raw/s0 --voxel-size-nm 5",
-         {"SLICES"},
-         {"OUT"},
-         bound<ImportOptions>,
-         make_import_stage},
-#if __has_include("organon/stages/publish/build_pyramid.cc")
-        {"pyramid",
-         kPrepare,
-         "add coarser levels s1, s2, ... to a group with s0",
-         "pyramid cell.n5/raw/s0 cell.n5/raw",
-         {"S0"},
-         {"GROUP"},
-         bound<PyramidOptions>,
-         make_pyramid_stage},
-#endif
-#if __has_include("organon/stages/ground_truth/make_targets.cc")
-        {"targets",
-         kLearn,
-         "labels -> signed tanh boundary distances and where they count",
-         "targets crop.n5/labels crop.n5/targets --classes mito,er --ids 3+4+5,16+17 --voxel-size-nm 8",
-         {"LABELS"},
-         {"OUT"},
-         bound<TargetsOptions>,
-         make_targets_stage},
-#endif
+      {"phantom",
+       kPrepare,
+       "make a synthetic FIB-SEM cell with known truth",
+       "phantom cell --shape 256,256,256 --voxel-size-nm 8 --seed 1 --contrast hela",
+       {},
+       {"OUT"},
+       bound<PhantomOptions>,
+       make_phantom_stage},
+      {"import",
+       kPrepare,
+       "bring a stack of PNG or TIFF slices into an N5 or Zarr dataset",
+       "import slices/ cell.n5/raw/s0 --voxel-size-nm 5",
+       {"SLICES"},
+       {"OUT"},
+       bound<ImportOptions>,
+       make_import_stage},
+      {"pyramid",
+       kPrepare,
+       "add coarser levels s1, s2, ... to a group with s0",
+       "pyramid cell.n5/raw/s0 cell.n5/raw",
+       {"S0"},
+       {"GROUP"},
+       bound<PyramidOptions>,
+       make_pyramid_stage},
+      {"targets",
+       kLearn,
+       "labels -> signed tanh boundary distances and where they count",
+       "targets crop.n5/labels crop.n5/targets --classes mito,er --ids 3+4+5,16+17 --voxel-size-nm 8",
+       {"LABELS"},
+       {"OUT"},
+       bound<TargetsOptions>,
+       make_targets_stage},
 #ifdef ORGANON_WITH_NN
-#if __has_include("organon/stages/training/train_network.cc")
-        {"train",
-         kLearn,
-         "train a 3-D U-Net on pairs of raw and targets; goes on where it was stopped",
-         "train crop.n5/raw crop.n5/targets networks/mito --classes mito --steps 3000",
-         {"RAW_TARGETS..."},
-         {"NETWORK"},
-         bound<TrainOptions>,
-         make_train_stage},
+      {"train",
+       kLearn,
+       "train a 3-D U-Net on pairs of raw and targets; goes on where it was stopped",
+       "train crop.n5/raw crop.n5/targets networks/mito --classes mito --steps 3000",
+       {"RAW_TARGETS..."},
+       {"NETWORK"},
+       bound<TrainOptions>,
+       make_train_stage},
+      {"predict",
+       kLearn,
+       "predict a volume with a trained network",
+       "predict cell.n5/raw networks/mito cell.n5/predictions",
+       {"RAW", "NETWORK", "[MASK]"},
+       {"OUT"},
+       bound<PredictOptions>,
+       make_predict_stage},
 #endif
-#if __has_include("organon/stages/prediction/predict_volume.cc")
-        {"predict",
-         kLearn,
-         "predict a volume with a trained network",
-         "predict cell.n5/raw networks/mito cell.n5/predictions",
-         {"RAW", "NETWORK", "[MASK]"},
-         {"OUT"},
-         bound<PredictOptions>,
-         make_predict_stage},
-#endif
-#endif
-        {"segment",
-         kObjects,
-         "prediction -> objects: smooth, threshold, label, drop small ones",
-         "segment cell.n5/predictions/mito cell.n5/labels/mito --sigma-nm 12 --threshold 127 "
-         "--min-volume-nm3 2e7",
-         {"PREDICTION"},
-         {"OUT"},
-         bound<SegmentOptions>,
-         make_segment_stage},
-        {"refine",   kObjects, "fill the holes of objects", "refine cell.n5/labels/mito cell.n5/refined/mito",
-         {"LABELS"}, {"OUT"},  bound<RefineOptions>,        make_refine_stage},
-#if __has_include("organon/stages/evaluation/score_segmentation.cc")
-        {"evaluate",
-         kQuality,
-         "score a segmentation or prediction against truth",
-         "evaluate cell.n5/refined/mito truth.n5/labels scores/mito.json --ids 3+4+5",
-         {"SEGMENTATION", "TRUTH", "[MASK]"},
-         {"OUT"},
-         bound<EvaluateOptions>,
-         make_evaluate_stage},
-#endif
-#if __has_include("organon/stages/analysis/measure_objects.cc")
-        {"measure",
-         kAnalysis,
-         "volume, surface, centroid and box of every object, as CSV, JSON and SQLite",
-         "measure cell.n5/refined/mito tables/mito.csv",
-         {"LABELS"},
-         {"OUT"},
-         bound<MeasureOptions>,
-         make_measure_stage},
-#endif
-#if __has_include("organon/stages/publish/mesh_objects.cc")
-        {"mesh",
-         kAtlas,
-         "a surface mesh of every object, in Neuroglancer's legacy format",
-         "mesh cell.n5/refined/mito meshes/mito",
-         {"LABELS"},
-         {"OUT"},
-         bound<MeshOptions>,
-         make_mesh_stage},
-#endif
-#if __has_include("organon/stages/publish/publish_atlas.cc")
-        {"publish",
-         kAtlas,
-         "layers, meshes, tables and scores -> a folder with a page, to be served",
-         "publish cell.n5/raw cell.n5/refined/mito tables/mito.json published --layers "
-         "raw,segmentation/mito,table/mito",
-         {"INPUTS..."},
-         {"OUT"},
-         bound<PublishOptions>,
-         make_publish_stage},
-#endif
+      {"segment",
+       kObjects,
+       "prediction -> objects: smooth, threshold, label, drop small ones",
+       "segment cell.n5/predictions/mito cell.n5/labels/mito --sigma-nm 12 --threshold 127 "
+       "--min-volume-nm3 2e7",
+       {"PREDICTION"},
+       {"OUT"},
+       bound<SegmentOptions>,
+       make_segment_stage},
+      {"refine",
+       kObjects,
+       "fill the holes of objects",
+       "refine cell.n5/labels/mito cell.n5/refined/mito",
+       {"LABELS"},
+       {"OUT"},
+       bound<RefineOptions>,
+       make_refine_stage},
+      {"evaluate",
+       kQuality,
+       "score a segmentation or prediction against truth",
+       "evaluate cell.n5/refined/mito truth.n5/labels scores/mito.json --ids 3+4+5",
+       {"SEGMENTATION", "TRUTH", "[MASK]"},
+       {"OUT"},
+       bound<EvaluateOptions>,
+       make_evaluate_stage},
+      {"measure",
+       kAnalysis,
+       "volume, surface, centroid and box of every object, as CSV, JSON and SQLite",
+       "measure cell.n5/refined/mito tables/mito.csv",
+       {"LABELS"},
+       {"OUT"},
+       bound<MeasureOptions>,
+       make_measure_stage},
+      {"mesh",
+       kAtlas,
+       "a surface mesh of every object, in Neuroglancer's legacy format",
+       "mesh cell.n5/refined/mito meshes/mito",
+       {"LABELS"},
+       {"OUT"},
+       bound<MeshOptions>,
+       make_mesh_stage},
+      {"publish",
+       kAtlas,
+       "layers, meshes, tables and scores -> a folder with a page, to be served",
+       "publish cell.n5/raw cell.n5/refined/mito tables/mito.json published --layers "
+       "raw,segmentation/mito,table/mito",
+       {"INPUTS..."},
+       {"OUT"},
+       bound<PublishOptions>,
+       make_publish_stage},
   };
 }
 

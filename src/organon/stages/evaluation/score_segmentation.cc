@@ -95,8 +95,8 @@ class CompareBlocks : public Step {
     plan.block_shape = set_.block_shape;
     const Box read_box = Box::of_shape(set_.block_shape).grow(set_.halo, set_.halo);
     const std::int64_t object_bytes = set_.volumes.options().instances ? 17 * set_.block_shape.product() : 0;
-    plan.bytes_per_worker =
-        set_.volumes.reading_bytes(read_box.shape()) + kDistanceBytes * read_box.volume() + object_bytes + kSpareBytes;
+    plan.bytes_per_worker = set_.volumes.reading_bytes(read_box.shape()) +
+                            kDistanceBytes * read_box.volume() + object_bytes + kSpareBytes;
     plan.bytes_read = plan.blocks().count() * read_box.volume() * set_.volumes.bytes_per_voxel();
     plan.voxels_per_second = 3e6;
     return plan;
@@ -145,7 +145,8 @@ class MeasureWhole : public Step {
     plan.domain = Box::of_shape({1, 1, 2});
     if (!set_.measures_whole()) return plan;
     const Box& region = set_.volumes.region();
-    plan.bytes_per_worker = set_.volumes.reading_bytes(region.shape()) + kDistanceBytes * region.volume() + kSpareBytes;
+    plan.bytes_per_worker =
+        set_.volumes.reading_bytes(region.shape()) + kDistanceBytes * region.volume() + kSpareBytes;
     plan.bytes_read = 2 * region.volume() * set_.volumes.bytes_per_voxel();
     plan.voxels_per_second = 2 * 10e6 / static_cast<double>(2 * region.volume());
     return plan;
@@ -291,7 +292,7 @@ void EvaluateOptions::bind(OptionTable& table) {
   table.add("class_name", class_name, {"name of the class, for the table", "", -kAny, kAny, {}})
       .add("region", region, {"name of the region, for the table", "", -kAny, kAny, {}})
       .add("kind", kind,
-           {"what SEGMENTATION is; auto: by its provenance",
+           {"what SEGMENTATION is; auto: by its attributes",
             "",
             -kAny,
             kAny,

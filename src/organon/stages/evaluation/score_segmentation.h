@@ -29,9 +29,9 @@ struct EvaluateOptions {
 ///     TRUTH          id among `ids`, or any id > 0; may be finer by a whole factor per axis: a voxel is true
 ///                    where at least half of its cell is (as is MASK)
 ///
-/// Unlike other stages, box_nm is taken to the voxel. Whether SEGMENTATION is labels or a prediction is told
-/// by its provenance (verb segment, refine or predict) or by a type wider than uint8; a uint8 dataset without
-/// provenance needs the option `kind`.
+/// Unlike other stages, box_nm is taken to the voxel. SEGMENTATION is labels where its attribute `role` says
+/// so or its type is wider than uint8, a prediction where the verb predict made it; another uint8 dataset
+/// needs the option `kind`.
 ///
 /// Writes OUT.json: {"scores": [one flat row], "notes": [...]}, schemas/scores.schema.json; OUT.csv (the
 /// row), OUT.txt (for people) and OUT.png: the slice with most truth, outlines of truth green, of

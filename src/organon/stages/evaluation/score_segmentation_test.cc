@@ -311,14 +311,14 @@ TEST(ScoreSegmentation, WhatCannotBeComparedIsRefused) {
   expect_says(refusal(description), "must end in .json");
 }
 
-TEST(ScoreSegmentation, ProvenanceTellsPredictionsFromLabels) {
+TEST(ScoreSegmentation, AttributesTellPredictionsFromLabels) {
   const World world;
   const TemporaryFolder out;
   storage::open_dataset(world.prediction)->set_attributes({{"organon", {{"verb", "predict"}}}});
   EXPECT_EQ(
       run(describe({world.prediction, world.truth}, out.path() / "a", {}, "{}", ""))["scores"][0]["kind"],
       "prediction");
-  storage::open_dataset(world.prediction)->set_attributes({{"organon", {{"verb", "segment"}}}});
+  storage::open_dataset(world.prediction)->set_attributes({{"role", "labels"}});
   EXPECT_EQ(
       run(describe({world.prediction, world.truth}, out.path() / "b", {}, "{}", ""))["scores"][0]["kind"],
       "labels");

@@ -53,11 +53,11 @@ void with_ids(const AnyArray& voxels, Use use) {
 bool tell_prediction(const storage::Dataset& dataset, const std::string& kind) {
   if (kind != "auto") return kind == "prediction";
   const Json attributes = dataset.attributes();
-  if (attributes.contains("organon") && attributes["organon"].is_object()) {
-    const std::string verb = attributes["organon"].value("verb", "");
-    if (verb == "predict") return true;
-    if (verb == "segment" || verb == "refine") return false;
-  }
+  const auto is = [](const Json& object, const char* key, const char* value) {
+    return object.is_object() && object.contains(key) && object[key] == value;
+  };
+  if (is(attributes, "role", "labels")) return false;
+  if (attributes.contains("organon") && is(attributes["organon"], "verb", "predict")) return true;
   if (dataset.spec().data_type == DataType::kUint8) {
     throw Error(
         ErrorKind::kInvalidArgument,

@@ -8,6 +8,7 @@
 #include "organon/blockwise/components.h"
 #include "organon/blockwise/reading.h"
 #include "organon/blockwise/run_folder.h"
+#include "organon/storage/multiscale.h"
 #include "organon/tables/object_table.h"
 #include "organon/tables/sqlite_file.h"
 #include "organon/tables/table_text.h"
@@ -30,7 +31,7 @@ struct Set {
   Box domain;
 
   explicit Set(const StageDescription& description) {
-    labels = storage::open_dataset(description.inputs.at(0));
+    labels = storage::open_multiscale(description.inputs.at(0)).levels.front();
     csv = description.outputs.at(0);
     const storage::DatasetSpec& spec = labels->spec();
     if (is_floating(spec.data_type)) {

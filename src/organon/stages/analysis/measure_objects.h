@@ -15,7 +15,8 @@ struct MeasureOptions {
 /// centroid and bounding box, all in nm, and whether the object meets a face of the measured volume
 /// (touches_edge 1): it is cut there, so its volume and surface are those of a part.
 ///
-/// Exact sums; one division per column at the end: equal for all blocks and workers. Halo: 1.
+/// A pyramid stands for its finest level. Exact sums; one division per column at the end: equal for all
+/// blocks and workers. Halo: 1.
 std::unique_ptr<blockwise::Stage> make_measure_stage(const blockwise::StageDescription& description);
 
 }  // namespace organon::stages

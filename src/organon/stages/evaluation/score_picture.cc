@@ -105,14 +105,17 @@ void write_score_picture(const ScoredVolumes& volumes, std::int64_t z, const std
   const Shape3 shape = box.shape();
   const std::int64_t zoom = std::clamp<std::int64_t>(kWantedPixels / std::max(shape.y, shape.x), 1, 8);
   Array<Rgb8> picture({1, shape.y * zoom, shape.x * zoom});
-  // A pixel is outline where it is inside and a pixel beside it is outside.
+  // A pixel is outline where it is inside and a pixel near it is outside.
+  const std::int64_t line_width = zoom >= 3 ? 2 : 1;
   const auto is_outline = [&](const ArrayView<std::uint8_t>& mask, std::int64_t y, std::int64_t x) {
     if (mask(0, y / zoom, x / zoom) == 0) return false;
     const auto outside = [&](std::int64_t py, std::int64_t px) {
       if (py < 0 || px < 0 || py >= shape.y * zoom || px >= shape.x * zoom) return false;
       return mask(0, py / zoom, px / zoom) == 0;
     };
-    return outside(y - 1, x) || outside(y + 1, x) || outside(y, x - 1) || outside(y, x + 1);
+    for (std::int64_t d = 1; d <= line_width; ++d)
+      if (outside(y - d, x) || outside(y + d, x) || outside(y, x - d) || outside(y, x + d)) return true;
+    return false;
   };
   for (std::int64_t y = 0; y < shape.y * zoom; ++y) {
     for (std::int64_t x = 0; x < shape.x * zoom; ++x) {

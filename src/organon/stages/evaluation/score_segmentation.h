@@ -22,6 +22,7 @@ struct EvaluateOptions {
 };
 
 /// Compares SEGMENTATION with TRUTH where MASK (optional) is not 0, on the voxels of the segmentation.
+/// Pyramids stand for their finest level.
 ///
 ///     counted  = centre inside the description's box_nm, outside every exclude box, inside the truth (and
 ///                mask) volume, mask not 0

@@ -10,6 +10,7 @@
 #include "organon/base/json.h"
 #include "organon/blockwise/reading.h"
 #include "organon/geometry/integer_division.h"
+#include "organon/storage/multiscale.h"
 
 namespace organon::stages {
 namespace {
@@ -73,6 +74,11 @@ void require_whole_numbers(const storage::Dataset& dataset, const char* what) {
   throw Error(ErrorKind::kInvalidArgument,
               fmt::format("{}: expected {} of whole numbers, found {}", dataset.address(), what,
                           to_string(dataset.spec().data_type)));
+}
+
+// A pyramid stands for its finest level.
+std::shared_ptr<storage::Dataset> open_finest(const std::string& address) {
+  return storage::open_multiscale(address).levels.front();
 }
 
 Box voxels_in(const std::string& box_nm, const storage::DatasetSpec& spec) {
@@ -150,7 +156,7 @@ ScoredVolumes::ScoredVolumes(const blockwise::StageDescription& description) {
                 fmt::format("option exclude_box_nm: expected six numbers z0,y0,x0,z1,y1,x1 a box, found {}",
                             options_.exclude_box_nm.size()));
   }
-  segmentation_ = storage::open_dataset(description.inputs.at(0));
+  segmentation_ = open_finest(description.inputs.at(0));
   require_whole_numbers(*segmentation_, "labels or a prediction");
   is_prediction_ = tell_prediction(*segmentation_, options_.kind);
   if (is_prediction_ && segmentation_->spec().data_type != DataType::kUint8) {
@@ -163,11 +169,11 @@ ScoredVolumes::ScoredVolumes(const blockwise::StageDescription& description) {
         ErrorKind::kInvalidArgument,
         fmt::format("option instances: {} is a prediction, without objects", segmentation_->address()));
   const VoxelGrid& grid = spec().grid;
-  truth_ = fit_dataset(storage::open_dataset(description.inputs.at(1)), grid, "truth");
+  truth_ = fit_dataset(open_finest(description.inputs.at(1)), grid, "truth");
   require_whole_numbers(*truth_.dataset, "truth");
   region_ = voxels_in(description.box_nm, spec()).intersect(truth_.coverage());
   if (description.inputs.size() > 2) {
-    mask_ = fit_dataset(storage::open_dataset(description.inputs[2]), grid, "mask");
+    mask_ = fit_dataset(open_finest(description.inputs[2]), grid, "mask");
     require_whole_numbers(*mask_.dataset, "a mask");
     region_ = region_.intersect(mask_.coverage());
   }

@@ -22,7 +22,7 @@ interface Props {
 
 /** Places are for the computer, and of two surfaces the better one (of the mesh, not of voxel faces) suffices. */
 const isHiddenAtFirst = (column: string, table: ObjectTable) =>
-  /^(box|centroid)_/.test(column) || (column === "surface_faces_nm2" && columnIndex(table, "surface_nm2") >= 0);
+  /^(box|centroid|touches)_/.test(column) || (column === "surface_faces_nm2" && columnIndex(table, "surface_nm2") >= 0);
 
 export const defaultSort = (table: ObjectTable): Sort =>
   columnIndex(table, "volume_nm3") < 0 ? { column: "id", descending: false } : { column: "volume_nm3", descending: true };

@@ -88,7 +88,7 @@ struct Set {
                   fmt::format("{}: expected labels, found {}", labels->address(), to_string(spec.data_type)));
     }
     block_shape =
-        blockwise::block_shape_or(description.block_shape, Shape3::cube(256), spec.shape, spec.chunk_shape);
+        blockwise::block_shape_or(description.block_shape, Shape3::cube(128), spec.shape, spec.chunk_shape);
     domain = blockwise::domain_in(description.box_nm, spec.grid, spec.shape, spec.chunk_shape);
     grid = grid_in_viewer(spec.grid);
     cells = BlockGrid(domain, blockwise::shape_from(options.fragment_shape, "fragment_shape"));

@@ -184,7 +184,7 @@ class PublishStage : public blockwise::Stage {
         level.output.address =
             fmt::format("precomputed://{}", (set_.folder / volume.source / fmt::format("s{}", i)).string());
         level.output.attributes = volume.attributes;
-        level.block_shape = blockwise::block_shape_or(description.block_shape, Shape3::cube(256),
+        level.block_shape = blockwise::block_shape_or(description.block_shape, Shape3::cube(128),
                                                       level.output.spec.shape, level.output.spec.chunk_shape);
         level.domain = level_domain(part, level.factor, level.output.spec);
         levels_.push_back(std::move(level));

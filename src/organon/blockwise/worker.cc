@@ -121,7 +121,10 @@ WorkerOutcome work(const RunFolder& run, const StageFactory& factory, const Work
   std::vector<std::filesystem::path> sync_folders;
   for (const OutputDataset& output : plan.outputs) {
     datasets.push_back(storage::open_dataset(output.address));
-    sync_folders.push_back(datasets.back()->path());
+    // Some formats make a level's folder with its first chunk.
+    std::filesystem::path folder = datasets.back()->path();
+    while (!std::filesystem::exists(folder)) folder = folder.parent_path();
+    sync_folders.push_back(std::move(folder));
   }
   const std::string worker = fmt::format("s{}-w{}", options.session, options.number);
   JournalWriter journal(step_folder, worker, options.fsync, sync_folders);

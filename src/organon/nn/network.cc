@@ -10,7 +10,6 @@
 #include <exception>
 #include <functional>
 #include <mutex>
-#include <sstream>
 #include <thread>
 
 #include "organon/base/error.h"
@@ -27,6 +26,9 @@ constexpr char kMagic[] = "organon network 1\n";
 // Samples that one thread takes together: float32 convolutions of libtorch 1.13 are many times slower with
 // one.
 constexpr std::size_t kShardSize = 2;
+// Limits of what is read from a file.
+constexpr std::size_t kMaxClasses = 1000;
+constexpr std::int64_t kMaxParameters = 4'000'000'000;
 
 torch::Device choose_device() {
   return torch::cuda::is_available() ? torch::Device(torch::kCUDA) : torch::Device(torch::kCPU);
@@ -47,25 +49,67 @@ Json to_json(const NetworkInfo& info) {
           {"training", info.training}};
 }
 
-NetworkInfo info_from(const Json& json) {
+const Json& field_of(const Json& json, const char* name, const std::filesystem::path& path) {
+  if (!json.is_object() || !json.contains(name)) {
+    throw Error(ErrorKind::kCorruptData, fmt::format("{}: its header has no {}", path.string(), name));
+  }
+  return json.at(name);
+}
+
+std::string string_of(const Json& json, const char* name, const std::filesystem::path& path) {
+  const Json& value = field_of(json, name, path);
+  if (!value.is_string()) {
+    throw Error(ErrorKind::kCorruptData, fmt::format("{}: {} is no text", path.string(), name));
+  }
+  return value;
+}
+
+std::int64_t integer_of(const Json& json, const char* name, const std::filesystem::path& path) {
+  const Json& value = field_of(json, name, path);
+  if (!value.is_number_integer()) {
+    throw Error(ErrorKind::kCorruptData, fmt::format("{}: {} is no whole number", path.string(), name));
+  }
+  return value;
+}
+
+NetworkInfo info_from(const Json& json, const std::filesystem::path& path) {
+  const auto refuse = [&](const std::string& reason) {
+    throw Error(ErrorKind::kCorruptData, fmt::format("{}: {}", path.string(), reason));
+  };
   NetworkInfo info;
   OptionTable table;
   info.options.bind(table);
-  table.set_from_json(json.at("options").dump());
-  info.classes = json.at("classes").get<std::vector<std::string>>();
-  info.voxel_size_nm = json.at("voxel_size_nm");
-  info.seed = json.at("seed");
-  info.training = json.at("training");
+  try {
+    table.set_from_json(field_of(json, "options", path).dump());
+    info.options.check();
+  } catch (const Error& error) {
+    refuse(error.message());
+  }
+  for (const Json& name : field_of(json, "classes", path)) {
+    if (!name.is_string()) refuse("a class is no text");
+    info.classes.push_back(name);
+  }
+  if (info.classes.empty() || info.classes.size() > kMaxClasses)
+    refuse("its number of classes is impossible");
+  const Json& size = field_of(json, "voxel_size_nm", path);
+  if (!size.is_number() || !(size.get<double>() > 0)) refuse("its voxel size is no number above 0");
+  info.voxel_size_nm = size;
+  info.seed = static_cast<std::uint64_t>(integer_of(json, "seed", path));
+  info.training = string_of(json, "training", path);
+  // Before anything of that size is made.
+  if (num_parameters(info.options, static_cast<std::int64_t>(info.classes.size())) > kMaxParameters) {
+    refuse("its network has more parameters than any");
+  }
   return info;
 }
 
 struct NetworkFile {
   Json header;
-  std::string archive;
+  std::string values;
 };
 
-// File: magic line, hash of the rest in hex, newline, header length as text, newline, JSON header, torch
-// archive.
+// File: magic line, hash of the rest in hex, newline, header length as text, newline, JSON header, and the
+// tensors that the header lists, as little-endian float32. docs/formats/network.md.
 NetworkFile read_network_file(const std::filesystem::path& path) {
   const std::string text = read_text(path);
   const auto refuse = [&](const std::string& reason) {
@@ -81,7 +125,14 @@ NetworkFile read_network_file(const std::filesystem::path& path) {
     refuse("truncated or damaged (its hash differs)");
   }
   const std::size_t newline = body.find('\n');
-  const std::size_t header_size = std::stoul(body.substr(0, newline));
+  // The hash spoke for the writer, but the writer may be anybody.
+  const std::string digits = body.substr(0, newline);
+  if (newline == std::string::npos || digits.empty() || digits.size() > 9 ||
+      digits.find_first_not_of("0123456789") != std::string::npos) {
+    refuse("its header has no length");
+  }
+  const std::size_t header_size = std::stoul(digits);
+  if (header_size > body.size() - newline - 1) refuse("its header is longer than the file");
   return {parse_json(body.substr(newline + 1, header_size), path.string()),
           body.substr(newline + 1 + header_size)};
 }
@@ -168,7 +219,10 @@ struct Network::Impl {
     const torch::NoGradGuard no_gradient;
     copy(*weights, *mean, 0);
     mean->eval();
-    optimizer = std::make_unique<torch::optim::Adam>(weights->parameters(), torch::optim::AdamOptions(1e-3));
+    for (const torch::Tensor& weight : weights->parameters()) {
+      first_moments.push_back(torch::zeros_like(weight));
+      second_moments.push_back(torch::zeros_like(weight));
+    }
   }
 
   static UNet seeded(const NetworkInfo& info) {
@@ -216,6 +270,43 @@ struct Network::Impl {
     return replicas;
   }
 
+  // One step of Adam. Source: kingma2015adam.
+  void descend(const OptimizerOptions& options) {
+    constexpr double kEpsilon = 1e-8;
+    const torch::NoGradGuard no_gradient;
+    const auto count = static_cast<double>(step + 1);
+    const double rate = options.learning_rate / (1 - std::pow(options.beta1, count));
+    const double correction = std::sqrt(1 - std::pow(options.beta2, count));
+    auto parameters = weights->parameters();
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      const torch::Tensor& gradient = parameters[i].grad();
+      if (!gradient.defined()) continue;
+      first_moments[i].mul_(options.beta1).add_(gradient, 1 - options.beta1);
+      second_moments[i].mul_(options.beta2).addcmul_(gradient, gradient, 1 - options.beta2);
+      parameters[i].addcdiv_(first_moments[i], second_moments[i].sqrt().div_(correction).add_(kEpsilon),
+                             -rate);
+    }
+  }
+
+  // Everything that a checkpoint holds, by name, always in the same order.
+  std::vector<std::pair<std::string, torch::Tensor>> named_tensors() {
+    std::vector<std::pair<std::string, torch::Tensor>> all;
+    const auto take = [&](const std::string& prefix, UNetImpl& network) {
+      for (const auto& item : network.named_parameters()) all.emplace_back(prefix + item.key(), item.value());
+      for (const auto& item : network.named_buffers()) {
+        // The normalization's count of batches is not used.
+        if (item.value().is_floating_point()) all.emplace_back(prefix + item.key(), item.value());
+      }
+    };
+    take("weights.", *weights);
+    take("mean.", *mean);
+    for (std::size_t i = 0; i < first_moments.size(); ++i) {
+      all.emplace_back(fmt::format("first_moment.{}", i), first_moments[i]);
+      all.emplace_back(fmt::format("second_moment.{}", i), second_moments[i]);
+    }
+    return all;
+  }
+
   // Gradients summed and statistics averaged into the first replica, in the order of the shards.
   void gather(std::size_t num_shards) {
     const torch::NoGradGuard no_gradient;
@@ -239,7 +330,8 @@ struct Network::Impl {
   UNet weights;
   UNet mean;
   std::vector<UNet> replicas;
-  std::unique_ptr<torch::optim::Adam> optimizer;
+  std::vector<torch::Tensor> first_moments;  // of the gradients, as Adam keeps them
+  std::vector<torch::Tensor> second_moments;
   std::int64_t step = 0;
 };
 
@@ -307,12 +399,7 @@ std::vector<double> Network::train_step(const TrainingBatch& batch, const Optimi
   self.gather(num_shards);
   if (options.gradient_limit > 0)
     torch::nn::utils::clip_grad_norm_(self.weights->parameters(), options.gradient_limit);
-  for (auto& group : self.optimizer->param_groups()) {
-    auto& adam = static_cast<torch::optim::AdamOptions&>(group.options());
-    adam.lr(options.learning_rate);
-    adam.betas({options.beta1, options.beta2});
-  }
-  self.optimizer->step();
+  self.descend(options);
   ++self.step;
   const torch::NoGradGuard no_gradient;
   // A short memory first, so that the mean does not hold on to the first random weights.
@@ -340,46 +427,53 @@ std::vector<std::vector<Array<float>>> Network::predict(const std::vector<Array<
 }
 
 void Network::save(const std::filesystem::path& path) const {
-  torch::serialize::OutputArchive archive, weights, mean, optimizer;
-  impl_->weights->save(weights);
-  impl_->mean->save(mean);
-  impl_->optimizer->save(optimizer);
-  archive.write("weights", weights);
-  archive.write("mean", mean);
-  archive.write("optimizer", optimizer);
-  std::ostringstream stream;
-  archive.save_to(stream);
+  const torch::NoGradGuard no_gradient;
   Json header = to_json(impl_->info);
   header["step"] = impl_->step;
+  Json tensors = Json::array();
+  std::string bytes;
+  for (const auto& [name, tensor] : impl_->named_tensors()) {
+    const torch::Tensor values = tensor.to(torch::kCPU).to(torch::kFloat32).contiguous();
+    tensors.push_back({{"name", name}, {"values", values.numel()}});
+    bytes.append(static_cast<const char*>(values.data_ptr()), static_cast<std::size_t>(values.nbytes()));
+  }
+  header["tensors"] = tensors;
   const std::string header_text = header.dump();
-  const std::string body = fmt::format("{}\n{}{}", header_text.size(), header_text, stream.str());
+  const std::string body = fmt::format("{}\n{}{}", header_text.size(), header_text, bytes);
   write_text_atomically(path, kMagic + to_hex(hash_text(body)) + "\n" + body);
 }
 
 Network Network::load(const std::filesystem::path& path) {
-  NetworkFile file = read_network_file(path);
-  auto impl = std::make_unique<Impl>(info_from(file.header));
-  impl->step = file.header.at("step");
-  std::istringstream stream(std::move(file.archive));
-  try {
-    torch::serialize::InputArchive archive, weights, mean, optimizer;
-    archive.load_from(stream, impl->device);
-    archive.read("weights", weights);
-    archive.read("mean", mean);
-    archive.read("optimizer", optimizer);
-    impl->weights->load(weights);
-    impl->mean->load(mean);
-    impl->optimizer->load(optimizer);
-  } catch (const c10::Error& error) {
-    throw Error(ErrorKind::kCorruptData, fmt::format("{}: its weights cannot be read: {}", path.string(),
-                                                     error.what_without_backtrace()));
+  const NetworkFile file = read_network_file(path);
+  const auto refuse = [&](const std::string& reason) {
+    throw Error(ErrorKind::kCorruptData, fmt::format("{}: {}", path.string(), reason));
+  };
+  auto impl = std::make_unique<Impl>(info_from(file.header, path));
+  impl->step = integer_of(file.header, "step", path);
+  const torch::NoGradGuard no_gradient;
+  std::size_t next = 0;
+  std::size_t offset = 0;
+  const Json& stored = field_of(file.header, "tensors", path);
+  for (auto& [name, tensor] : impl->named_tensors()) {
+    const auto count = tensor.numel();
+    const std::size_t num_bytes = static_cast<std::size_t>(count) * sizeof(float);
+    if (next >= stored.size() || string_of(stored[next], "name", path) != name ||
+        integer_of(stored[next], "values", path) != count || offset + num_bytes > file.values.size()) {
+      refuse(fmt::format("its weights do not fit its network: {} with {} values was expected", name, count));
+    }
+    const torch::Tensor values = torch::empty(tensor.sizes(), torch::kFloat32);
+    std::memcpy(values.data_ptr(), file.values.data() + offset, num_bytes);
+    tensor.copy_(values);
+    offset += num_bytes;
+    ++next;
   }
+  if (offset != file.values.size()) refuse("it has more values than its network");
   impl->mean->eval();
   return Network(std::move(impl));
 }
 
 NetworkInfo Network::read_info(const std::filesystem::path& path) {
-  return info_from(read_network_file(path).header);
+  return info_from(read_network_file(path).header, path);
 }
 
 }  // namespace organon::nn

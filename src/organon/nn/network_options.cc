@@ -12,6 +12,8 @@
 namespace organon::nn {
 namespace {
 
+constexpr std::size_t kMaxLevels = 12;
+
 std::int64_t pooling_product(const NetworkOptions& network, std::int64_t from_level) {
   std::int64_t product = 1;
   for (std::size_t i = static_cast<std::size_t>(from_level); i < network.pooling.size(); ++i)
@@ -38,7 +40,9 @@ void NetworkOptions::check() const {
   const auto refuse = [](const std::string& message) {
     throw Error(ErrorKind::kInvalidArgument, "network: " + message);
   };
-  if (features.empty()) refuse("features: at least one level is needed");
+  if (features.empty() || features.size() > kMaxLevels) {
+    refuse(fmt::format("features: 1 to {} levels are needed, found {}", kMaxLevels, features.size()));
+  }
   if (pooling.size() + 1 != features.size()) {
     refuse(fmt::format("{} levels need {} pooling factors, found {}", features.size(), features.size() - 1,
                        pooling.size()));

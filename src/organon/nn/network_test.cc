@@ -232,11 +232,12 @@ TEST(Network, TakesInputsThatAreNoCubes) {
 TEST(Network, ThePaperNetworkTurns216Into36) {
   NetworkInfo info;
   info.options = paper_network();
-  info.options.features = {2, 4, 8, 12};  // as the paper in all but the numbers of maps
-  info.options.last_features = 6;
+  info.options.features = {1, 1, 2, 2};  // as the paper in all but the numbers of maps
+  info.options.last_features = 2;
   info.classes = {"mito"};
   const Network network(info);
   std::vector<Array<float>> inputs;
+  inputs.emplace_back(Shape3::cube(216), 0.25F);
   inputs.emplace_back(Shape3::cube(216), 0.25F);
   EXPECT_EQ(network.predict(inputs)[0][0].shape(), Shape3::cube(36));
 }

@@ -123,7 +123,7 @@ Array<float> read_normalized(const Set& set, const Box& box) {
       const Array<T> raw = blockwise::read_with_border<T>(*set.raw, box, Border::kReflect);
       for (std::int64_t i = 0; i < raw.size(); ++i) {
         const float value = (static_cast<float>(raw.data()[i]) - set.low) * set.scale - 1;
-        result.data()[i] = std::clamp(value, -1.0F, 1.0F);
+        result.data()[i] = std::isnan(value) ? 0 : std::clamp(value, -1.0F, 1.0F);
       }
     } else {
       refuse(fmt::format("{}: raw of type {} is not read", set.raw->address(),
@@ -347,6 +347,7 @@ class PredictVolume : public Step {
 class PredictStage : public blockwise::Stage {
  public:
   explicit PredictStage(const StageDescription& description) : set_(description) {}
+  bool needs_fresh_workers() const override { return true; }
   std::vector<std::string> steps() const override { return {"predict blocks"}; }
   std::unique_ptr<Step> make_step(std::size_t, const RunFolder&) const override {
     return std::make_unique<PredictVolume>(set_);

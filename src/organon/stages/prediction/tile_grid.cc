@@ -33,7 +33,8 @@ TileGrid make_tile_grid(const nn::NetworkOptions& network, const Shape3& volume,
   const auto axis = [&](std::int64_t size, std::int64_t chunk) {
     const std::int64_t unit = std::lcm(multiple, chunk) <= 2 * tile ? std::lcm(multiple, chunk) : multiple;
     const std::int64_t wanted = round_up_to_multiple(tile, unit);
-    const std::int64_t count = ceil_divide(size, wanted);
+    // A last tile with little in it is shared out among the others.
+    const std::int64_t count = std::max<std::int64_t>(1, (2 * size + wanted) / (2 * wanted));
     return round_up_to_multiple(ceil_divide(size, count), unit);
   };
   const Shape3 shape{axis(volume.z, chunk_shape.z), axis(volume.y, chunk_shape.y),

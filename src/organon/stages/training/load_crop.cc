@@ -100,7 +100,8 @@ void normalize(ArrayView<const T> raw, std::int64_t factor, float low, float sca
         for (std::int64_t i = 0; i < f * f * f; ++i) {
           sum += static_cast<float>(raw(z * f + i / (f * f), y * f + i / f % f, x * f + i % f));
         }
-        out(z, y, x) = std::clamp((sum / cells - low) * scale - 1, -1.0F, 1.0F);
+        const float value = (sum / cells - low) * scale - 1;
+        out(z, y, x) = std::isnan(value) ? 0 : std::clamp(value, -1.0F, 1.0F);
       }
     }
   }

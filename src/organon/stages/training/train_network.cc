@@ -346,6 +346,7 @@ class TrainNetwork : public Step {
 class TrainStage : public blockwise::Stage {
  public:
   explicit TrainStage(const StageDescription& description) : description_(description), set_(description) {}
+  bool needs_fresh_workers() const override { return true; }
   std::vector<std::string> steps() const override { return {"train network"}; }
   std::unique_ptr<Step> make_step(std::size_t, const RunFolder& run) const override {
     const auto identity = run.read_identity();

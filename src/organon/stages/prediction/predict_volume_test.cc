@@ -1,0 +1,263 @@
+#include "organon/stages/prediction/predict_volume.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "organon/array/border.h"
+#include "organon/base/random.h"
+#include "organon/blockwise/testing/stage_contract.h"
+#include "organon/nn/network.h"
+#include "organon/stages/prediction/tile_grid.h"
+#include "organon/voxel/training_targets.h"
+
+namespace organon::stages {
+namespace {
+
+using organon::testing::TemporaryFolder;
+
+constexpr Shape3 kShape{21, 30, 37};
+
+Array<std::uint8_t> make_raw(const Shape3& shape) {
+  Array<std::uint8_t> raw(shape);
+  Random random(4);
+  for (std::int64_t i = 0; i < raw.size(); ++i) raw.data()[i] = static_cast<std::uint8_t>(random.below(256));
+  return raw;
+}
+
+std::string store(const std::filesystem::path& folder, const std::string& name,
+                  const Array<std::uint8_t>& voxels, double voxel_size_nm) {
+  storage::DatasetSpec spec;
+  spec.shape = voxels.shape();
+  spec.chunk_shape = {16, 16, 16};
+  spec.grid = {{voxel_size_nm, voxel_size_nm, voxel_size_nm}, {0, 0, 0}};
+  const std::string address = "n5://" + (folder / "in.n5" / name).string();
+  const auto dataset = storage::create_dataset(address, spec);
+  dataset->write<std::uint8_t>(spec.domain(), voxels.view(), Fsync::kNo);
+  dataset->set_attributes({{"contrast_limits", {20, 220}}});
+  return address;
+}
+
+nn::NetworkInfo same_info() {
+  nn::NetworkInfo info;
+  info.options.features = {4, 6};
+  info.options.pooling = {2};
+  info.options.stem = 1;
+  info.options.convolutions = 1;
+  info.classes = {"a"};
+  info.voxel_size_nm = 8;
+  return info;
+}
+
+nn::NetworkInfo valid_info() {
+  nn::NetworkInfo info = same_info();
+  info.options.padding = "valid";
+  info.options.normalization = "none";
+  return info;
+}
+
+std::string store_network(const std::filesystem::path& folder, const nn::NetworkInfo& info) {
+  nn::Network(info).save(folder / "network" / "network.organon");
+  return (folder / "network").string();
+}
+
+blockwise::StageDescription description_of(const std::vector<std::string>& inputs,
+                                           const std::filesystem::path& folder, const std::string& options,
+                                           const Shape3& block_shape = {}) {
+  blockwise::StageDescription description;
+  description.verb = "predict";
+  description.options_json = options;
+  description.inputs = inputs;
+  description.outputs = {"n5://" + (folder / "out.n5" / "predictions").string()};
+  description.block_shape = block_shape;
+  return description;
+}
+
+blockwise::RunResult run(const blockwise::StageDescription& description) {
+  return blockwise::testing::run_in({make_predict_stage, {}, {}}, description, 2);
+}
+
+Array<std::uint8_t> read_class(const blockwise::StageDescription& description,
+                               const std::string& name = "a") {
+  const auto dataset = storage::open_dataset(description.outputs[0] + "/" + name);
+  return dataset->read_as<std::uint8_t>(dataset->spec().domain());
+}
+
+// The whole volume in one input, mirrored at its faces by `margin` voxels.
+Array<float> whole_prediction(const nn::NetworkInfo& info, const Shape3& input, std::int64_t margin) {
+  const Array<std::uint8_t> raw = make_raw(kShape);
+  const Box domain = Box::of_shape(kShape);
+  const Box box = Box::at({-margin, -margin, -margin}, input);
+  Array<std::uint8_t> bordered(input);
+  copy_with_border<std::uint8_t>(raw, domain, domain, Border::kReflect, 0, bordered, box);
+  std::vector<Array<float>> inputs;
+  inputs.emplace_back(input);
+  for (std::int64_t i = 0; i < bordered.size(); ++i) {
+    inputs[0].data()[i] = std::clamp((static_cast<float>(bordered.data()[i]) - 20) / 100 - 1, -1.0F, 1.0F);
+  }
+  return std::move(nn::Network(info).predict(inputs)[0][0]);
+}
+
+constexpr const char* kOptions = R"({"tile": 16, "halo": 16, "flips": 1, "chunk_shape": [8, 8, 8]})";
+
+TEST(PredictVolume, ValidTilesHaveNoSeams) {
+  const TemporaryFolder folder;
+  const nn::NetworkInfo info = valid_info();
+  const auto description =
+      description_of({store(folder.path(), "raw", make_raw(kShape), 8), store_network(folder.path(), info)},
+                     folder.path(), R"({"tile": 8, "flips": 1, "chunk_shape": [8, 8, 8]})");
+  const auto result = run(description);
+  ASSERT_TRUE(result.failures.empty()) << result.failures.front();
+  std::int64_t input = 2;
+  while (nn::output_edge(info.options, input) < kShape.largest()) ++input;
+  const std::int64_t margin = (input - nn::output_edge(info.options, input)) / 2;
+  const Array<float> whole = whole_prediction(info, Shape3::cube(input), margin);
+  const Array<std::uint8_t> found = read_class(description);
+  std::int64_t sum = 0;
+  for (std::int64_t z = 0; z < kShape.z; ++z) {
+    for (std::int64_t y = 0; y < kShape.y; ++y) {
+      for (std::int64_t x = 0; x < kShape.x; ++x) {
+        // Shapes of tiles change the last bits of sums, and with them now and then a rounding.
+        ASSERT_NEAR(found(z, y, x), voxel::quantize_prediction(whole(z, y, x)), 1);
+        sum += std::abs(found(z, y, x) - 127);
+      }
+    }
+  }
+  EXPECT_GT(sum, found.size());  // not all alike
+}
+
+TEST(PredictVolume, SameTilesHaveNoSeamsWhereTheHaloCoversTheReceptiveField) {
+  const TemporaryFolder folder;
+  const nn::NetworkInfo info = same_info();
+  ASSERT_LE(nn::receptive_radius(info.options), 16);
+  const auto description =
+      description_of({store(folder.path(), "raw", make_raw(kShape), 8), store_network(folder.path(), info)},
+                     folder.path(), kOptions);
+  ASSERT_TRUE(run(description).failures.empty());
+  const Array<float> whole = whole_prediction(info, {64, 64, 80}, 16);
+  const Array<std::uint8_t> found = read_class(description);
+  for (std::int64_t z = 0; z < kShape.z; ++z) {
+    for (std::int64_t y = 0; y < kShape.y; ++y) {
+      for (std::int64_t x = 0; x < kShape.x; ++x) {
+        ASSERT_NEAR(found(z, y, x), voxel::quantize_prediction(whole(z + 16, y + 16, x + 16)), 1);
+      }
+    }
+  }
+}
+
+TEST(PredictVolume, ObeysTheStageContract) {
+  for (const nn::NetworkInfo& info : {same_info(), valid_info()}) {
+    const TemporaryFolder folder;
+    const std::string raw = store(folder.path(), "raw", make_raw({19, 22, 27}), 8);
+    const std::string network = store_network(folder.path(), info);
+    blockwise::testing::StageUnderTest stage{
+        [](const blockwise::StageDescription& description) {
+          // The suite reads the outputs that are named: here the one class's dataset.
+          auto group = description;
+          group.outputs = {std::filesystem::path(description.outputs[0]).parent_path().string()};
+          return make_predict_stage(group);
+        },
+        [&](const std::filesystem::path& out, const Shape3& shape) {
+          auto description = description_of(
+              {raw, network}, out, R"({"tile": 12, "halo": 4, "flips": 2, "chunk_shape": [8, 8, 8]})", shape);
+          description.outputs[0] += "/a";
+          return description;
+        },
+        {{8, 16, 8}, {24, 8, 40}, {256, 256, 256}}};
+    blockwise::testing::expect_stage_contract(stage);
+  }
+}
+
+TEST(PredictVolume, FlipsAreAverages) {
+  const TemporaryFolder folder;
+  const std::string raw = store(folder.path(), "raw", make_raw(kShape), 8);
+  const std::string network = store_network(folder.path(), same_info());
+  const auto with = [&](int flips, const char* name) {
+    const auto description = description_of(
+        {raw, network}, folder.path() / name,
+        R"({"tile": 64, "halo": 0, "chunk_shape": [8, 8, 8], "flips": )" + std::to_string(flips) + "}");
+    EXPECT_TRUE(run(description).failures.empty());
+    return read_class(description);
+  };
+  const auto one = with(1, "1");
+  const auto eight = with(8, "8");
+  std::int64_t differ = 0;
+  for (std::int64_t i = 0; i < one.size(); ++i) {
+    differ += one.data()[i] != eight.data()[i];
+    ASSERT_NEAR(one.data()[i], eight.data()[i], 80);
+  }
+  EXPECT_GT(differ, one.size() / 10);
+}
+
+TEST(PredictVolume, OutsideTheMaskIsZeroAndTheRestUnchanged) {
+  const TemporaryFolder folder;
+  const std::string raw = store(folder.path(), "raw", make_raw(kShape), 8);
+  const std::string network = store_network(folder.path(), same_info());
+  // Twice as coarse as raw; voxel centres of raw at 8 i nm lie in mask voxel (i + 1) / 2.
+  Array<std::uint8_t> mask({11, 16, 19});
+  for (std::int64_t z = 3; z < 8; ++z) {
+    for (std::int64_t y = 2; y < 6; ++y) {
+      for (std::int64_t x = 0; x < 19; ++x) mask(z, y, x) = 1;
+    }
+  }
+  const std::string mask_address = store(folder.path(), "mask", mask, 16);
+  const auto free = description_of({raw, network}, folder.path() / "free", kOptions);
+  const auto masked = description_of({raw, network, mask_address}, folder.path() / "masked", kOptions);
+  ASSERT_TRUE(run(free).failures.empty());
+  ASSERT_TRUE(run(masked).failures.empty());
+  const auto all = read_class(free);
+  const auto part = read_class(masked);
+  for (std::int64_t z = 0; z < kShape.z; ++z) {
+    for (std::int64_t y = 0; y < kShape.y; ++y) {
+      for (std::int64_t x = 0; x < kShape.x; ++x) {
+        const Index3 at{(z + 1) / 2, (y + 1) / 2, (x + 1) / 2};
+        const bool inside = mask(at) != 0;
+        ASSERT_EQ(part(z, y, x), inside ? all(z, y, x) : 0) << z << " " << y << " " << x;
+      }
+    }
+  }
+  const auto dataset = storage::open_dataset(masked.outputs[0] + "/a");
+  EXPECT_FALSE(dataset->chunk_exists({0, 3, 0}));
+}
+
+TEST(PredictVolume, RawOfAnotherVoxelSizeNeedsAWord) {
+  const TemporaryFolder folder;
+  const std::string network = store_network(folder.path(), same_info());
+  const std::string near = store(folder.path(), "near", make_raw(kShape), 8.7);
+  const std::string far = store(folder.path(), "far", make_raw(kShape), 5);
+  EXPECT_NO_THROW(make_predict_stage(description_of({near, network}, folder.path(), kOptions)));
+  try {
+    make_predict_stage(description_of({far, network}, folder.path(), kOptions));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(error.message().find("trained at 8 nm"), std::string::npos) << error.message();
+  }
+  std::string options = kOptions;
+  options.insert(1, R"("allow_voxel_size": true, )");
+  EXPECT_NO_THROW(make_predict_stage(description_of({far, network}, folder.path(), options)));
+  // Of a pyramid the level that fits is taken.
+  store(folder.path(), "pyramid/s0", make_raw({42, 60, 74}), 4);
+  store(folder.path(), "pyramid/s1", make_raw(kShape), 8);
+  const auto description = description_of({"n5://" + (folder.path() / "in.n5" / "pyramid").string(), network},
+                                          folder.path(), kOptions);
+  ASSERT_TRUE(run(description).failures.empty());
+  const auto dataset = storage::open_dataset(description.outputs[0] + "/a");
+  EXPECT_EQ(dataset->spec().shape, kShape);
+  EXPECT_EQ(dataset->attributes()["prediction"]["raw"], "s1");
+}
+
+TEST(TileGrid, TilesFitTheNetworkAndCoverTheVolume) {
+  const nn::NetworkOptions compact = nn::compact_network();
+  const TileGrid tiles = make_tile_grid(compact, {165, 768, 1024}, {64, 64, 64}, 128, 30);
+  EXPECT_EQ(tiles.shape, (Shape3{192, 128, 128}));
+  EXPECT_EQ(tiles.halo, Shape3::cube(32));
+  EXPECT_EQ(tiles.input, (Shape3{256, 192, 192}));
+  EXPECT_EQ(tiles.input_box({0, 1, 2}), Box::at({-32, 96, 224}, tiles.input));
+  const TileGrid paper = make_tile_grid(nn::paper_network(), {1000, 1000, 1000}, {64, 64, 64}, 180, 0);
+  EXPECT_EQ(paper.shape, Shape3::cube(180));
+  EXPECT_EQ(paper.input, Shape3::cube(360));
+  EXPECT_EQ(paper.halo, Shape3::cube(90));
+}
+
+}  // namespace
+}  // namespace organon::stages

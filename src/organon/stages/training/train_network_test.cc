@@ -1,0 +1,325 @@
+#include "organon/stages/training/train_network.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <sstream>
+
+#include "organon/base/cancellation.h"
+#include "organon/base/files.h"
+#include "organon/base/json.h"
+#include "organon/blockwise/testing/stage_contract.h"
+#include "organon/nn/network.h"
+#include "organon/stages/training/curves.h"
+#include "organon/stages/training/load_crop.h"
+
+namespace organon::stages {
+namespace {
+
+using organon::testing::TemporaryFolder;
+
+constexpr const char* kOptions = R"({"classes": ["a", "b"], "features": [4, 8], "pooling": [2], "steps": 30,
+    "batch": 4, "patch": 16, "learning_rate": 0.01, "warmup_steps": 2, "log_every": 5, "checkpoint_every": 10,
+    "keep_checkpoints": 2, "validate_every": 10, "validation_patches": 4})";
+
+template <class T>
+void store(const std::string& address, const Shape3& shape, const VoxelGrid& grid, const Json& attributes,
+           const std::function<T(const Index3&)>& value_of) {
+  storage::DatasetSpec spec;
+  spec.shape = shape;
+  spec.chunk_shape = {16, 16, 16};
+  spec.data_type = data_type_of<T>();
+  spec.grid = grid;
+  Array<T> voxels(shape);
+  for (std::int64_t z = 0; z < shape.z; ++z) {
+    for (std::int64_t y = 0; y < shape.y; ++y) {
+      for (std::int64_t x = 0; x < shape.x; ++x) voxels(z, y, x) = value_of({z, y, x});
+    }
+  }
+  const auto dataset = storage::create_dataset(address, spec);
+  dataset->write<T>(spec.domain(), std::as_const(voxels).view(), Fsync::kNo);
+  if (!attributes.empty()) dataset->set_attributes(attributes);
+}
+
+bool is_bright(const Index3& at) { return (at.z / 5 + at.y / 4 + at.x / 6) % 2 == 0; }
+
+// Raw whose grey value tells the class; `a`: bright, `b`: dark. Returns the inputs of a pair.
+std::vector<std::string> store_pair(const std::filesystem::path& folder) {
+  const std::string container = "n5://" + (folder / "crop.n5").string();
+  const VoxelGrid grid{{8, 8, 8}, {0, 0, 0}};
+  const Shape3 shape{24, 28, 32};
+  store<std::uint8_t>(
+      container + "/raw", shape, grid, {{"contrast_limits", {50, 150}}}, [](const Index3& at) {
+        return static_cast<std::uint8_t>((is_bright(at) ? 120 : 80) +
+                                         mix64(static_cast<std::uint64_t>(at.z * 1024 + at.y * 32 + at.x)) %
+                                             20);
+      });
+  store<std::uint8_t>(container + "/targets/a", shape, grid, {},
+                      [](const Index3& at) { return is_bright(at) ? 220 : 30; });
+  store<std::uint8_t>(container + "/targets/b", shape, grid, {},
+                      [](const Index3& at) { return is_bright(at) ? 30 : 220; });
+  return {container + "/raw", container + "/targets"};
+}
+
+blockwise::StageDescription description_of(const std::vector<std::string>& inputs,
+                                           const std::filesystem::path& folder,
+                                           const std::string& options = kOptions) {
+  blockwise::StageDescription description;
+  description.verb = "train";
+  description.options_json = options;
+  description.inputs = inputs;
+  description.outputs = {(folder / "network").string()};
+  return description;
+}
+
+blockwise::RunResult run(const blockwise::StageDescription& description) {
+  return blockwise::testing::run_in({make_train_stage, {}, {}}, description, 2);
+}
+
+// The curve without its times.
+std::string losses_in(const std::filesystem::path& folder) {
+  std::istringstream lines(read_text(folder / "network" / "curves.csv"));
+  std::string result;
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t first = line.find(',');
+    result += line.substr(0, first) + line.substr(line.find(',', first + 1)) + "\n";
+  }
+  return result;
+}
+
+// Stops the training in the middle as a killed worker would: an error at the step after which `left` reports
+// came.
+class Interrupted : public blockwise::Stage {
+ public:
+  Interrupted(std::unique_ptr<blockwise::Stage> stage, int reports)
+      : stage_(std::move(stage)), reports_(reports) {}
+  std::vector<std::string> steps() const override { return stage_->steps(); }
+  std::vector<blockwise::StepPlan> plans() const override { return stage_->plans(); }
+  std::unique_ptr<blockwise::Step> make_step(std::size_t index,
+                                             const blockwise::RunFolder& run) const override {
+    return std::make_unique<InterruptedStep>(stage_->make_step(index, run), reports_);
+  }
+
+ private:
+  class Output : public blockwise::BlockOutput {
+   public:
+    Output(blockwise::BlockOutput& output, int reports) : output_(output), left_(reports) {}
+    void write(std::size_t, const Box&, const AnyArray&) override {}
+    void emit(std::int64_t key, std::span<const std::byte> bytes) override { output_.emit(key, bytes); }
+    void report(double, const std::string&) override {
+      if (--left_ == 0) throw Error(ErrorKind::kResourceExhausted, "interrupted by the test");
+    }
+
+   private:
+    blockwise::BlockOutput& output_;
+    int left_;
+  };
+  class InterruptedStep : public blockwise::Step {
+   public:
+    InterruptedStep(std::unique_ptr<blockwise::Step> step, int reports)
+        : step_(std::move(step)), reports_(reports) {}
+    blockwise::StepPlan plan() const override { return step_->plan(); }
+    void process(const blockwise::Block& block, blockwise::BlockOutput& output) const override {
+      Output interrupted(output, reports_);
+      step_->process(block, interrupted);
+    }
+
+   private:
+    std::unique_ptr<blockwise::Step> step_;
+    int reports_;
+  };
+  std::unique_ptr<blockwise::Stage> stage_;
+  int reports_;
+};
+
+TEST(TrainNetwork, LearnsAndLeavesNetworkCurvesAndCheckpoints) {
+  const TemporaryFolder folder;
+  auto inputs = store_pair(folder.path() / "train");
+  for (const std::string& input : store_pair(folder.path() / "validate")) inputs.push_back(input);
+  const auto description = description_of(inputs, folder.path(), R"({"classes": ["a", "b"],
+      "roles": ["train", "validate"], "features": [4, 8], "pooling": [2], "steps": 150, "batch": 4, "patch": 16,
+      "learning_rate": 0.02, "warmup_steps": 2, "average": 0.9, "log_every": 25, "checkpoint_every": 50,
+      "keep_checkpoints": 2, "validate_every": 50, "validation_patches": 4, "contrast_range": 0.1,
+      "brightness_range": 0.1, "gamma_range": 0.1})");
+  const auto result = run(description);
+  ASSERT_TRUE(result.failures.empty()) << result.failures.front();
+  const auto network = folder.path() / "network";
+  EXPECT_EQ(nn::Network::read_info(network / "network.organon").voxel_size_nm, 8);
+  EXPECT_FALSE(std::filesystem::exists(network / "checkpoints" / "step_000050.organon"));
+  EXPECT_TRUE(std::filesystem::exists(network / "checkpoints" / "step_000100.organon"));
+  EXPECT_TRUE(std::filesystem::exists(network / "checkpoints" / "step_000150.organon"));
+  Curves curves({"a", "b"});
+  curves.read(network / "curves.csv", 1000);
+  ASSERT_EQ(curves.rows().size(), 6U);
+  EXPECT_EQ(curves.rows()[0].step, 25);
+  EXPECT_TRUE(curves.rows()[0].scores.empty());
+  ASSERT_EQ(curves.rows()[5].scores.size(), 2U);
+  EXPECT_GT(curves.rows()[5].scores[0], 0.8);
+  EXPECT_LT(curves.rows()[5].losses[0], 0.5 * curves.rows()[0].losses[0]);
+  EXPECT_NE(read_text(network / "curves.svg").find("<polyline"), std::string::npos);
+  EXPECT_TRUE(run(description).was_unchanged);
+}
+
+TEST(TrainNetwork, KilledAndResumedItFollowsTheSameCurve) {
+  const TemporaryFolder whole;
+  const TemporaryFolder folder;
+  const auto inputs = store_pair(folder.path());
+  const auto expected = run(description_of(inputs, whole.path()));
+  ASSERT_TRUE(expected.failures.empty());
+  for (const int reports : {1, 3, 4, 5}) {
+    const TemporaryFolder killed;
+    const auto description = description_of(inputs, killed.path());
+    const blockwise::StageFactory interrupted = [&](const blockwise::StageDescription& d) {
+      return std::make_unique<Interrupted>(make_train_stage(d), reports);
+    };
+    SilentProgress silent;
+    const blockwise::RunFolder folder_of_run(blockwise::run_folder_of(description.outputs[0]));
+    EXPECT_THROW(
+        blockwise::run_stage(description, interrupted, folder_of_run, {1, Fsync::kNo, "", {}, false}, silent),
+        Error);
+    const auto result = run(description);
+    ASSERT_TRUE(result.failures.empty());
+    EXPECT_EQ(losses_in(killed.path()), losses_in(whole.path())) << "killed at report " << reports;
+    const auto twin = [](const TemporaryFolder& at) {
+      return read_text(at.path() / "network" / "network.organon");
+    };
+    // Weights to the last bit: the networks' files differ in nothing but the identity they share.
+    EXPECT_TRUE(twin(killed) == twin(whole));
+  }
+}
+
+TEST(TrainNetwork, ChangedOptionsStartAnew) {
+  const TemporaryFolder folder;
+  const auto inputs = store_pair(folder.path());
+  ASSERT_TRUE(run(description_of(inputs, folder.path())).failures.empty());
+  std::string options = kOptions;
+  options.replace(options.find("\"steps\": 30"), 11, "\"steps\": 10");
+  ASSERT_TRUE(run(description_of(inputs, folder.path(), options)).failures.empty());
+  EXPECT_EQ(nn::Network::load(folder.path() / "network" / "network.organon").step(), 10);
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "network" / "checkpoints" / "step_000030.organon"));
+}
+
+TEST(TrainNetwork, ADamagedCheckpointGivesWayToTheOneBefore) {
+  const TemporaryFolder folder;
+  const auto inputs = store_pair(folder.path());
+  auto description = description_of(inputs, folder.path());
+  ASSERT_TRUE(run(description).failures.empty());
+  const std::string expected = losses_in(folder.path());
+  const auto network = folder.path() / "network";
+  std::filesystem::resize_file(network / "checkpoints" / "step_000030.organon", 1000);
+  std::filesystem::remove(network / "network.organon");
+  std::filesystem::remove_all(blockwise::run_folder_of(description.outputs[0]));
+  ASSERT_TRUE(run(description).failures.empty());
+  EXPECT_EQ(losses_in(folder.path()), expected);
+}
+
+TEST(TrainNetwork, ALossThatIsNotFiniteStopsAndKeepsTheLastCheckpoint) {
+  const TemporaryFolder folder;
+  const auto inputs = store_pair(folder.path());
+  // A rate at which a network that nothing normalises overflows within a few steps.
+  const auto result = run(description_of(inputs, folder.path(), R"({"classes": ["a", "b"], "features": [4, 8],
+      "pooling": [2], "convolutions": 4, "normalization": "none", "steps": 200, "batch": 2, "patch": 16,
+      "learning_rate": 10, "warmup_steps": 0, "log_every": 1, "checkpoint_every": 1})"));
+  ASSERT_EQ(result.failures.size(), 1U);
+  EXPECT_NE(result.failures[0].find("loss of class"), std::string::npos) << result.failures[0];
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "network" / "network.organon"));
+  std::int64_t last = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path() / "network" / "checkpoints")) {
+    last = std::max(last, nn::Network::load(entry.path()).step());
+  }
+  EXPECT_GT(last, 0);
+  EXPECT_NE(result.failures[0].find("step " + std::to_string(last + 1)), std::string::npos)
+      << result.failures[0];
+}
+
+TEST(TrainNetwork, WhatDoesNotFitIsRefused) {
+  const TemporaryFolder folder;
+  const auto inputs = store_pair(folder.path());
+  const auto with = [&](const std::string& extra) {
+    std::string options = kOptions;
+    return options.insert(1, extra + ", ");
+  };
+  const std::vector<std::string> wrong = {
+      with(R"("roles": ["train", "train"])"), with(R"("roles": ["test"])"),
+      with(R"("contrast_limits": [1, 2, 3])"), R"({"classes": ["a"], "patch": 10})", R"({"classes": []})"};
+  for (const std::string& options : wrong) {
+    EXPECT_THROW(make_train_stage(description_of(inputs, folder.path(), options)), Error) << options;
+  }
+  EXPECT_THROW(make_train_stage(description_of({inputs[0]}, folder.path())), Error);
+  const auto all_validate = run(description_of(inputs, folder.path(), with(R"("roles": ["validate"])")));
+  ASSERT_FALSE(all_validate.failures.empty());
+}
+
+TEST(LoadCrop, FinerRawIsReducedByItsMeanOnTheGridOfTheTargets) {
+  const TemporaryFolder folder;
+  const std::string container = "n5://" + (folder.path() / "c.n5").string();
+  // Raw of 4 nm whose voxel 2 k + 3 begins target voxel k of 8 nm.
+  store<std::uint16_t>(
+      container + "/raw", {40, 40, 40}, {{4, 4, 4}, {100, 100, 100}}, {},
+      [](const Index3& at) { return static_cast<std::uint16_t>(1000 + 10 * at.z + 3 * at.y + at.x); });
+  store<std::uint8_t>(container + "/targets/a", {10, 12, 14}, {{8, 8, 8}, {114, 114, 114}}, {},
+                      [](const Index3& at) {
+                        return static_cast<std::uint8_t>(at.z >= 2 && at.y < 9 && at.x != 0 ? 1 + at.z : 0);
+                      });
+  CropRequest request;
+  request.raw = container + "/raw";
+  request.targets = container + "/targets";
+  request.classes = {"a"};
+  EXPECT_THROW(load_crop(request), Error);  // no contrast limits
+  request.contrast_limits = {1000, 2000};
+  request.context = 3;
+  const LoadedCrop loaded = load_crop(request);
+  EXPECT_EQ(loaded.voxel_size_nm, 8);
+  // Annotated z 2..9, y 0..8, x 1..13; with context as far as raw reaches: from -1 on.
+  // Annotated z 2..9, y 0..8, x 1..13; with context as far as raw reaches: from -1 on.
+  EXPECT_EQ(loaded.crop.raw.shape(), (Shape3{14, 13, 18}));
+  EXPECT_EQ(loaded.crop.raw.shape(), (Shape3{14, 13, 18}));
+  const Box& annotated = loaded.crop.annotated;
+  EXPECT_EQ(annotated.shape(), (Shape3{8, 9, 13}));
+  for (std::int64_t z = 0; z < 8; ++z) {
+    for (std::int64_t y = 0; y < 9; ++y) {
+      for (std::int64_t x = 0; x < 13; ++x) {
+        const Index3 at = annotated.begin + Index3{z, y, x};
+        const Index3 fine{2 * (z + 2) + 3, 2 * y + 3, 2 * (x + 1) + 3};
+        const double mean = 1000 + 10 * (static_cast<double>(fine.z) + 0.5) +
+                            3 * (static_cast<double>(fine.y) + 0.5) + static_cast<double>(fine.x) + 0.5;
+        ASSERT_NEAR(loaded.crop.raw(at), (mean - 1000) / 500 - 1, 1e-4);
+        ASSERT_EQ(loaded.crop.targets[0](at), 1 + z + 2);
+      }
+    }
+  }
+}
+
+TEST(LoadCrop, RawThatIsCoarserOrDoesNotDivideIsRefused) {
+  const TemporaryFolder folder;
+  const std::string container = "n5://" + (folder.path() / "c.n5").string();
+  store<std::uint8_t>(container + "/targets/a", {8, 8, 8}, {{8, 8, 8}, {0, 0, 0}}, {},
+                      [](const Index3&) { return 200; });
+  int number = 0;
+  for (const double size : {16.0, 6.0, 7.5}) {
+    const std::string raw = container + "/raw" + std::to_string(number++);
+    store<std::uint8_t>(raw, {20, 20, 20}, {{size, size, size}, {0, 0, 0}}, {{"contrast_limits", {0, 255}}},
+                        [](const Index3&) { return 100; });
+    EXPECT_THROW(load_crop({raw, container + "/targets", {"a"}, {}, 0}), Error) << size;
+  }
+}
+
+TEST(Curves, ReadWhatTheyWroteUpToAStep) {
+  const TemporaryFolder folder;
+  Curves curves({"a", "b"});
+  curves.add({10, 1.5, {0.5, 0.25}, {}});
+  curves.add({20, 3.5, {0.4, 0.125}, {0.75, 0.5}});
+  curves.add({30, 4.5, {0.3, 0.1}, {}});
+  curves.write(folder.path());
+  Curves read({"a", "b"});
+  read.read(folder.path() / "curves.csv", 20);
+  ASSERT_EQ(read.rows().size(), 2U);
+  EXPECT_EQ(read.rows()[1].losses[1], 0.125);
+  EXPECT_EQ(read.rows()[1].scores, (std::vector<double>{0.75, 0.5}));
+  EXPECT_TRUE(read.rows()[0].scores.empty());
+  write_text_atomically(folder.path() / "curves.csv", "step\nnonsense\n", Fsync::kNo);
+  EXPECT_THROW(read.read(folder.path() / "curves.csv", 20), Error);
+}
+
+}  // namespace
+}  // namespace organon::stages

@@ -71,14 +71,19 @@ std::vector<std::uint32_t> PartIndex::near(const BoxNm& box) const {
 Cell::Cell(const SizeNm& size_nm, std::uint64_t seed_value)
     : volume{{0, 0, 0}, PointNm(size_nm)},
       seed(seed_value),
-      undulation(seed_value ^ 0x706d, 450),
+      waves(seed_value ^ 0x706d, 480),
+      ruffles(seed_value ^ 0x7275, 150),
       index(200, 0) {}
 
 double Cell::body_distance_nm(const PointNm& point) const {
   const double distance = signed_distance_nm(body, point);
   // Far from the surface its waves do not matter.
-  if (std::abs(distance) > 8 * undulation_nm) return distance;
-  return distance + undulation_nm * undulation.at(point);
+  if (std::abs(distance) > 8 * waves_nm) return distance;
+  return distance + wave_at(point);
+}
+
+double Cell::wave_at(const PointNm& point) const {
+  return waves_nm * (0.82 * waves.at(point) + 0.18 * ruffles.at(point));
 }
 
 std::vector<std::uint32_t> Cell::parts_near(const BoxNm& box) const {

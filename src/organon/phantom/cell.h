@@ -94,6 +94,8 @@ struct Cell {
 
   /// Negative inside the cell; exact to first order near the plasma membrane.
   double body_distance_nm(const PointNm& point) const;
+  /// What waves and ruffles add to the distance to `body`.
+  double wave_at(const PointNm& point) const;
   double nucleus_distance_nm(const PointNm& point) const { return signed_distance_nm(nucleus, point); }
   const Object& object(ObjectId id) const { return objects[id - 1]; }
   const Solid& first_solid(const Object& object) const { return parts[object.first_part].solid; }
@@ -103,8 +105,9 @@ struct Cell {
   BoxNm volume;
   std::uint64_t seed = 0;
   Solid body;
-  double undulation_nm = 0;
-  LatticeNoise undulation;
+  double waves_nm = 0;  ///< how far the plasma membrane leaves the body's surface at most
+  LatticeNoise waves;
+  LatticeNoise ruffles;
   Solid nucleus;  ///< outer surface of the envelope
   std::vector<Pore> pores;
   std::vector<Solid> nucleoli;

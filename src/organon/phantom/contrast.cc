@@ -13,7 +13,7 @@ Contrast hela() {
   s[ids::kEcs] = {172, 0, 4, 4, 5};
   s[ids::kPm] = {58, 0, 8, 16, 6};
   s[ids::kMitoMem] = {70, 12, 8, 12, 4};
-  s[ids::kMitoLum] = {124, 20, 13, 10, 6};
+  s[ids::kMitoLum] = {138, 26, 13, 10, 6};
   s[ids::kVesMem] = {66, 12, 8, 10, 4};
   s[ids::kVesLum] = {148, 34, 6, 6, 4};
   s[ids::kLysoMem] = {64, 8, 8, 8, 4};
@@ -35,7 +35,7 @@ Contrast hela() {
   s[ids::kMtOut] = {84, 0, 6, 6, 2};
   s[ids::kMtIn] = {146, 0, 4, 4, 2};
   s[ids::kRibo] = {46, 12, 6, 4, 2};
-  s[ids::kCyto] = {152, 0, 24, 22, 16};
+  s[ids::kCyto] = {152, 0, 24, 24, 26};
   return contrast;
 }
 
@@ -53,9 +53,9 @@ Contrast jurkat() {
   Contrast contrast = hela();
   contrast.name = "jurkat";
   auto& s = contrast.stains;
-  s[ids::kCyto] = {140, 0, 26, 20, 16};
+  s[ids::kCyto] = {141, 0, 26, 22, 24};
   s[ids::kErLum].grey = 140;
-  s[ids::kMitoLum] = {116, 18, 13, 10, 6};
+  s[ids::kMitoLum] = {134, 23, 13, 10, 6};
   s[ids::kNucpl].grey = 138;
   s[ids::kHchrom].grey = 88;
   s[ids::kNhchrom].grey = 88;
@@ -70,9 +70,9 @@ Contrast macrophage() {
   Contrast contrast = hela();
   contrast.name = "macrophage";
   auto& s = contrast.stains;
-  s[ids::kMitoLum] = {132, 20, 12, 10, 6};
+  s[ids::kMitoLum] = {142, 26, 12, 10, 6};
   s[ids::kErLum].grey = 156;
-  s[ids::kCyto] = {156, 0, 22, 24, 20};
+  s[ids::kCyto] = {156, 0, 22, 26, 26};
   s[ids::kLysoLum].grey = 100;
   s[ids::kRibo].grey = 56;
   shift_all(contrast, 1.1F, -6);
@@ -87,8 +87,8 @@ Contrast sum159() {
   Contrast contrast = hela();
   contrast.name = "sum159";
   auto& s = contrast.stains;
-  s[ids::kMitoLum] = {120, 22, 13, 10, 6};
-  s[ids::kCyto] = {146, 0, 24, 22, 20};
+  s[ids::kMitoLum] = {133, 26, 13, 10, 6};
+  s[ids::kCyto] = {146, 0, 24, 24, 26};
   s[ids::kErLum].grey = 140;
   shift_all(contrast, 0.75F, 18);
   contrast.read_noise = 4;

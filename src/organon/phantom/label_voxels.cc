@@ -77,7 +77,7 @@ class Labeller {
                                  dot(q, body.frame.w) / body.semi_w_nm});
     // Nowhere is the surface nearer than this.
     const double least_distance = std::abs(level - 1) * least_semi - distance(bounds_.begin, bounds_.end) / 2;
-    const double waves = cell_.undulation_nm + kPmThickness;
+    const double waves = cell_.waves_nm + kPmThickness;
     if (least_distance > waves) {
       std::fill_n(labels_.data(), labels_.size(), level < 1 ? ids::kCyto : ids::kEcs);
       return;
@@ -86,7 +86,7 @@ class Labeller {
       for (std::int64_t x = begin; x < end; ++x) {
         point.x = x_at(x);
         double distance = signed_distance_nm(body, point);
-        if (std::abs(distance) < waves) distance += cell_.undulation_nm * cell_.undulation.at(point);
+        if (std::abs(distance) < waves) distance += cell_.wave_at(point);
         labels_.data()[row + x] = distance > 0 ? ids::kEcs : distance > -kPmThickness ? ids::kPm : ids::kCyto;
       }
     });

@@ -11,7 +11,7 @@ namespace organon::phantom {
 /// Smooth random values in space: uniform hashes in [-1, 1] on a cubic lattice, blended in between.
 ///
 /// The value at a place depends on seed and place alone (only + - * and floor), never on the order of asking.
-/// Source: value noise, as in ebert2003texturing.
+/// Source: value noise, as in [ebert2003texturing].
 class LatticeNoise {
  public:
   LatticeNoise(std::uint64_t seed, double wavelength_nm);

@@ -31,7 +31,7 @@ void place_body(Cell& cell, Random random) {
   const double semi_y = semi(size.y);
   const double semi_x = semi(size.x);
   cell.body = make_ellipsoid(centre, Frame{}, semi_z, semi_y, semi_x);
-  cell.undulation_nm = std::min(40.0, 0.03 * size.smallest());
+  cell.waves_nm = std::min(70.0, 0.035 * size.smallest());
 }
 
 void place_nucleus(Cell& cell, Random random) {

@@ -14,21 +14,15 @@
 
 #include "organon/base/error.h"
 #include "organon/base/files.h"
-#include "organon/base/hash.h"
-#include "organon/base/json.h"
 #include "organon/nn/torch.h"
 #include "organon/nn/unet.h"
 
 namespace organon::nn {
 namespace {
 
-constexpr char kMagic[] = "organon network 1\n";
 // Samples that one thread takes together: float32 convolutions of libtorch 1.13 are many times slower with
 // one.
 constexpr std::size_t kShardSize = 2;
-// Limits of what is read from a file.
-constexpr std::size_t kMaxClasses = 1000;
-constexpr std::int64_t kMaxParameters = 4'000'000'000;
 
 torch::Device choose_device() {
   return torch::cuda::is_available() ? torch::Device(torch::kCUDA) : torch::Device(torch::kCPU);
@@ -36,105 +30,6 @@ torch::Device choose_device() {
 
 torch::Tensor tensor_of(const float* data, const Shape3& shape) {
   return torch::from_blob(const_cast<float*>(data), {shape.z, shape.y, shape.x}, torch::kFloat32).clone();
-}
-
-Json to_json(const NetworkInfo& info) {
-  NetworkOptions options = info.options;
-  OptionTable table;
-  options.bind(table);
-  return {{"options", parse_json(table.to_json(), "network options")},
-          {"classes", info.classes},
-          {"voxel_size_nm", info.voxel_size_nm},
-          {"seed", info.seed},
-          {"training", info.training}};
-}
-
-const Json& field_of(const Json& json, const char* name, const std::filesystem::path& path) {
-  if (!json.is_object() || !json.contains(name)) {
-    throw Error(ErrorKind::kCorruptData, fmt::format("{}: its header has no {}", path.string(), name));
-  }
-  return json.at(name);
-}
-
-std::string string_of(const Json& json, const char* name, const std::filesystem::path& path) {
-  const Json& value = field_of(json, name, path);
-  if (!value.is_string()) {
-    throw Error(ErrorKind::kCorruptData, fmt::format("{}: {} is no text", path.string(), name));
-  }
-  return value;
-}
-
-std::int64_t integer_of(const Json& json, const char* name, const std::filesystem::path& path) {
-  const Json& value = field_of(json, name, path);
-  if (!value.is_number_integer()) {
-    throw Error(ErrorKind::kCorruptData, fmt::format("{}: {} is no whole number", path.string(), name));
-  }
-  return value;
-}
-
-NetworkInfo info_from(const Json& json, const std::filesystem::path& path) {
-  const auto refuse = [&](const std::string& reason) {
-    throw Error(ErrorKind::kCorruptData, fmt::format("{}: {}", path.string(), reason));
-  };
-  NetworkInfo info;
-  OptionTable table;
-  info.options.bind(table);
-  try {
-    table.set_from_json(field_of(json, "options", path).dump());
-    info.options.check();
-  } catch (const Error& error) {
-    refuse(error.message());
-  }
-  for (const Json& name : field_of(json, "classes", path)) {
-    if (!name.is_string()) refuse("a class is no text");
-    info.classes.push_back(name);
-  }
-  if (info.classes.empty() || info.classes.size() > kMaxClasses)
-    refuse("its number of classes is impossible");
-  const Json& size = field_of(json, "voxel_size_nm", path);
-  if (!size.is_number() || !(size.get<double>() > 0)) refuse("its voxel size is no number above 0");
-  info.voxel_size_nm = size;
-  info.seed = static_cast<std::uint64_t>(integer_of(json, "seed", path));
-  info.training = string_of(json, "training", path);
-  // Before anything of that size is made.
-  if (num_parameters(info.options, static_cast<std::int64_t>(info.classes.size())) > kMaxParameters) {
-    refuse("its network has more parameters than any");
-  }
-  return info;
-}
-
-struct NetworkFile {
-  Json header;
-  std::string values;
-};
-
-// File: magic line, hash of the rest in hex, newline, header length as text, newline, JSON header, and the
-// tensors that the header lists, as little-endian float32. docs/formats/network.md.
-NetworkFile read_network_file(const std::filesystem::path& path) {
-  const std::string text = read_text(path);
-  const auto refuse = [&](const std::string& reason) {
-    throw Error(ErrorKind::kCorruptData, fmt::format("{}: {}", path.string(), reason));
-  };
-  const std::string magic = kMagic;
-  constexpr std::size_t kHashDigits = 32;
-  if (!text.starts_with(magic)) refuse("not a network of organon");
-  const std::size_t body_begin = magic.size() + kHashDigits + 1;
-  if (text.size() < body_begin + 2) refuse("truncated");
-  const std::string body = text.substr(body_begin);
-  if (to_hex(hash_text(body)) != text.substr(magic.size(), kHashDigits)) {
-    refuse("truncated or damaged (its hash differs)");
-  }
-  const std::size_t newline = body.find('\n');
-  // The hash spoke for the writer, but the writer may be anybody.
-  const std::string digits = body.substr(0, newline);
-  if (newline == std::string::npos || digits.empty() || digits.size() > 9 ||
-      digits.find_first_not_of("0123456789") != std::string::npos) {
-    refuse("its header has no length");
-  }
-  const std::size_t header_size = std::stoul(digits);
-  if (header_size > body.size() - newline - 1) refuse("its header is longer than the file");
-  return {parse_json(body.substr(newline + 1, header_size), path.string()),
-          body.substr(newline + 1 + header_size)};
 }
 
 // Runs work(0) .. work(count - 1), each once, on up to `threads` threads. libtorch's own threads are not
@@ -428,52 +323,41 @@ std::vector<std::vector<Array<float>>> Network::predict(const std::vector<Array<
 
 void Network::save(const std::filesystem::path& path) const {
   const torch::NoGradGuard no_gradient;
-  Json header = to_json(impl_->info);
-  header["step"] = impl_->step;
-  Json tensors = Json::array();
-  std::string bytes;
+  NetworkFile file{impl_->info, impl_->step, {}};
   for (const auto& [name, tensor] : impl_->named_tensors()) {
     const torch::Tensor values = tensor.to(torch::kCPU).to(torch::kFloat32).contiguous();
-    tensors.push_back({{"name", name}, {"values", values.numel()}});
-    bytes.append(static_cast<const char*>(values.data_ptr()), static_cast<std::size_t>(values.nbytes()));
+    const auto* first = values.data_ptr<float>();
+    file.tensors.push_back({name, {first, first + values.numel()}});
   }
-  header["tensors"] = tensors;
-  const std::string header_text = header.dump();
-  const std::string body = fmt::format("{}\n{}{}", header_text.size(), header_text, bytes);
-  write_text_atomically(path, kMagic + to_hex(hash_text(body)) + "\n" + body);
+  write_text_atomically(path, encode_network(file));
 }
 
 Network Network::load(const std::filesystem::path& path) {
-  const NetworkFile file = read_network_file(path);
-  const auto refuse = [&](const std::string& reason) {
-    throw Error(ErrorKind::kCorruptData, fmt::format("{}: {}", path.string(), reason));
-  };
-  auto impl = std::make_unique<Impl>(info_from(file.header, path));
-  impl->step = integer_of(file.header, "step", path);
+  const NetworkFile file = decode_network(read_text(path), path.string());
+  auto impl = std::make_unique<Impl>(file.info);
+  impl->step = file.step;
   const torch::NoGradGuard no_gradient;
-  std::size_t next = 0;
-  std::size_t offset = 0;
-  const Json& stored = field_of(file.header, "tensors", path);
-  for (auto& [name, tensor] : impl->named_tensors()) {
-    const auto count = tensor.numel();
-    const std::size_t num_bytes = static_cast<std::size_t>(count) * sizeof(float);
-    if (next >= stored.size() || string_of(stored[next], "name", path) != name ||
-        integer_of(stored[next], "values", path) != count || offset + num_bytes > file.values.size()) {
-      refuse(fmt::format("its weights do not fit its network: {} with {} values was expected", name, count));
-    }
+  const auto named = impl->named_tensors();
+  bool fits = named.size() == file.tensors.size();
+  for (std::size_t i = 0; fits && i < named.size(); ++i) {
+    const auto& [name, tensor] = named[i];
+    const auto& stored = file.tensors[i];
+    fits = stored.name == name && static_cast<std::int64_t>(stored.values.size()) == tensor.numel();
+    if (!fits) break;
     const torch::Tensor values = torch::empty(tensor.sizes(), torch::kFloat32);
-    std::memcpy(values.data_ptr(), file.values.data() + offset, num_bytes);
+    std::memcpy(values.data_ptr(), stored.values.data(), stored.values.size() * sizeof(float));
     tensor.copy_(values);
-    offset += num_bytes;
-    ++next;
   }
-  if (offset != file.values.size()) refuse("it has more values than its network");
+  if (!fits) {
+    throw Error(ErrorKind::kCorruptData,
+                fmt::format("{}: its weights do not fit the network that its options make", path.string()));
+  }
   impl->mean->eval();
   return Network(std::move(impl));
 }
 
 NetworkInfo Network::read_info(const std::filesystem::path& path) {
-  return info_from(read_network_file(path).header, path);
+  return decode_network_info(read_text(path), path.string());
 }
 
 }  // namespace organon::nn

@@ -6,18 +6,9 @@
 #include <vector>
 
 #include "organon/array/array.h"
-#include "organon/nn/network_options.h"
+#include "organon/nn/network_file.h"
 
 namespace organon::nn {
-
-/// What a network is for, kept with its weights.
-struct NetworkInfo {
-  NetworkOptions options;
-  std::vector<std::string> classes;
-  double voxel_size_nm = 0;  ///< of input and output
-  std::uint64_t seed = 1;    ///< of the first weights
-  std::string training;      ///< identity of the options and inputs it was trained with
-};
 
 /// One step's input of training: a batch of patches of one cube edge.
 struct TrainingBatch {

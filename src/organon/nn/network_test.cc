@@ -152,15 +152,19 @@ TEST(Network, ALossThatIsNotFiniteNamesStepAndClass) {
   EXPECT_EQ(train(network, 1, 1), train(twin, 1, 1));
 }
 
-TEST(Network, DamagedFilesAreRefused) {
+TEST(Network, FilesThatDoNotFitAreRefused) {
   const TemporaryFolder folder;
   const auto path = folder.path() / "a.organon";
   Network(small_info()).save(path);
-  const std::string text = read_text(path);
-  for (const std::string& damaged :
-       {text.substr(0, text.size() / 2), std::string("PK"), text.substr(0, 10) + "x" + text.substr(11),
-        text.substr(0, text.size() - 20) + "x" + text.substr(text.size() - 19)}) {
-    write_text_atomically(path, damaged, Fsync::kNo);
+  const NetworkFile good = decode_network(read_text(path), "a");
+  NetworkFile renamed = good;
+  renamed.tensors[1].name = "other";
+  NetworkFile shortened = good;
+  shortened.tensors[0].values.pop_back();
+  NetworkFile fewer = good;
+  fewer.tensors.pop_back();
+  for (const NetworkFile& bad : {renamed, shortened, fewer}) {
+    write_text_atomically(path, encode_network(bad), Fsync::kNo);
     try {
       Network::load(path);
       FAIL();

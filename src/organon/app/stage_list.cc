@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "organon/base/error.h"
 #include "organon/stages/analysis/measure_objects.h"
@@ -26,6 +27,27 @@ namespace {
 template <class Options>
 BoundOptions bound() {
   auto options = std::make_shared<Options>();
+  BoundOptions result;
+  options->bind(result.table);
+  result.owner = std::move(options);
+  return result;
+}
+
+// The built page: in an installed folder beside bin/, in a source tree where ./build puts it; empty where
+// there is none.
+std::string find_portal() {
+  std::error_code ignored;
+  const auto program_folder = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
+  for (const char* place : {"../share/organon/portal", "../../../../portal/dist"}) {
+    const auto folder = (program_folder / place).lexically_normal();
+    if (std::filesystem::exists(folder / "index.html", ignored)) return folder.string();
+  }
+  return "";
+}
+
+BoundOptions publish_options() {
+  auto options = std::make_shared<organon::stages::PublishOptions>();
+  options->portal_folder = find_portal();
   BoundOptions result;
   options->bind(result.table);
   result.owner = std::move(options);
@@ -140,7 +162,7 @@ std::vector<StageVerb> make_stage_verbs() {
        "raw,segmentation/mito,table/mito",
        {"INPUTS..."},
        {"OUT"},
-       bound<PublishOptions>,
+       publish_options,
        make_publish_stage},
   };
 }

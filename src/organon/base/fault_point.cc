@@ -35,6 +35,9 @@ Fault read_fault() {
 void fault_point(std::string_view name) {
   static const Fault fault = read_fault();
   static std::atomic<int> passes{0};
+  // A process made by fork begins to count anew.
+  static std::atomic<::pid_t> counting_process{::getpid()};
+  if (fault.pass != 0 && counting_process.exchange(::getpid()) != ::getpid()) passes = 0;
   if (fault.pass == 0 || name != fault.name || ++passes != fault.pass) return;
   if (fault.once != nullptr && ::open(fault.once, O_CREAT | O_EXCL | O_WRONLY, 0666) < 0) return;
   std::fprintf(stderr, "fault point %s:%d: killing process %d\n", fault.name.c_str(), fault.pass, ::getpid());

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <fstream>
 #include <map>
 #include <set>
@@ -27,7 +28,9 @@ namespace {
 
 constexpr auto kPollInterval = std::chrono::milliseconds(100);
 constexpr int kMaxDeathsPerStep = 64;  // ends of workers beyond the first of each
+constexpr int kFailedExitCode = 3;
 constexpr int kStoppedExitCode = 4;
+constexpr int kCannotStartExitCode = 127;
 
 // Held while a supervisor runs here; the kernel lets go of it when the process dies.
 class RunLock {
@@ -141,7 +144,9 @@ void learn(JournalReader& reader, int session, StepState& state) {
   }
 }
 
-pid_t start_process(const RunOptions& options, const RunFolder& run, const WorkerOptions& worker) {
+// In a child of fork(): becomes the worker program.
+[[noreturn]] void execute_worker(const RunOptions& options, const RunFolder& run,
+                                 const WorkerOptions& worker) {
   std::vector<std::string> words = {options.worker_program};
   words.insert(words.end(), options.worker_arguments.begin(), options.worker_arguments.end());
   for (const std::string& word :
@@ -154,15 +159,31 @@ pid_t start_process(const RunOptions& options, const RunFolder& run, const Worke
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
+  ::execv(arguments[0], arguments.data());
+  ::_exit(kCannotStartExitCode);
+}
+
+// In a child of fork(): works and ends. Loading a large program anew takes longer than many a step.
+[[noreturn]] void work_here(const RunFolder& run, const StageFactory& factory, const WorkerOptions& worker) {
+  int code = kFailedExitCode;
+  try {
+    code = work(run, factory, worker) == WorkerOutcome::kDone ? 0 : kStoppedExitCode;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "organon: {}\n", error.what());
+    std::fflush(stderr);
+  }
+  ::_exit(code);  // what the parent has not written yet is the parent's
+}
+
+pid_t start_process(const std::function<void()>& become_worker) {
   const pid_t parent = ::getpid();
   const pid_t child = ::fork();
-  if (child < 0) throw_system_error("cannot start a worker", options.worker_program);
+  if (child < 0) throw_system_error("cannot start", "a worker process");
   if (child == 0) {
     // Workers never outlive their supervisor, whatever kills it.
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != parent) ::_exit(127);
-    ::execv(arguments[0], arguments.data());
-    ::_exit(127);
+    if (::getppid() != parent) ::_exit(kCannotStartExitCode);
+    become_worker();
   }
   return child;
 }
@@ -205,9 +226,11 @@ class StepProgress {
 
 class StepRunner {
  public:
-  StepRunner(const StageFactory& factory, const RunFolder& run, const RunOptions& options, std::size_t step,
-             int session, std::int64_t num_blocks, int num_workers, StepProgress& progress)
+  StepRunner(const StageFactory& factory, bool needs_fresh_workers, const RunFolder& run,
+             const RunOptions& options, std::size_t step, int session, std::int64_t num_blocks,
+             int num_workers, StepProgress& progress)
       : factory_(factory),
+        needs_fresh_workers_(needs_fresh_workers),
         run_(run),
         options_(options),
         step_(step),
@@ -265,7 +288,11 @@ class StepRunner {
     int next_number = 0;
     int deaths = 0;
     const auto start = [&] {
-      running.emplace(start_process(options_, run_, worker(next_number)), next_number);
+      running.emplace(start_process([&] {
+                        if (needs_fresh_workers_) execute_worker(options_, run_, worker(next_number));
+                        work_here(run_, factory_, worker(next_number));
+                      }),
+                      next_number);
       ++next_number;
     };
     for (int i = 0; i < num_workers_ && !is_finished(); ++i) start();
@@ -281,7 +308,7 @@ class StepRunner {
         if (!is_clean && !has_stopped) {
           write_text_atomically(run_.step(step_) / "dead" / fmt::format("s{}-w{}", session_, number), "dead",
                                 Fsync::kNo);
-          if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
+          if (WIFEXITED(status) && WEXITSTATUS(status) == kCannotStartExitCode) {
             throw Error(ErrorKind::kInternal,
                         fmt::format("cannot start worker program {}", options_.worker_program));
           }
@@ -317,6 +344,7 @@ class StepRunner {
   }
 
   const StageFactory& factory_;
+  bool needs_fresh_workers_;
   const RunFolder& run_;
   const RunOptions& options_;
   std::size_t step_;
@@ -492,8 +520,8 @@ RunResult run_stage(const StageDescription& description, const StageFactory& fac
     }
     if (num_blocks == 0) continue;
     StepProgress step_progress(progress, description.verb + ": " + names[i], num_blocks, run.step(i));
-    StepRunner runner(factory, run, options, i, session, num_blocks, workers_that_fit(plan, wanted),
-                      step_progress);
+    StepRunner runner(factory, stage->needs_fresh_workers(), run, options, i, session, num_blocks,
+                      workers_that_fit(plan, wanted), step_progress);
     const StepState state = runner.run();
     progress.finish(fmt::format("{} of {} blocks", state.done.size(), num_blocks));
     for (const auto& [block, message] : state.failed) {

@@ -12,8 +12,9 @@ namespace organon::blockwise {
 struct RunOptions {
   int workers = 0;  ///< 0: as many as there are cores
   Fsync fsync = Fsync::kYes;
-  /// Program started as `<program> work <run folder> ...` for each worker; empty: workers are threads of this
-  /// process (for tests: a dying block then takes the process with it).
+  /// Workers are processes: copies of this one, or, for stages that need fresh workers, this program started
+  /// as `<program> work <run folder> ...`. Empty: workers are threads (for tests: a dying block then takes
+  /// the process with it). Requires, where not empty: the calling process has no other thread.
   std::string worker_program;
   std::vector<std::string> worker_arguments;  ///< before `work`
   bool force = false;                         ///< run even where the result is there and unchanged

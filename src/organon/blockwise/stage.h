@@ -105,6 +105,9 @@ class Stage {
   /// True where results agree only within a stated tolerance (network inference across devices and tile
   /// shapes).
   virtual bool is_tolerance_stage() const { return false; }
+  /// True where a worker must not be a copy of the supervisor's process: its libraries hold threads or
+  /// devices that a copy would lack (libtorch). Such workers start slower.
+  virtual bool needs_fresh_workers() const { return false; }
 };
 
 }  // namespace organon::blockwise

@@ -153,13 +153,12 @@ TEST(SameVoxels, WhenTheSupervisorDiesAndTheCommandIsRepeated) {
 TEST(SameVoxels, WhenKilledInMidStageAndRepeatedWithOtherBlocksAndWorkers) {
   const TemporaryFolder folder;
   write_prediction(folder.path() / "p.n5/mito", kShape);
-  for (const auto& [verb, output] :
-       {std::pair(kSegment, "cell.n5/labels/mito"), {kRefine, "cell.n5/refined/mito"}}) {
+  for (const auto& verb : {kSegment, kRefine}) {
     std::vector<std::string> arguments = verb;
     arguments.insert(arguments.end(), {"--workers", "1", "--block-shape", "32,32,32"});
-    const Ending killed = run_organon(arguments, {folder.path(), {}, SIGKILL, [&] {
-                                                    return has_completed_block(folder.path() / output, 0);
-                                                  }});
+    const std::filesystem::path output = folder.path() / verb.at(2);
+    const Ending killed =
+        run_organon(arguments, {folder.path(), {}, SIGKILL, [&] { return has_completed_block(output, 0); }});
     EXPECT_EQ(killed.signal, SIGKILL);
     expect_done(run_verb(verb, folder.path(), {"64,64,64", 3, {}}));
   }

@@ -20,7 +20,6 @@ const VoxelGrid kGrid{{8, 4, 4}, {100, 200, 300}};
 // Truth at half the voxel size, beginning 3, 2, 0 voxels of the segmentation later.
 constexpr Shape3 kTruthShape{36, 64, 80};
 const VoxelGrid kTruthGrid{{4, 2, 2}, {100 + 24 - 2, 200 + 8 - 1, 300 - 1}};
-constexpr Index3 kTruthBegin{3, 2, 0};
 
 double wave(double z, double y, double x) {
   return std::sin(0.11 * z + 0.3) * std::sin(0.13 * y) * std::cos(0.12 * x) + 0.4 * std::sin(0.05 * (x + y));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "organon/array/array.h"
 #include "organon/voxel/distance_transform.h"
@@ -13,40 +14,61 @@ bool is_one_of(const std::vector<std::uint64_t>& ids, std::uint64_t id) {
   return ids.empty() ? id != 0 : std::find(ids.begin(), ids.end(), id) != ids.end();
 }
 
-// Voxels of the mask whose 26 neighbours inside the view all belong to it (what lies outside counts as
-// belonging).
+// Voxels of the mask (0 or 1) whose 26 neighbours inside the view all belong to it (what lies outside counts
+// as belonging).
 Array<std::uint8_t> erode(const Array<std::uint8_t>& mask) {
   const Shape3 shape = mask.shape();
   Array<std::uint8_t> result = mask.clone();
-  const auto along = [&](std::int64_t stride, std::int64_t size, auto&& position_of) {
-    const Array<std::uint8_t> before = result.clone();
-    for (std::int64_t i = 0; i < result.size(); ++i) {
-      const std::int64_t position = position_of(i);
-      if (position > 0 && before.data()[i - stride] == 0) result.data()[i] = 0;
-      if (position + 1 < size && before.data()[i + stride] == 0) result.data()[i] = 0;
+  // A cube erodes axis by axis: each row with its neighbours, taken before they change.
+  const auto along = [&](const Array<std::uint8_t>& from, Index3 step, Array<std::uint8_t>& to) {
+    for (std::int64_t z = 0; z < shape.z; ++z) {
+      for (std::int64_t y = 0; y < shape.y; ++y) {
+        std::uint8_t* row = to.view().row(z, y);
+        const auto meet = [&](std::int64_t near_z, std::int64_t near_y) {
+          if (near_z < 0 || near_y < 0 || near_z >= shape.z || near_y >= shape.y) return;
+          const std::uint8_t* near = from.view().row(near_z, near_y);
+          for (std::int64_t x = 0; x < shape.x; ++x) row[x] &= near[x];
+        };
+        meet(z - step.z, y - step.y);
+        meet(z + step.z, y + step.y);
+      }
     }
   };
-  along(1, shape.x, [&](std::int64_t i) { return i % shape.x; });
-  along(shape.x, shape.y, [&](std::int64_t i) { return i / shape.x % shape.y; });
-  along(shape.x * shape.y, shape.z, [&](std::int64_t i) { return i / (shape.x * shape.y); });
+  along(mask, {1, 0, 0}, result);
+  const Array<std::uint8_t> after_z = result.clone();
+  along(after_z, {0, 1, 0}, result);
+  for (std::int64_t i = 0; i < shape.z * shape.y; ++i) {
+    std::uint8_t* row = result.data() + i * shape.x;
+    std::uint8_t before = 1;
+    for (std::int64_t x = 0; x < shape.x; ++x) {
+      const std::uint8_t after = x + 1 < shape.x ? row[x + 1] : std::uint8_t{1};
+      const std::uint8_t own = row[x];
+      row[x] = own & before & after;
+      before = own;
+    }
+  }
   return result;
 }
 
 Array<float> distance_within(const Array<std::uint8_t>& mask, const SizeNm& voxel_size_nm, DistanceTo to,
                              double bound_nm) {
+  // Most classes are absent from most views.
+  const std::uint8_t wanted = to == DistanceTo::kForeground ? 1 : 0;
+  if (std::find(mask.data(), mask.data() + mask.size(), wanted) == mask.data() + mask.size()) {
+    return Array<float>(mask.shape(), std::numeric_limits<float>::infinity());
+  }
   Array<float> distance = Array<float>::uninitialized(mask.shape());
   distance_transform(mask, voxel_size_nm, {to, bound_nm}, distance);
   return distance;
 }
 
-// Distance from a voxel centre to the first voxel centre beyond the view.
-float distance_to_end(const Index3& index, const Shape3& shape, const SizeNm& voxel_size_nm) {
-  const auto axis = [](std::int64_t i, std::int64_t n, double size) {
-    return static_cast<double>(std::min(i + 1, n - i)) * size;
-  };
-  return static_cast<float>(
-      std::min({axis(index.z, shape.z, voxel_size_nm.z), axis(index.y, shape.y, voxel_size_nm.y),
-                axis(index.x, shape.x, voxel_size_nm.x)}));
+// Per index the distance from its centre to the first centre beyond the view.
+std::vector<float> distances_to_end(std::int64_t count, double voxel_size_nm) {
+  std::vector<float> distances;
+  for (std::int64_t i = 0; i < count; ++i) {
+    distances.push_back(static_cast<float>(static_cast<double>(std::min(i + 1, count - i)) * voxel_size_nm));
+  }
+  return distances;
 }
 
 }  // namespace
@@ -83,6 +105,9 @@ void make_target(ArrayView<const std::uint64_t> labels, ArrayView<const std::uin
   const Array<float> outside = distance_within(member, voxel_size_nm, DistanceTo::kForeground, reach_nm);
   const Array<float> to_unknown = distance_within(unknown, voxel_size_nm, DistanceTo::kForeground, reach_nm);
 
+  const auto end_z = distances_to_end(shape.z, voxel_size_nm.z);
+  const auto end_y = distances_to_end(shape.y, voxel_size_nm.y);
+  const auto end_x = distances_to_end(shape.x, voxel_size_nm.x);
   const auto limit = static_cast<float>(options.limit_nm);
   const auto cells = static_cast<float>(f * f * f);
   for (std::int64_t z = 0; z < target.shape().z; ++z) {
@@ -94,7 +119,9 @@ void make_target(ArrayView<const std::uint64_t> labels, ArrayView<const std::uin
           const Index3 at = inner.begin + Index3{z * f + i / (f * f), y * f + i / f % f, x * f + i % f};
           const float distance = std::clamp(member(at) != 0 ? inside(at) : -outside(at), -limit, limit);
           sum += distance;
-          const float border = std::min(to_unknown(at), distance_to_end(at, shape, voxel_size_nm));
+          const float border =
+              std::min({to_unknown(at), end_z[static_cast<std::size_t>(at.z)],
+                        end_y[static_cast<std::size_t>(at.y)], end_x[static_cast<std::size_t>(at.x)]});
           is_certain = is_certain && unknown(at) == 0 && (border >= limit || std::abs(distance) < border);
         }
         const double distance = sum / cells + options.add_nm;

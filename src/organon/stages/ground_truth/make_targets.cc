@@ -77,8 +77,8 @@ struct Set {
     spec.chunk_shape = blockwise::shape_from(options.chunk_shape, "chunk_shape");
     spec.data_type = DataType::kUint8;
     spec.grid = grid.downsampled(Shape3::cube(f));
-    block_shape =
-        blockwise::block_shape_or(description.block_shape, Shape3::cube(64), spec.shape, spec.chunk_shape);
+    block_shape = blockwise::block_shape_or(description.block_shape, Shape3{64, 128, 128}, spec.shape,
+                                            spec.chunk_shape);
     labels_domain = blockwise::domain_in(description.box_nm, grid, shape, Shape3::cube(f));
     const Box reduced{{labels_domain.begin.z / f, labels_domain.begin.y / f, labels_domain.begin.x / f},
                       {labels_domain.end.z / f, labels_domain.end.y / f, labels_domain.end.x / f}};

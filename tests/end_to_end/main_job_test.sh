@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# The main job on a small stack of slices: from PNG files to a published folder, a network trained on the way; found are
+# the balls that are there; a second run does nothing; a changed threshold runs only what depends on it.
+#
+#   main_job_test.sh ORGANON PORTAL_FOLDER
+set -euo pipefail
+organon=$1
+portal=$2
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+
+fail() {
+  echo "FAILED $*" >&2
+  tail -n 40 log >&2
+  exit 1
+}
+num_balls=$("$here/make_stack.py" stack)
+
+cat >cell.toml <<TOML
+name = "balls"
+[raw]
+source = "stack/images"
+voxel_size_nm = 8
+[classes.ball]
+ids = [255]
+min_volume_nm3 = 1e5
+[[crops]]
+name = "left"
+labels = "stack/masks"
+box_nm = [0, 0, 0, 320, 512, 512]
+[truth]
+labels = "stack/masks"
+box_nm = [0, 0, 512, 320, 512, 1024]
+[train]
+features = [8, 16]
+pooling = [2]
+steps = 200
+batch = 2
+patch = 40
+warmup_steps = 10
+average = 0.9
+[publish]
+portal_folder = "$portal"
+TOML
+
+"$organon" run cell.toml --dry-run >plan 2>&1 || { cat plan >&2; exit 1; }
+for verb in import pyramid targets train predict segment refine evaluate measure mesh publish; do
+  grep -q "^$verb " plan || { cat plan >&2; echo "FAILED the plan has no line for $verb" >&2; exit 1; }
+done
+
+"$organon" run cell.toml --no-fsync >log 2>&1 || fail "the run failed"
+grep -q "^contrast_limits = " cell.toml || fail "the estimated contrast limits are not kept in cell.toml"
+python3 - "$num_balls" <<'PYTHON' || fail "the results are not those of the stack"
+import csv, json, math, pathlib, sys
+num_balls = int(sys.argv[1])
+scores = json.load(open("scores/ball.json"))["scores"][0]
+print("F1 on the side that was not learned from:", scores["f1"])
+assert scores["f1"] > 0.8, scores
+rows = list(csv.DictReader(open("tables/ball.csv")))
+assert len(rows) == num_balls, len(rows)
+ball = 4 / 3 * math.pi * 72**3
+for row in rows:
+    assert 0.6 < float(row["volume_nm3"]) / ball < 1.6, row
+index = json.load(open("published/index.json"))
+roles = sorted(layer["role"] for layer in index["layers"])
+assert roles == ["prediction", "raw", "segmentation"], roles
+meshes = [p for p in pathlib.Path("published").rglob("mesh/*") if p.name.endswith(":0") and p.name.count(":") == 1]
+assert len(meshes) == num_balls, meshes
+assert pathlib.Path("published/index.html").exists()
+PYTHON
+
+digests=$("$organon" digest balls.n5/predictions/ball balls.n5/labels/ball balls.n5/refined/ball)
+"$organon" run cell.toml --no-fsync >log 2>&1 || fail "the second run failed"
+! grep -v ' is complete and unchanged$' log | grep -E '^[a-z]+: ' || fail "the second run did something"
+[ "$("$organon" digest balls.n5/predictions/ball balls.n5/labels/ball balls.n5/refined/ball)" = "$digests" ] ||
+  fail "the second run changed voxels"
+
+# A threshold concerns what comes after the prediction.
+sed -i 's/^min_volume_nm3 = .*/&\nthreshold = 140/' cell.toml
+"$organon" run cell.toml --no-fsync >log 2>&1 || fail "the run with another threshold failed"
+for verb in import pyramid targets train predict; do
+  ! grep "^$verb: " log | grep -qv unchanged || fail "$verb ran again for a threshold"
+done
+grep -q "^segment: relabel" log || fail "the changed threshold segmented nothing again"
+echo "ok     from slices to a published folder"

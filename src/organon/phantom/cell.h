@@ -32,7 +32,7 @@ inline constexpr int kCount = 38;
 
 /// Thickness of membranes and walls, nm.
 inline constexpr double kPmThickness = 10;
-inline constexpr double kEnvelopeThickness = 44;  ///< both membranes and what lies between
+inline constexpr double kEnvelopeThickness = 52;  ///< both membranes and what lies between
 inline constexpr double kErMembraneThickness = 10;
 inline constexpr double kMitoMembraneThickness = 16;  ///< outer and inner boundary membrane
 inline constexpr double kCristaThickness = 20;        ///< two membranes, back to back

@@ -9,7 +9,7 @@ Cristae::Cristae(const Cell& cell, const Object& mito)
       seed_(mix64(cell.seed ^ mix64(mito.id + 0x63726973))),
       waves_(seed_, 110) {
   Random random(seed_);
-  spacing_nm_ = random.uniform(52, 82);
+  spacing_nm_ = random.uniform(50, 76);
   slope_v_ = random.uniform(-0.9, 0.9);
   slope_w_ = random.uniform(-0.9, 0.9);
 }
@@ -22,7 +22,7 @@ bool Cristae::contains(const PointNm& point) const {
                           14 * waves_.at(point) * stretch;
   const double cell = std::floor(position / (spacing_nm_ * stretch));
   Random random(seed_, static_cast<std::uint64_t>(static_cast<std::int64_t>(cell)));
-  if (random.uniform() < 0.12) return false;
+  if (random.uniform() < 0.08) return false;
   const double middle = (cell + random.uniform(0.4, 0.6)) * spacing_nm_ * stretch;
   if (std::abs(position - middle) > kCristaThickness / 2 * stretch) return false;
   // From one side, to between a quarter beyond the middle and the far wall.

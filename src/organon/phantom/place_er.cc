@@ -136,7 +136,7 @@ class ErPlacer {
   }
 
   void add_sheet() {
-    const double half_thickness = random_.uniform(29, 35);
+    const double half_thickness = random_.uniform(34, 40);
     const double disc_radius = random_.uniform(150, 330);
     PointNm middle;
     Frame frame;
@@ -171,7 +171,7 @@ class ErPlacer {
     }
     for (int i = 0; i < 6; ++i) {
       const PointNm from = points[random_.below(points.size())];
-      if (!cell_.volume.contains(from) || !link(from, random_.uniform(31, 38))) continue;
+      if (!cell_.volume.contains(from) || !link(from, random_.uniform(36, 44))) continue;
       add(sheet);
       sheets_nm3_ += kPi * disc_radius * disc_radius * 2 * half_thickness;
       return;
@@ -195,7 +195,7 @@ class ErPlacer {
         const PointNm on_core = core_point_nm(mito, t);
         const PointNm tangent = unit(core_point_nm(mito, t + 0.01) - core_point_nm(mito, t - 0.01));
         const PointNm out = random_frame_along(tangent, random_).v;
-        const double radius = random_.uniform(31, 38);
+        const double radius = random_.uniform(36, 44);
         const PointNm middle = on_core + out * (mito.radius_nm + random_.uniform(4, 9) + radius);
         const PointNm reach = tangent * random_.uniform(40, 90);
         const Solid tube = make_capsule(middle - reach, middle + reach, radius, random_);
@@ -210,7 +210,7 @@ class ErPlacer {
 
   void add_node() {
     const PointNm node = space_.random_cytoplasm_point(50, random_);
-    const double radius = random_.uniform(31, 38);
+    const double radius = random_.uniform(36, 44);
     if (!point_is_free(node, radius) || touches_network(node, 150)) return;
     link(node, radius, random_.uniform() < 0.5 ? 2 : 1);
   }

@@ -115,7 +115,9 @@ int run_stage_verb(StageArguments& arguments) {
     description.block_shape = {values[0], values[1], values[2]};
   }
   TerminalProgress progress;
-  return execute_stage(description, arguments.execution, progress);
+  const int code = execute_stage(description, arguments.execution, progress);
+  if (code == 0 && !arguments.execution.dry_run) print_report(description, arguments.execution.json);
+  return code;
 }
 
 void add_stage_verb(CLI::App& app, const StageVerb& verb, std::deque<StageArguments>& all, int& exit_code) {

@@ -40,16 +40,6 @@ std::vector<blockwise::StageDescription> all_stages(const CellStages& stages) {
   return all;
 }
 
-// Empty datasets in place of those that a stage will make, so that the next stages can be planned.
-void stand_in_for_outputs(const blockwise::Stage& stage, const std::filesystem::path& root) {
-  for (const blockwise::StepPlan& plan : stage.plans()) {
-    for (const blockwise::OutputDataset& output : plan.outputs) {
-      if (output.address.find(root.string()) != std::string::npos)
-        storage::create_dataset(output.address, output.spec);
-    }
-  }
-}
-
 }  // namespace
 
 void print_cell_plan(const CellConfig& config, const ExecutionOptions& options) {
@@ -62,14 +52,15 @@ void print_cell_plan(const CellConfig& config, const ExecutionOptions& options) 
   if (!options.json) print_plan_header();
   for (std::size_t i = 0; i < real.size(); ++i) {
     const std::string& output = real[i].outputs.front();
+    const std::string what = blockwise::title_of(real[i]);
     const auto stage = make_stage(planned[i]);
-    stand_in_for_outputs(*stage, temporary.path());
+    stage->stand_in_for_outputs();
     if (blockwise::is_complete(real[i], make_stage, blockwise::RunFolder(blockwise::run_folder_of(output)))) {
-      if (!options.json) fmt::print(stderr, "{:<11} {} is complete\n", real[i].verb, output);
+      if (!options.json) fmt::print(stderr, "{:<19} complete\n", what);
       continue;
     }
     const auto lines = blockwise::plan_stage(*stage, workers);
-    print_plan(real[i].verb, lines, options.json);
+    print_plan(what, lines, options.json);
     for (const auto& line : lines) seconds += line.seconds;
   }
   if (!options.json) {

@@ -25,6 +25,26 @@ std::vector<double> contrast_limits(const CellConfig& config, const CellStages& 
   return attributes["contrast_limits"].get<std::vector<double>>();
 }
 
+// One line per class: the scores that people look at first.
+void print_scores(const CellConfig& config, const CellStages& stages) {
+  if (config.truth.empty()) return;
+  const std::vector<const char*> columns = {"f1", "jaccard", "precision", "recall", "mean_false_distance_nm"};
+  fmt::print(stderr, "\n{:<16}", "class");
+  for (const char* column : columns) fmt::print(stderr, " {:>10}", column);
+  fmt::print(stderr, "\n");
+  for (const ClassConfig& organelle : config.classes) {
+    const std::string file = stages.scores(organelle.name);
+    const Json row = parse_json(read_text(file), file).at("scores").at(0);
+    fmt::print(stderr, "{:<16}", organelle.name);
+    for (const char* column : columns) {
+      const Json& value = row.at(column);
+      fmt::print(stderr, " {:>{}}", value.is_null() ? "-" : fmt::format("{:.4g}", value.get<double>()),
+                 std::max<std::size_t>(10, std::string_view(column).size()));
+    }
+    fmt::print(stderr, "\n");
+  }
+}
+
 void check_until(const std::string& until) {
   if (!until.empty()) stage_verb(until);
 }
@@ -77,6 +97,7 @@ int run_cell_command(const RunCellArguments& arguments) {
     const bool is_last_of_verb = i + 1 == all.size() || all[i + 1].verb != all[i].verb;
     if (is_last_of_verb && all[i].verb == arguments.until) return 0;
   }
+  print_scores(config, stages);
   fmt::print(stderr, "\n{} is published in {}; look at it with:  organon serve {}\n", config.name,
              stages.published(), stages.published());
   return 0;

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "organon/app/terminal_progress.h"
+#include "organon/base/files.h"
 #include "organon/base/json.h"
 
 namespace organon::app {
@@ -19,14 +20,14 @@ constexpr std::size_t kMaxFailuresShown = 5;
 std::string program_path() { return std::filesystem::read_symlink("/proc/self/exe").string(); }
 
 void print_plan_header() {
-  fmt::print(stderr, "{:<11} {:<20} {:>8} {:>11} {:>11} {:>11} {:>9}\n", "verb", "step", "blocks", "read",
+  fmt::print(stderr, "{:<19} {:<20} {:>8} {:>11} {:>11} {:>11} {:>9}\n", "verb", "step", "blocks", "read",
              "written", "per worker", "time");
 }
 
-void print_plan(const std::string& verb, const std::vector<blockwise::PlanLine>& lines, bool as_json) {
+void print_plan(const std::string& title, const std::vector<blockwise::PlanLine>& lines, bool as_json) {
   if (as_json) {
     for (const auto& line : lines) {
-      const Json json = {{"verb", verb},
+      const Json json = {{"stage", title},
                          {"step", line.step},
                          {"blocks", line.num_blocks},
                          {"bytes_read", line.bytes_read},
@@ -38,11 +39,19 @@ void print_plan(const std::string& verb, const std::vector<blockwise::PlanLine>&
     return;
   }
   for (const auto& line : lines) {
-    fmt::print(stderr, "{:<11} {:<20} {:>8} {:>11} {:>11} {:>11} {:>9}\n", verb, line.step, line.num_blocks,
+    fmt::print(stderr, "{:<19} {:<20} {:>8} {:>11} {:>11} {:>11} {:>9}\n", title, line.step, line.num_blocks,
                bytes_text(static_cast<double>(line.bytes_read)),
                bytes_text(static_cast<double>(line.bytes_written)),
                bytes_text(static_cast<double>(line.bytes_per_worker)), clock_text(line.seconds));
   }
+}
+
+void print_report(const blockwise::StageDescription& description, bool as_json) {
+  const auto& report = stage_verb(description.verb).report;
+  if (!report) return;
+  std::filesystem::path file = report(description);
+  if (as_json) file.replace_extension(".json");
+  fmt::print("{}", read_text(file));
 }
 
 int execute_stage(const blockwise::StageDescription& description, const ExecutionOptions& options,
@@ -52,7 +61,8 @@ int execute_stage(const blockwise::StageDescription& description, const Executio
     const int workers =
         options.workers > 0 ? options.workers : static_cast<int>(std::thread::hardware_concurrency());
     if (!options.json) print_plan_header();
-    print_plan(description.verb, blockwise::plan_stage(*make_stage(description), workers), options.json);
+    print_plan(blockwise::title_of(description), blockwise::plan_stage(*make_stage(description), workers),
+               options.json);
     return 0;
   }
   blockwise::RunOptions run_options;
@@ -75,7 +85,6 @@ int execute_stage(const blockwise::StageDescription& description, const Executio
   }
   if (result.was_unchanged) {
     fmt::print(stderr, "{}: {} is complete and unchanged\n", description.verb, target);
-    return 0;
   }
   if (result.failures.empty()) return 0;
   fmt::print(stderr,

@@ -23,10 +23,13 @@ struct ExecutionOptions {
 int execute_stage(const blockwise::StageDescription& description, const ExecutionOptions& options,
                   Progress& progress);
 
+/// Shows on stdout what a stage that reports for people has found, as text or as JSON.
+void print_report(const blockwise::StageDescription& description, bool as_json);
+
 /// Heading of the table that print_plan() continues.
 void print_plan_header();
 /// Prints the plan of one stage as a table (stderr) or JSON (stdout).
-void print_plan(const std::string& verb, const std::vector<blockwise::PlanLine>& lines, bool as_json);
+void print_plan(const std::string& title, const std::vector<blockwise::PlanLine>& lines, bool as_json);
 
 /// Path of this program, for starting workers.
 std::string program_path();

@@ -54,6 +54,10 @@ BoundOptions publish_options() {
   return result;
 }
 
+std::filesystem::path scores_text(const blockwise::StageDescription& description) {
+  return std::filesystem::path(description.outputs.front()).replace_extension(".txt");
+}
+
 constexpr char kPrepare[] = "Look at, bring in, prepare data";
 constexpr char kLearn[] = "Learn";
 constexpr char kObjects[] = "Objects";
@@ -138,7 +142,8 @@ std::vector<StageVerb> make_stage_verbs() {
        {"SEGMENTATION", "TRUTH", "[MASK]"},
        {"OUT"},
        bound<EvaluateOptions>,
-       make_evaluate_stage},
+       make_evaluate_stage,
+       scores_text},
       {"measure",
        kAnalysis,
        "volume, surface, centroid and box of every object, as CSV, JSON and SQLite",

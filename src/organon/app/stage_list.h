@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -26,6 +27,8 @@ struct StageVerb {
   std::vector<std::string> outputs;  ///< after the inputs
   std::function<BoundOptions()> options;
   std::function<std::unique_ptr<blockwise::Stage>(const blockwise::StageDescription&)> make;
+  /// Text file to show when the stage is done; the same as JSON lies beside it. Empty: none.
+  std::function<std::filesystem::path(const blockwise::StageDescription&)> report = {};
 };
 
 /// Every stage, in the order of the data's path. An explicit list: survives static linking, can be searched.

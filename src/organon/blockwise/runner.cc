@@ -519,7 +519,7 @@ RunResult run_stage(const StageDescription& description, const StageFactory& fac
                                                 {"bytes_written", plan.bytes_written}}));
     }
     if (num_blocks == 0) continue;
-    StepProgress step_progress(progress, description.verb + ": " + names[i], num_blocks, run.step(i));
+    StepProgress step_progress(progress, title_of(description) + ": " + names[i], num_blocks, run.step(i));
     StepRunner runner(factory, stage->needs_fresh_workers(), run, options, i, session, num_blocks,
                       workers_that_fit(plan, wanted), step_progress);
     const StepState state = runner.run();

@@ -89,6 +89,9 @@ struct StageDescription {
   std::string box_nm;                ///< "z0,y0,x0,z1,y1,x1": only blocks that meet it; empty: all
 };
 
+/// "segment mito": verb and name of the output, for people.
+std::string title_of(const StageDescription& description);
+
 /// A step of the data's path: a chain of steps run one after the other, each by all workers.
 class Stage {
  public:
@@ -105,6 +108,9 @@ class Stage {
   /// True where results agree only within a stated tolerance (network inference across devices and tile
   /// shapes).
   virtual bool is_tolerance_stage() const { return false; }
+  /// Puts empty outputs where the stage will put its own: enough to plan the stages that read them. By
+  /// default the datasets of plans(); scratch has no place yet.
+  virtual void stand_in_for_outputs() const;
   /// True where a worker must not be a copy of the supervisor's process: its libraries hold threads or
   /// devices that a copy would lack (libtorch). Such workers start slower.
   virtual bool needs_fresh_workers() const { return false; }

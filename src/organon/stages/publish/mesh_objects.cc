@@ -208,6 +208,8 @@ class ExtractSurfaces : public Step {
   const Set& set_;
 };
 
+std::string info_text() { return Json({{"@type", "neuroglancer_legacy_mesh"}}).dump(); }
+
 /// Solve: which objects are made together, and which in parts.
 class GroupObjects : public Step {
  public:
@@ -400,7 +402,7 @@ class WriteManifests : public Step {
         write_text_atomically(set_.folder / manifest, Json({{"fragments", fragments}}).dump(), Fsync::kNo);
     }
     remove_other_files(set_.folder, kept, is_mesh_file);
-    write_text_atomically(set_.folder / "info", Json({{"@type", "neuroglancer_legacy_mesh"}}).dump());
+    write_text_atomically(set_.folder / "info", info_text());
     sync_file_system(set_.folder);
     const std::string hash = to_hex(hash_text(lines));
     output.emit(0, std::as_bytes(std::span(hash.data(), hash.size())));
@@ -429,6 +431,8 @@ class MeshStage : public blockwise::Stage {
             // How many objects there are is known later; a task per 256^3 voxels is a guess.
             MakeMeshes::plan_of(set_, 1 + (set_.domain.volume() >> 24)), plan_of_solve()};
   }
+  // A folder without any mesh.
+  void stand_in_for_outputs() const override { write_text_atomically(set_.folder / "info", info_text()); }
 
  private:
   Set set_;

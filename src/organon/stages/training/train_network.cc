@@ -347,6 +347,16 @@ class TrainStage : public blockwise::Stage {
  public:
   explicit TrainStage(const StageDescription& description) : description_(description), set_(description) {}
   bool needs_fresh_workers() const override { return true; }
+  // A network file without weights.
+  void stand_in_for_outputs() const override {
+    const auto targets =
+        storage::open_dataset(set_.pairs.front().request.targets + "/" + set_.options.classes.front());
+    nn::NetworkFile file;
+    file.info.options = set_.network;
+    file.info.classes = set_.options.classes;
+    file.info.voxel_size_nm = targets->spec().grid.voxel_size_nm.x;
+    write_text_atomically(set_.folder / "network.organon", nn::encode_network(file));
+  }
   std::vector<std::string> steps() const override { return {"train network"}; }
   std::unique_ptr<Step> make_step(std::size_t, const RunFolder& run) const override {
     const auto identity = run.read_identity();

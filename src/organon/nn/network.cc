@@ -165,7 +165,7 @@ struct Network::Impl {
     return replicas;
   }
 
-  // One step of Adam. Source: kingma2015adam.
+  // One step of Adam [kingma2015adam].
   void descend(const OptimizerOptions& options) {
     constexpr double kEpsilon = 1e-8;
     const torch::NoGradGuard no_gradient;

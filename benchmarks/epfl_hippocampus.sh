@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Mitochondria of the EPFL hippocampus stack (5 nm, 165 x 768 x 1024): learns on x < 544, chooses on 576 <= x < 704 and
+# reports on x >= 736, with and without the box of one myelinated axon that lies on that side only.
+#
+#   benchmarks/epfl_hippocampus.sh [--steps N] [FOLDER]
+#
+# FOLDER (standard: out/epfl) keeps everything; a second call goes on or does nothing. Scores are printed and lie in
+# FOLDER/scores. Standard steps: 3600. The stack is read from ORGANON_DATA (standard: ../shared/data).
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+steps=3600
+if [ "${1-}" = --steps ]; then
+  steps=${2:?--steps: a number is missing}
+  shift 2
+fi
+folder=${1:-$root/out/epfl}
+data=$(realpath "${ORGANON_DATA:-$root/../shared/data}/epfl-hippocampus-fibsem")
+organon=${ORGANON:-$root/out/build/release/bin/organon}
+[ -x "$organon" ] || { echo "no $organon: run ./build first" >&2; exit 2; }
+mkdir -p "$folder"
+[ -e "$folder/cell.toml" ] || cat >"$folder/cell.toml" <<TOML
+name = "epfl"
+
+[raw]
+source = "$data/images"
+voxel_size_nm = 5
+
+[classes.mito]
+ids = [255]
+color = "#3fb34f"
+min_volume_nm3 = 1e6
+
+# Boxes are z,y,x in nm and name the centres of the first and last voxel.
+[[crops]]
+name = "train"
+labels = "$data/masks"
+box_nm = [0, 0, 0, 820, 3835, 2715]
+
+[[crops]]
+name = "choose"
+labels = "$data/masks"
+box_nm = [0, 0, 2880, 820, 3835, 3515]
+role = "validate"
+
+[truth]
+labels = "$data/masks"
+box_nm = [0, 0, 2880, 820, 3835, 3515]
+
+[train]
+features = [8, 32, 64, 128]
+pooling = [2, 2, 2]
+steps = $steps
+batch = 4
+patch = 80
+learning_rate = 0.003
+warmup_steps = 150
+average = 0.998
+least_share = 0.3
+rotation_degrees = 40
+contrast_range = 0.3
+brightness_range = 0.2
+gamma_range = 0.3
+noise = 0.12
+validate_every = 300
+validation_patches = 32
+checkpoint_every = 100
+
+[predict]
+flips = 8
+TOML
+"$organon" run "$folder/cell.toml"
+
+# The reported side, looked at once settings are final.
+report() {
+  "$organon" evaluate "$folder/epfl.n5/refined/mito" "$folder/epfl.n5/crops/train/labels" "$folder/scores/$1.json" --class-name mito \
+    --region "$1" --raw "$folder/epfl.n5/raw/s0" --box-nm 0,0,3680,820,3835,5115 "${@:2}"
+}
+report right
+report right_without_axon --exclude-box-nm 0,25,4080,820,1075,4990

@@ -177,7 +177,7 @@ class ImportStage : public blockwise::Stage {
 
   std::vector<std::string> steps() const override {
     std::vector<std::string> names = {"copy slices"};
-    if (set_.options.role == "raw") names.push_back("estimate contrast");
+    if (set_.options.role == "raw") names.emplace_back("estimate contrast");
     return names;
   }
   std::unique_ptr<Step> make_step(std::size_t index, const RunFolder&) const override {

@@ -53,6 +53,9 @@ Json parse_json(std::string_view text, std::string_view where) {
     const std::size_t column = end - (line_begin == std::string_view::npos ? 0 : line_begin + 1);
     throw Error(ErrorKind::kCorruptData,
                 fmt::format("{}: not valid JSON at line {}, column {}", where, line, column));
+  } catch (const nlohmann::json::out_of_range&) {
+    throw Error(ErrorKind::kCorruptData,
+                fmt::format("{}: JSON with a number beyond the range of doubles", where));
   }
 }
 

@@ -1,5 +1,5 @@
 #pragma once
 
-// The one includer of libtorch. ivalue.h first: clang cannot complete c10::IValue otherwise.
+/// The one includer of libtorch. ivalue.h first: clang cannot complete c10::IValue otherwise.
 #include <ATen/core/ivalue.h>
 #include <torch/torch.h>

@@ -64,7 +64,7 @@ TEST(Cell, HasEveryClass) {
       ids::kNucleo,  ids::kMtOut, ids::kRibo,    ids::kCyto,    ids::kMtIn};
   for (int id = 0; id < 256; ++id)
     EXPECT_EQ(counts[static_cast<std::size_t>(id)] > 0, expected.contains(id)) << id;
-  const auto share = [&](std::vector<int> label_ids) {
+  const auto share = [&](const std::vector<int>& label_ids) {
     std::int64_t sum = 0;
     for (const int id : label_ids) sum += counts[static_cast<std::size_t>(id)];
     return static_cast<double>(sum) / static_cast<double>(voxels.labels.size());
@@ -166,7 +166,7 @@ TEST(Cell, VoxelsOfObjectsAreTheFormulasVolume) {
 TEST(Cell, ErIsJoinedToTheEnvelope) {
   const VoxelGrid grid = grid_of(7);
   const LabelledVoxels voxels = label_voxels(small_cell(), grid, whole(1400, 7));
-  const auto check = [&](std::set<int> label_ids, Connectivity connectivity) {
+  const auto check = [&](const std::set<int>& label_ids, Connectivity connectivity) {
     Array<std::uint8_t> mask(voxels.labels.shape());
     std::int64_t total = 0;
     for (std::int64_t i = 0; i < mask.size(); ++i) {

@@ -49,8 +49,10 @@ std::vector<double> brute_force_distances(const Array<std::uint8_t>& from, const
     double nearest = kInfinity;
     for (std::int64_t j = 0; j < s.product(); ++j) {
       if (to.data()[j] == 0) continue;
-      const double z = static_cast<double>(i / (s.y * s.x) - j / (s.y * s.x)) * size.z;
-      const double y = static_cast<double>(i / s.x % s.y - j / s.x % s.y) * size.y;
+      const std::int64_t row_i = i / s.x, row_j = j / s.x;
+      const std::int64_t slice_i = row_i / s.y, slice_j = row_j / s.y;
+      const double z = static_cast<double>(slice_i - slice_j) * size.z;
+      const double y = static_cast<double>(row_i % s.y - row_j % s.y) * size.y;
       const double x = static_cast<double>(i % s.x - j % s.x) * size.x;
       nearest = std::min(nearest, std::sqrt(z * z + y * y + x * x));
     }

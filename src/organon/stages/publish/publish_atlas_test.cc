@@ -232,7 +232,7 @@ TEST(PublishAtlas, AnEarlierPublicationIsReplacedAForeignFolderIsNot) {
 TEST(PublishAtlas, NamesWhatDoesNotFit) {
   const TemporaryFolder folder;
   const auto description = make_inputs(folder.path(), {});
-  const auto message_of = [&](std::vector<std::size_t> inputs, const std::string& options) {
+  const auto message_of = [&](const std::vector<std::size_t>& inputs, const std::string& options) {
     auto changed = description;
     changed.inputs.clear();
     for (const std::size_t i : inputs) changed.inputs.push_back(description.inputs[i]);

@@ -41,7 +41,7 @@ std::optional<std::string> decode_percent(std::string_view text) {
 std::optional<std::string> path_of_target(std::string_view target) {
   target = target.substr(0, target.find_first_of("?#"));
   if (target.empty() || target.front() != '/') return std::nullopt;
-  const std::optional<std::string> path = decode_percent(target.substr(1));
+  std::optional<std::string> path = decode_percent(target.substr(1));
   if (!path) return std::nullopt;
   std::string_view rest = *path;
   while (!rest.empty()) {

@@ -47,7 +47,7 @@ std::string store_labels(const std::filesystem::path& folder) {
   spec.chunk_shape = {16, 16, 16};
   spec.data_type = data_type_of<Id>();
   spec.grid = kGrid;
-  const std::string address = "n5://" + (folder / "labels.n5" / "all").string();
+  std::string address = "n5://" + (folder / "labels.n5" / "all").string();
   storage::create_dataset(address, spec)->write<Id>(spec.domain(), make_labels<Id>().view(), Fsync::kNo);
   return address;
 }

@@ -13,6 +13,7 @@
 namespace organon::tables {
 namespace {
 
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::size_t kMaxCsvBytes = std::size_t{1} << 31;
 constexpr std::size_t kMaxColumns = 10'000;
 constexpr std::uint64_t kLargestJavaScriptInteger = (std::uint64_t{1} << 53) - 1;
@@ -38,7 +39,9 @@ std::string in_quotes(std::string_view text) {
 }
 
 std::string field(const std::string& text) {
-  const bool is_special = text.find_first_of("\",\r\n") != std::string::npos;
+  // A leading byte order mark would be taken for the file's.
+  const bool is_special =
+      text.find_first_of("\",\r\n") != std::string::npos || text.starts_with(kByteOrderMark);
   return is_special || text.empty() || is_number(text) ? in_quotes(text) : text;
 }
 
@@ -184,7 +187,7 @@ ObjectTable from_csv(std::string_view text, std::string_view where) {
                 fmt::format("{}: table of {} bytes, at most {}", where, text.size(), kMaxCsvBytes));
   }
   // Spreadsheets put a byte order mark first.
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   CsvParser parser(text, where);
   if (parser.at_end()) parser.fail("no header");
   const std::vector<Field> header = parser.read_row();

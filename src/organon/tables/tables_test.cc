@@ -137,6 +137,11 @@ TEST(Csv, ReadsTheFormsOfOthers) {
   EXPECT_EQ(from_csv("id\n", "x").num_rows(), 0u);
 }
 
+TEST(Csv, NameThatBeginsWithAByteOrderMarkRoundTrips) {
+  const std::string text = to_csv(from_csv("\xEF\xBB\xBF\xEF\xBB\xBFid\n1\n", "x"));
+  EXPECT_EQ(to_csv(from_csv(text, "written")), text);
+}
+
 TEST(Csv, RefusesBrokenTextNamingTheLine) {
   const auto message = [](std::string_view text) {
     try {

@@ -156,7 +156,7 @@ PartialRecord JournalWriter::append_partial(std::int64_t key, std::span<const st
   return record;
 }
 
-void JournalWriter::completed(JournalRecord record) {
+void JournalWriter::completed(const JournalRecord& record) {
   waiting_.push_back(line_of(json_of(record)));
   if (std::chrono::steady_clock::now() - last_commit_ >= kCommitInterval) commit();
 }

@@ -58,7 +58,7 @@ class JournalWriter {
   void started(std::int64_t block);
   void failed(std::int64_t block, const std::string& message);
   /// Written with the next group.
-  void completed(JournalRecord record);
+  void completed(const JournalRecord& record);
   /// Appends to the partial file; the returned record belongs into completed().
   PartialRecord append_partial(std::int64_t key, std::span<const std::byte> bytes);
   /// Commits now. Errors: kIo, kResourceExhausted.

@@ -24,7 +24,7 @@ storage::DatasetSpec small_spec() {
 }
 
 std::string make_input(const std::filesystem::path& folder) {
-  const std::string address = "n5://" + (folder / "in.n5" / "raw").string();
+  std::string address = "n5://" + (folder / "in.n5" / "raw").string();
   const auto dataset = storage::create_dataset(address, small_spec());
   AnyArray voxels(DataType::kUint8, small_spec().shape);
   Random random(3);

@@ -130,9 +130,7 @@ struct Network::Impl {
     const auto blend = [&](const std::vector<torch::Tensor>& sources,
                            const std::vector<torch::Tensor>& targets) {
       for (std::size_t i = 0; i < sources.size(); ++i) {
-        if (!targets[i].is_floating_point()) {
-          targets[i].copy_(sources[i]);
-        } else if (keep == 0) {
+        if (keep == 0 || !targets[i].is_floating_point()) {
           targets[i].copy_(sources[i]);
         } else {
           targets[i].mul_(keep).add_(sources[i], 1 - keep);

@@ -162,7 +162,7 @@ WorkerOutcome work(const RunFolder& run, const StageFactory& factory, const Work
       record.block = id;
       record.seconds = seconds_since(begin);
       record.peak_bytes = peak_bytes();
-      journal.completed(std::move(record));
+      journal.completed(record);
       // Where a worker died before, what is finished is recorded at once: a death costs one block, and blocks
       // beside a deadly one are not taken for guilty.
       if (attempt > 1) journal.commit();

@@ -244,8 +244,9 @@ TEST(PublishAtlas, NamesWhatDoesNotFit) {
       return std::string(error.what());
     }
   };
-  const auto expect = [&](std::vector<std::size_t> inputs, const std::string& options, const char* text) {
-    const std::string message = message_of(std::move(inputs), options);
+  const auto expect = [&](const std::vector<std::size_t>& inputs, const std::string& options,
+                          const char* text) {
+    const std::string message = message_of(inputs, options);
     EXPECT_NE(message.find(text), std::string::npos) << message;
   };
   expect({0, 1}, R"({"layers": ["raw"]})", "expected 2 names, found 1");

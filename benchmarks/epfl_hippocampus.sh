@@ -28,7 +28,10 @@ voxel_size_nm = 5
 [classes.mito]
 ids = [255]
 color = "#3fb34f"
-min_volume_nm3 = 1e6
+# Chosen on the slab "choose" from 15 settings: Jaccard 0.82 there, 0.78 without smoothing at 127 and 1e6.
+sigma_nm = 20
+threshold = 115
+min_volume_nm3 = 5e6
 
 # Boxes are z,y,x in nm and name the centres of the first and last voxel.
 [[crops]]

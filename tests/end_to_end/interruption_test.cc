@@ -46,13 +46,14 @@ TEST(Interruption, CtrlCKeepsWhatIsFinished) {
     const Ending stopped =
         run_organon(segment, {folder.path(), {}, signal, [&] {
                                 return std::filesystem::exists(
-                                    folder.path() / ".organon/runs/cell.n5.labels/steps/0/journals/s1-w1");
+                                    folder.path() / ".organon/runs/cell.n5:labels/steps/0/journals/s1-w1");
                               }});
     EXPECT_EQ(stopped.exit_code, 130) << stopped.err;
     EXPECT_EQ(count_of(stopped.err, "organon: "), 1) << stopped.err;
     EXPECT_NE(stopped.err.find("run the same command again to go on"), std::string::npos) << stopped.err;
-    const auto runs = folder.path() / ".organon/runs/cell.n5.labels";
+    const auto runs = folder.path() / ".organon/runs/cell.n5:labels";
     EXPECT_FALSE(std::filesystem::exists(runs / "complete.json"));
+    EXPECT_FALSE(std::filesystem::exists(runs / "steps/0/dead")) << "a worker was killed in place of stopped";
     const std::int64_t finished = count_of(journals_of(runs), "\"completed\":");
 
     const Ending second = run_organon(segment, {folder.path(), {}, 0, {}});

@@ -154,7 +154,7 @@ bool has_completed_block(const std::filesystem::path& output, int step) {
   for (auto ancestor = output; ancestor.has_relative_path(); ancestor = ancestor.parent_path())
     if (ancestor.extension() == ".n5" || ancestor.extension() == ".zarr") container = ancestor;
   std::string name = output.lexically_relative(container.parent_path()).string();
-  std::replace(name.begin(), name.end(), '/', '.');
+  std::replace(name.begin(), name.end(), '/', ':');
   const auto journals =
       container.parent_path() / ".organon" / "runs" / name / "steps" / std::to_string(step) / "journals";
   std::error_code missing;

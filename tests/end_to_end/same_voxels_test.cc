@@ -133,7 +133,7 @@ TEST(SameVoxels, WhenEveryWorkerDiesAtItsSecondBlock) {
 
 TEST(SameVoxels, WhenTheSupervisorDiesAndTheCommandIsRepeated) {
   // Without ORGANON_FAULT_ONCE the supervisor, too, dies at its nth rename: of stage.json, of a plan, ...
-  for (const char* fault : {"rename:1", "rename:2", "rename:3", "rename:6"}) {
+  for (const char* fault : {"rename:1", "rename:2", "rename:3", "rename:6", "rename:10", "rename:14"}) {
     SCOPED_TRACE(fault);
     const TemporaryFolder folder;
     write_prediction(folder.path() / "p.n5/mito", kShape);

@@ -4,11 +4,13 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 
 #include "organon/base/error.h"
 #include "organon/base/files.h"
 #include "organon/base/options.h"
+#include "organon/storage/dataset.h"
 
 namespace organon::app {
 namespace {
@@ -92,6 +94,16 @@ class Reader {
     return node->as_table();
   }
 
+  // Names become folders and entries of comma-separated lists.
+  void check_name(const toml::node& node, const std::string& what, const std::string& name) const {
+    const bool is_plain = std::all_of(name.begin(), name.end(), [](unsigned char letter) {
+      return std::isalnum(letter) != 0 || letter == '_' || letter == '-' || letter == '.';
+    });
+    if (name.empty() || !is_plain || name.front() == '.')
+      fail(node,
+           fmt::format("{}: expected a name of letters, digits, '_', '-' and '.', found '{}'", what, name));
+  }
+
   void setting(StageSettings& settings, const std::string& name, const toml::node& node) const {
     settings.values[name] = setting_text(node);
     settings.places[name] = place(node);
@@ -121,11 +133,12 @@ class Reader {
 };
 
 std::string resolve(const std::filesystem::path& folder, const std::string& address) {
-  if (address.empty()) return address;
-  const std::size_t scheme = address.find("://");
-  const std::string prefix = scheme == std::string::npos ? "" : address.substr(0, scheme + 3);
-  const std::filesystem::path path = address.substr(prefix.size());
-  return prefix + (path.is_absolute() ? path : (folder / path).lexically_normal()).string();
+  return address.empty() ? address : storage::address_in(folder, address);
+}
+
+bool is_color(const std::string& text) {
+  return text.size() == 7 && text[0] == '#' &&
+         text.find_first_not_of("0123456789abcdefABCDEF", 1) == std::string::npos;
 }
 
 void read_classes(const Reader& reader, const toml::table& table, CellConfig& config) {
@@ -136,6 +149,7 @@ void read_classes(const Reader& reader, const toml::table& table, CellConfig& co
     reader.check_keys(*entry, {"ids", "color", "sigma_nm", "threshold", "min_volume_nm3", "connectivity"});
     ClassConfig organelle;
     organelle.name = std::string(key.str());
+    reader.check_name(node, "classes", organelle.name);
     for (const double id : reader.numbers(*entry, "ids")) {
       if (id < 1 || id != std::floor(id))
         reader.fail(*entry->get("ids"), "ids: expected whole numbers above 0");
@@ -143,6 +157,8 @@ void read_classes(const Reader& reader, const toml::table& table, CellConfig& co
     }
     if (organelle.ids.empty()) reader.fail(node, fmt::format("classes.{}: ids are missing", organelle.name));
     organelle.color = reader.text(*entry, "color", organelle.color);
+    if (!is_color(organelle.color))
+      reader.fail(*entry->get("color"), fmt::format("color: expected #rrggbb, found '{}'", organelle.color));
     for (const char* name : {"sigma_nm", "threshold", "min_volume_nm3", "connectivity"}) {
       if (const toml::node* value = entry->get(name)) reader.setting(organelle.segment, name, *value);
     }
@@ -160,6 +176,12 @@ void read_crops(const Reader& reader, const toml::node& node, CellConfig& config
                       {"name", "raw", "labels", "voxel_size_nm", "labels_voxel_size_nm", "box_nm", "role"});
     CropConfig crop;
     crop.name = reader.text(*entry, "name", fmt::format("crop{}", config.crops.size() + 1));
+    reader.check_name(element, "crops", crop.name);
+    for (const CropConfig& other : config.crops) {
+      if (other.name == crop.name)
+        reader.fail(element,
+                    fmt::format("crops: two are named '{}'; each needs a name of its own", crop.name));
+    }
     crop.raw = resolve(config.folder, reader.text(*entry, "raw", ""));
     crop.labels = resolve(config.folder, reader.text(*entry, "labels", ""));
     if (crop.labels.empty()) reader.fail(element, fmt::format("crop {}: labels are missing", crop.name));
@@ -196,6 +218,7 @@ CellConfig parse_cell_config(std::string_view text, const std::filesystem::path&
   known.insert(known.end(), kStageTables.begin(), kStageTables.end());
   reader.check_keys(root, known);
   config.name = reader.text(root, "name", config.folder.filename().string());
+  if (const toml::node* name = root.get("name")) reader.check_name(*name, "name", config.name);
   config.format = reader.text(root, "format", config.format);
   if (config.format != "n5" && config.format != "zarr") {
     reader.fail(*root.get("format"), fmt::format("format: expected n5 or zarr, found '{}'", config.format));

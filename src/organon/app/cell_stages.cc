@@ -6,6 +6,8 @@
 
 #include "organon/app/stage_list.h"
 #include "organon/base/error.h"
+#include "organon/base/json.h"
+#include "organon/storage/json_fields.h"
 #include "organon/storage/multiscale.h"
 
 namespace organon::app {
@@ -30,6 +32,21 @@ std::shared_ptr<storage::Dataset> find_dataset(const std::string& source) {
                 fmt::format("{}: no such dataset, folder of slices or multi-page TIFF", source));
   }
   return nullptr;
+}
+
+// What the dataset or pyramid at `address` says of its grey values; nothing where it says nothing, or does
+// not exist yet.
+std::vector<double> stored_limits(const std::string& address) {
+  try {
+    for (const auto& level : storage::open_multiscale(address).levels) {
+      const Json attributes = level->attributes();
+      if (attributes.contains("contrast_limits"))
+        return storage::numbers_of(attributes["contrast_limits"], level->address());
+    }
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kNotFound) throw;
+  }
+  return {};
 }
 
 std::string plus_list(const std::vector<std::int64_t>& ids) { return fmt::format("{}", fmt::join(ids, "+")); }
@@ -141,6 +158,10 @@ std::vector<blockwise::StageDescription> CellStages::after_imports(
   std::string network = config_.network;
   if (network.empty()) {
     std::vector<std::string> pairs, roles;
+    // Low and high of every pair: cell.toml's where the raw is this cell's, so that the network learns what
+    // it will see. Left out where a pair has none (train then says which).
+    std::vector<double> limits;
+    bool all_have_limits = true;
     for (std::size_t i = 0; i < config_.crops.size(); ++i) {
       const std::string targets = in_container("targets/" + config_.crops[i].name);
       stages.push_back(
@@ -150,10 +171,17 @@ std::vector<blockwise::StageDescription> CellStages::after_imports(
       stages.back().box_nm = config_.crops[i].box_nm;
       pairs.insert(pairs.end(), {crop_raw_[i], targets});
       roles.push_back(config_.crops[i].role);
+      const std::vector<double> own = crop_raw_[i] == raw_s0_ ? raw_limits : stored_limits(crop_raw_[i]);
+      all_have_limits = all_have_limits && own.size() == 2;
+      limits.insert(limits.end(), own.begin(), own.end());
     }
+    if (!all_have_limits) limits.clear();
     network = (root_ / "networks" / config_.name).string();
     stages.push_back(stage("train", pairs, network,
-                           {{"classes", comma_list(names)}, {"roles", comma_list(roles)}}, {table("train")}));
+                           {{"classes", comma_list(names)},
+                            {"roles", comma_list(roles)},
+                            {"contrast_limits", comma_list(limits)}},
+                           {table("train")}));
   }
   const std::string predictions = in_container("predictions");
   stages.push_back(stage("predict", {raw_group_, network}, predictions,

@@ -150,9 +150,10 @@ void add_stage_verb(CLI::App& app, const StageVerb& verb, std::deque<StageArgume
   command->add_option("--box-nm", arguments.box_nm, "only blocks that meet z0,y0,x0,z1,y1,x1 in nm")
       ->group("Running");
   add_execution_options(*command, arguments.execution);
-  command->callback([&arguments, &exit_code] {
+  command->callback([&arguments, &exit_code, command] {
     // Options that were not typed keep their defaults.
-    std::erase_if(arguments.values, [](const auto& entry) { return entry.second.empty(); });
+    std::erase_if(arguments.values,
+                  [&](const auto& entry) { return command->count(flag_of(entry.first)) == 0; });
     exit_code = run_stage_verb(arguments);
   });
 }

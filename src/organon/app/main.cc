@@ -2,6 +2,8 @@
 
 #include <cstdio>
 #include <exception>
+#include <filesystem>
+#include <new>
 
 #include "organon/app/command_line.h"
 #include "organon/base/cancellation.h"
@@ -27,6 +29,12 @@ int main(int argc, char** argv) {
   } catch (const organon::Error& error) {
     fmt::print(stderr, "organon: {}\n", error.what());
     return exit_code_of(error.kind());
+  } catch (const std::filesystem::filesystem_error& error) {
+    fmt::print(stderr, "organon: input or output: {}\n", error.what());
+    return kExitCannotStart;
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "organon: resource exhausted: there is not enough memory for this\n");
+    return kExitCannotStart;
   } catch (const std::exception& error) {
     fmt::print(stderr, "organon: internal error: {}\n", error.what());
     return kExitCannotStart;

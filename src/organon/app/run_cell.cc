@@ -45,13 +45,24 @@ void print_scores(const CellConfig& config, const CellStages& stages) {
   }
 }
 
-void check_until(const std::string& until) {
-  if (!until.empty()) stage_verb(until);
+void check_until(const std::string& until, const CellStages& stages) {
+  if (until.empty()) return;
+  stage_verb(until);
+  std::vector<std::string> verbs;
+  const auto note = [&](const std::vector<blockwise::StageDescription>& some) {
+    for (const auto& stage : some)
+      if (verbs.empty() || verbs.back() != stage.verb) verbs.push_back(stage.verb);
+  };
+  note(stages.imports());
+  note(stages.after_imports({}));
+  if (std::find(verbs.begin(), verbs.end(), until) != verbs.end()) return;
+  throw Error(ErrorKind::kInvalidArgument,
+              fmt::format("--until {}: this cell has no such stage, but {}", until, fmt::join(verbs, ", ")));
 }
 
 }  // namespace
 
-void keep_contrast_limits(const std::string& path, double low, double high) {
+bool keep_contrast_limits(const std::string& path, double low, double high) {
   const std::string text = read_text(path);
   std::string result;
   bool is_done = false;
@@ -67,16 +78,17 @@ void keep_contrast_limits(const std::string& path, double low, double high) {
     is_done = true;
   }
   if (is_done) write_text_atomically(path, result);
+  return is_done;
 }
 
 int run_cell_command(const RunCellArguments& arguments) {
-  check_until(arguments.until);
   CellConfig config = read_cell_config(arguments.config_path);
   if (arguments.execution.dry_run) {
     print_cell_plan(config, arguments.execution);
     return 0;
   }
   const CellStages stages(config, config.folder);
+  check_until(arguments.until, stages);
   TerminalProgress progress;
   const auto run = [&](const blockwise::StageDescription& description) {
     return execute_stage(description, arguments.execution, progress);
@@ -86,9 +98,9 @@ int run_cell_command(const RunCellArguments& arguments) {
   }
   const std::vector<double> limits = contrast_limits(config, stages);
   if (config.contrast_limits.empty() && limits.size() == 2 && !stages.imports().empty()) {
-    keep_contrast_limits(config.path.string(), limits[0], limits[1]);
-    fmt::print(stderr, "contrast limits {} to {} were estimated and kept in {}\n", limits[0], limits[1],
-               config.path.string());
+    const bool is_kept = keep_contrast_limits(config.path.string(), limits[0], limits[1]);
+    fmt::print(stderr, "contrast limits {} to {} were estimated and {} {}\n", limits[0], limits[1],
+               is_kept ? "kept in" : "may be set as contrast_limits of raw in", config.path.string());
   }
   if (arguments.until == "import") return 0;
   const auto all = stages.after_imports(limits);

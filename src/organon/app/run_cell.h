@@ -20,7 +20,8 @@ struct RunCellArguments {
 int run_cell_command(const RunCellArguments& arguments);
 
 /// Writes `contrast_limits = [low, high]` with a remark below the line `[raw]` of the file at `path`; all
-/// else stays as it is. Requires: the table [raw] exists and has no such key.
-void keep_contrast_limits(const std::string& path, double low, double high);
+/// else stays as it is. False, and nothing is written, where no line begins so. Requires: the table has no
+/// such key.
+bool keep_contrast_limits(const std::string& path, double low, double high);
 
 }  // namespace organon::app

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <type_traits>
 
 #include "organon/array/array.h"
 #include "organon/array/data_type.h"
@@ -41,5 +42,18 @@ class AnyArray {
   Shape3 shape_{};
   std::unique_ptr<std::byte[]> data_;
 };
+
+/// Calls `use` with an ArrayView<const Id> of whole numbers, Id unsigned. Ids are never negative: those of
+/// other programs in signed types count by their bits. Nothing is called for floating-point voxels.
+template <class Use>
+void with_ids(const AnyArray& voxels, Use use) {
+  dispatch(voxels.type(), [&](auto zero) {
+    using T = decltype(zero);
+    if constexpr (std::is_integral_v<T>) {
+      using Id = std::make_unsigned_t<T>;
+      use(ArrayView<const Id>(reinterpret_cast<const Id*>(voxels.bytes().data()), voxels.shape()));
+    }
+  });
+}
 
 }  // namespace organon

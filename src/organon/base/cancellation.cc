@@ -9,8 +9,10 @@ namespace {
 
 volatile std::sig_atomic_t cancelled = 0;
 
+// SIGTERM never ends the process by itself: a terminal's Ctrl-C reaches workers and their supervisor alike,
+// and the supervisor then tells the workers once more.
 void on_signal(int signal) {
-  if (cancelled != 0) {
+  if (cancelled != 0 && signal == SIGINT) {
     std::signal(signal, SIG_DFL);
     std::raise(signal);
   }

@@ -62,6 +62,24 @@ class OptionTable {
   std::vector<Option> options_;
 };
 
+/// Options of type `Options` (a struct with bind()) set from a JSON object. Errors: as OptionTable::set.
+template <class Options>
+Options options_from_json(std::string_view json_text) {
+  Options options;
+  OptionTable table;
+  options.bind(table);
+  table.set_from_json(json_text);
+  return options;
+}
+
+/// All of `options` as a JSON object text.
+template <class Options>
+std::string options_to_json(Options options) {
+  OptionTable table;
+  options.bind(table);
+  return table.to_json();
+}
+
 /// The candidate nearest to `word` by edit distance; empty where none is near (more than three letters and a
 /// third differ).
 std::string nearest_word(std::string_view word, const std::vector<std::string>& candidates);

@@ -64,8 +64,27 @@ void ComponentPiece::merge(const ComponentPiece& other) {
   meet(other.met_id);
 }
 
-std::uint64_t raster_index(const Index3& index, const Shape3& shape) {
-  return static_cast<std::uint64_t>((index.z * shape.y + index.y) * shape.x + index.x);
+std::vector<ComponentPiece> pieces_of(const voxel::Components& found, const Box& write_box,
+                                      const Shape3& shape) {
+  const BlockGrid own_voxels(Box::of_shape(write_box.shape()), {1, 1, 1});
+  std::vector<ComponentPiece> pieces;
+  pieces.reserve(found.components.size());
+  for (const voxel::Component& component : found.components) {
+    const Index3 first = write_box.begin + own_voxels.position_of(component.first_voxel);
+    ComponentPiece piece;
+    piece.first_voxel = static_cast<std::uint64_t>((first.z * shape.y + first.y) * shape.x + first.x);
+    piece.num_voxels = static_cast<std::uint64_t>(component.voxels);
+    pieces.push_back(piece);
+  }
+  return pieces;
+}
+
+storage::DatasetSpec block_labels_spec(storage::DatasetSpec spec) {
+  spec.data_type = DataType::kUint32;
+  spec.codec = storage::Codec::kZstd;
+  spec.level = 1;
+  spec.fill_value = 0;
+  return spec;
 }
 
 JoinFaces::JoinFaces(const std::string& components, const Box& domain, const Shape3& block_shape,
@@ -75,12 +94,12 @@ JoinFaces::JoinFaces(const std::string& components, const Box& domain, const Sha
       block_shape_(block_shape),
       connectivity_(connectivity) {}
 
-StepPlan JoinFaces::plan() const {
-  StepPlan plan;
-  plan.domain = domain_;
-  plan.block_shape = block_shape_;
-  const Shape3 chunk = components_->spec().chunk_shape;
-  const Shape3 s = block_shape_;
+StepPlan JoinFaces::plan() const { return plan_over(domain_, block_shape_, components_->spec().chunk_shape); }
+
+StepPlan JoinFaces::plan_over(const Box& domain, const Shape3& block_shape, const Shape3& chunk_shape) {
+  StepPlan plan = StepPlan::over(domain, block_shape);
+  const Shape3& chunk = chunk_shape;
+  const Shape3& s = block_shape;
   // Three slabs of whole chunks, decoded one after the other, and the planes taken from them.
   const std::int64_t slab =
       std::max({2 * chunk.z * s.y * s.x, s.z * 2 * chunk.y * s.x, s.z * s.y * 2 * chunk.x});
@@ -156,6 +175,15 @@ void JoinFaces::process(const Block& block, BlockOutput& output) const {
   std::sort(joins.begin(), joins.end(), before);
   joins.erase(std::unique(joins.begin(), joins.end()), joins.end());
   if (!joins.empty()) output.emit(block.id, bytes_of(joins));
+}
+
+StepPlan resolving_plan(const PartialReader& pieces, const PartialReader& joins) {
+  StepPlan plan = StepPlan::solve();
+  // Per piece, besides itself in a vector that grows: its set, rank and component twice over, its joined
+  // piece.
+  plan.bytes_per_worker = 5 * pieces.num_bytes() + 2 * joins.num_bytes();
+  plan.bytes_read = pieces.num_bytes() + joins.num_bytes();
+  return plan;
 }
 
 ResolvedComponents resolve_components(const PartialReader& pieces_of_blocks,

@@ -9,6 +9,7 @@
 #include "organon/blockwise/journal.h"
 #include "organon/blockwise/stage.h"
 #include "organon/geometry/connectivity.h"
+#include "organon/voxel/label_components.h"
 
 namespace organon::blockwise {
 
@@ -36,8 +37,12 @@ struct ComponentPiece {
   void merge(const ComponentPiece& other);
 };
 
-/// Raster index of `index` in a volume of `shape`.
-std::uint64_t raster_index(const Index3& index, const Shape3& shape);
+/// One piece per component that was `found` in `write_box` of a volume of `shape`, in order of labels.
+std::vector<ComponentPiece> pieces_of(const voxel::Components& found, const Box& write_box,
+                                      const Shape3& shape);
+
+/// Of the scratch dataset that holds the labels within blocks, for an output as `spec`.
+storage::DatasetSpec block_labels_spec(storage::DatasetSpec spec);
 
 /// Reduce: finds the labels of `components` that touch across the faces (edges, vertices) between blocks.
 /// `blocks`: domain and block shape of the step that labelled. Leaves pairs under the block's id.
@@ -47,6 +52,8 @@ class JoinFaces : public Step {
   JoinFaces(const std::string& components, const Box& domain, const Shape3& block_shape,
             Connectivity connectivity);
   StepPlan plan() const override;
+  /// The plan where the components do not exist yet; their chunks have `chunk_shape`.
+  static StepPlan plan_over(const Box& domain, const Shape3& block_shape, const Shape3& chunk_shape);
   void process(const Block& block, BlockOutput& output) const override;
 
  private:
@@ -65,7 +72,10 @@ struct ResolvedComponents {
   std::vector<ComponentPiece> components;   ///< joined, in order of first voxel
 };
 
-/// Solve. Memory: 48 bytes per piece of a block. Errors: kCorruptData for partials that do not fit together;
+/// The plan of a step that resolves: its memory follows from what the earlier steps left.
+StepPlan resolving_plan(const PartialReader& pieces, const PartialReader& joins);
+
+/// Solve. Memory: that of resolving_plan(). Errors: kCorruptData for partials that do not fit together;
 /// kResourceExhausted beyond 2^32 pieces; kCancelled.
 ResolvedComponents resolve_components(const PartialReader& pieces, const PartialReader& joins);
 

@@ -207,13 +207,20 @@ std::vector<JournalRecord> JournalReader::poll() {
 
 PartialReader::PartialReader(const std::filesystem::path& step_folder) {
   std::set<std::int64_t> blocks;
+  std::map<std::string, std::size_t> file_of;
   JournalReader reader(step_folder);
   for (const JournalRecord& record : reader.poll()) {
     if (record.kind != JournalRecord::Kind::kCompleted || !blocks.insert(record.block).second) continue;
-    for (const PartialRecord& partial : record.partials) {
-      places_[partial.key] = {partial_file(step_folder, record.worker), partial};
-    }
+    const auto [file, is_new] = file_of.emplace(record.worker, files_.size());
+    if (is_new) files_.push_back(partial_file(step_folder, record.worker));
+    for (const PartialRecord& partial : record.partials) places_[partial.key] = {file->second, partial};
   }
+}
+
+std::int64_t PartialReader::num_bytes() const {
+  std::int64_t sum = 0;
+  for (const auto& [key, place] : places_) sum += place.record.num_bytes;
+  return sum;
 }
 
 std::vector<std::int64_t> PartialReader::keys() const {
@@ -226,7 +233,8 @@ std::vector<std::int64_t> PartialReader::keys() const {
 std::optional<std::vector<std::byte>> PartialReader::read(std::int64_t key) const {
   const auto found = places_.find(key);
   if (found == places_.end()) return std::nullopt;
-  const auto& [file, record] = found->second;
+  const PartialRecord& record = found->second.record;
+  const std::filesystem::path& file = files_[found->second.file];
   std::vector<std::byte> bytes(static_cast<std::size_t>(record.num_bytes));
   std::ifstream stream(file, std::ios::binary);
   stream.seekg(record.offset);

@@ -99,12 +99,15 @@ class PartialReader {
   std::vector<std::int64_t> keys() const;
   /// Errors: kCorruptData where the bytes are not those that were recorded.
   std::optional<std::vector<std::byte>> read(std::int64_t key) const;
+  /// Of all of them: what a solve that holds them needs.
+  std::int64_t num_bytes() const;
 
  private:
   struct Place {
-    std::filesystem::path file;
+    std::size_t file = 0;  ///< index into files_
     PartialRecord record;
   };
+  std::vector<std::filesystem::path> files_;
   std::map<std::int64_t, Place> places_;
 };
 

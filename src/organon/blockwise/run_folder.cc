@@ -25,10 +25,15 @@ bool has_container_extension(const std::filesystem::path& path) {
   return extension == ".n5" || extension == ".zarr" || extension == ".precomputed";
 }
 
-// Path, size and time of every file, so that any change of foreign data is seen without reading it.
+// Path, size and time of every file, so that any change of foreign data is seen without reading it. What
+// stages put into a folder of slices is no part of the slices.
 std::string identity_of_folder(const std::filesystem::path& folder) {
   std::vector<std::string> lines;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+  for (auto at = std::filesystem::recursive_directory_iterator(folder); at != end(at); ++at) {
+    const std::filesystem::directory_entry& entry = *at;
+    if (entry.is_directory() &&
+        (has_container_extension(entry.path()) || entry.path().filename() == ".organon"))
+      at.disable_recursion_pending();
     if (!entry.is_regular_file()) continue;
     lines.push_back(fmt::format("{} {} {}", entry.path().lexically_relative(folder).string(),
                                 entry.file_size(), entry.last_write_time().time_since_epoch().count()));
@@ -37,14 +42,23 @@ std::string identity_of_folder(const std::filesystem::path& folder) {
   return to_hex(hash_text(fmt::format("{}", fmt::join(lines, "\n"))));
 }
 
+// What the provenance of a dataset says of its voxels; nothing where it is not ours, or not sealed.
+std::optional<std::string> sealed_result(const Json& attributes) {
+  const auto organon = attributes.find("organon");
+  if (organon == attributes.end() || !organon->is_object()) return std::nullopt;
+  const auto result = organon->find("result");
+  if (result == organon->end() || !result->is_string()) return std::nullopt;
+  return result->get<std::string>();
+}
+
 // Of a pyramid whose levels organon made.
 std::optional<std::string> identity_of_levels(const std::string& address) {
   std::string identities;
   try {
     for (const auto& level : storage::open_multiscale(address).levels) {
-      const Json attributes = level->attributes();
-      if (!attributes.contains("organon") || !attributes["organon"].contains("result")) return std::nullopt;
-      identities += attributes["organon"]["result"].get<std::string>();
+      const auto result = sealed_result(level->attributes());
+      if (!result) return std::nullopt;
+      identities += *result;
     }
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kNotFound) throw;
@@ -60,9 +74,23 @@ bool is_dataset_folder(const std::filesystem::path& folder) {
 
 }  // namespace
 
+Json RunFolder::read_record(const std::string& name) const {
+  const std::filesystem::path file = path_ / name;
+  Json json = parse_json(read_text(file), file.string());
+  const std::vector<std::string> keys =
+      name == "stage.json" ? std::vector<std::string>{"verb",        "options", "inputs",  "outputs",
+                                                      "block_shape", "box_nm",  "identity"}
+                           : std::vector<std::string>{"identity", "result", "seconds"};
+  for (const std::string& key : keys) {
+    if (json.is_object() && json.contains(key)) continue;
+    throw Error(ErrorKind::kCorruptData,
+                fmt::format("{}: {} is missing; delete the run folder to start anew", file.string(), key));
+  }
+  return json;
+}
+
 StageDescription RunFolder::read_description() const {
-  const std::filesystem::path file = path_ / "stage.json";
-  const Json json = parse_json(read_text(file), file.string());
+  const Json json = read_record("stage.json");
   StageDescription description;
   description.verb = json.at("verb");
   description.options_json = json.at("options").dump();
@@ -76,9 +104,7 @@ StageDescription RunFolder::read_description() const {
 
 std::optional<std::string> RunFolder::read_identity() const {
   if (!std::filesystem::exists(path_ / "stage.json")) return std::nullopt;
-  return parse_json(read_text(path_ / "stage.json"), (path_ / "stage.json").string())
-      .at("identity")
-      .get<std::string>();
+  return read_record("stage.json").at("identity").get<std::string>();
 }
 
 void RunFolder::write_description(const StageDescription& description, const std::string& identity) const {
@@ -88,9 +114,8 @@ void RunFolder::write_description(const StageDescription& description, const std
 }
 
 std::optional<RunFolder::Completion> RunFolder::read_completion() const {
-  const std::filesystem::path file = path_ / "complete.json";
-  if (!std::filesystem::exists(file)) return std::nullopt;
-  const Json json = parse_json(read_text(file), file.string());
+  if (!std::filesystem::exists(path_ / "complete.json")) return std::nullopt;
+  const Json json = read_record("complete.json");
   return Completion{json.at("identity"), json.at("result"), json.at("seconds")};
 }
 
@@ -107,8 +132,17 @@ std::filesystem::path run_folder_of(const std::string& output_address) {
   for (auto ancestor = output; ancestor.has_relative_path(); ancestor = ancestor.parent_path()) {
     if (has_container_extension(ancestor)) container = ancestor;
   }
-  std::string name = output.lexically_relative(container.parent_path()).string();
-  std::replace(name.begin(), name.end(), '/', '.');
+  // Different outputs have different names.
+  std::string name;
+  for (const char letter : output.lexically_relative(container.parent_path()).string()) {
+    if (letter == '/') {
+      name += ':';
+    } else if (letter == ':' || letter == '%') {
+      name += fmt::format("%{:02X}", letter);
+    } else {
+      name += letter;
+    }
+  }
   return container.parent_path() / ".organon" / "runs" / name;
 }
 
@@ -120,10 +154,7 @@ std::string identity_of_input(const std::string& address) {
   }
   if (is_dataset_folder(path)) {
     try {
-      const Json attributes = storage::open_dataset(address)->attributes();
-      if (attributes.contains("organon") && attributes["organon"].contains("result")) {
-        return attributes["organon"]["result"];
-      }
+      if (const auto result = sealed_result(storage::open_dataset(address)->attributes())) return *result;
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::kNotFound) throw;
       // A group: the identities of its levels, or else its files.

@@ -14,7 +14,7 @@ namespace organon::blockwise {
 ///     stage.json          the description and identity of what runs
 ///     lock                held by the supervisor
 ///     session             number of the last supervisor that ran here
-///     steps/<i>/          plan.json claims/ journals/ partials/ reports/ dead/
+///     steps/<i>/          outputs.json plan.json claims/ journals/ partials/ reports/ dead/
 ///     scratch/            datasets between steps, deleted at the end
 ///     complete.json       identity and result hash: the outputs are sealed
 class RunFolder {
@@ -41,16 +41,20 @@ class RunFolder {
   void write_completion(const Completion& completion) const;
 
  private:
+  /// stage.json or complete.json. Errors: kCorruptData where a key is missing.
+  Json read_record(const std::string& name) const;
+
   std::filesystem::path path_;
 };
 
 /// Where the run of a stage that writes `output` is kept: `.organon/runs/<name>` in the folder that holds the
-/// output's container (`x.n5`, `x.zarr`, `x.precomputed`), or the output itself where it has none.
+/// output's container (`x.n5`, `x.zarr`, `x.precomputed`), or the output itself where it has none. The name
+/// is the output's path from there, with `:` for `/`.
 std::filesystem::path run_folder_of(const std::string& output_address);
 
 /// Stands for the content of an input: of our own datasets the result hash in their provenance, of other
-/// datasets and folders the path, size and modification time of every file, of a single file the hash of its
-/// bytes. Errors: kNotFound.
+/// datasets and folders the path, size and modification time of every file (but of containers and runs that
+/// lie in them), of a single file the hash of its bytes. Errors: kNotFound.
 std::string identity_of_input(const std::string& address);
 
 /// Hash of verb, algorithm version, options, box and the inputs' identities.

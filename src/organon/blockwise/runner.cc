@@ -65,43 +65,100 @@ int next_session(const RunFolder& run) {
   return session;
 }
 
-// Addresses that the earlier run's plans name: of a stage that writes a group, its datasets.
-std::vector<std::string> outputs_of_earlier_run(const RunFolder& run) {
+// The dataset itself at `address`; nothing where there is none, or a group.
+std::shared_ptr<storage::Dataset> find_dataset(const std::string& address) {
+  if (!std::filesystem::is_directory(storage::parse_address(address).path)) return nullptr;
+  try {
+    return storage::open_dataset(address);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kNotFound) return nullptr;
+    throw;
+  }
+}
+
+[[noreturn]] void refuse_foreign(const std::string& address) {
+  throw Error(ErrorKind::kAlreadyExists,
+              fmt::format("output {} exists and was not made here by organon; move it away or choose another",
+                          address));
+}
+
+std::vector<std::string> addresses_of(const StepPlan& plan) {
   std::vector<std::string> addresses;
-  for (std::size_t i = 0; std::filesystem::exists(run.step(i) / "plan.json"); ++i) {
-    const std::filesystem::path file = run.step(i) / "plan.json";
-    const Json plan = parse_json(read_text(file), file.string());
-    for (const Json& address : plan.at("outputs")) addresses.push_back(address);
+  for (const OutputDataset& output : plan.outputs) addresses.push_back(output.address);
+  return addresses;
+}
+
+// Datasets that a run was about to make when it died: organon's, though they may not say so yet.
+std::set<std::string> half_made_datasets(const RunFolder& run) {
+  std::set<std::string> addresses;
+  for (std::size_t i = 0; std::filesystem::exists(run.step(i)); ++i) {
+    const std::filesystem::path file = run.step(i) / "outputs.json";
+    if (!std::filesystem::exists(file) || std::filesystem::exists(run.step(i) / "plan.json")) continue;
+    for (const Json& address : parse_json(read_text(file), file.string())) addresses.insert(address);
   }
   return addresses;
 }
 
-// Removes what an earlier, different run left; refuses what organon did not make.
-void clear_outputs(const StageDescription& description, const RunFolder& run) {
-  std::vector<std::string> addresses = description.outputs;
-  for (std::string& address : outputs_of_earlier_run(run)) addresses.push_back(std::move(address));
-  for (const std::string& address : addresses) {
-    const std::filesystem::path path = storage::parse_address(address).path;
-    if (!std::filesystem::is_directory(path)) continue;
-    std::shared_ptr<storage::Dataset> dataset;
-    try {
-      dataset = storage::open_dataset(address);
-    } catch (const Error& error) {
-      if (error.kind() == ErrorKind::kNotFound) continue;
-      throw;
-    }
-    if (!dataset->attributes().contains("organon")) {
-      throw Error(ErrorKind::kAlreadyExists,
-                  fmt::format("output {} exists and was not made by organon; move it away or choose another",
-                              address));
-    }
-    std::filesystem::remove_all(path);
-  }
-  for (const char* name : {"steps", "scratch.n5", "stage.json", "complete.json"})
-    std::filesystem::remove_all(run.path() / name);
+// Removes a dataset that organon made: out of sight in one moment, so that no half of it is ever opened.
+void remove_own_dataset(const std::string& address, const std::set<std::string>& half_made) {
+  const std::filesystem::path path = storage::parse_address(address).path;
+  const std::filesystem::path grave = path.parent_path() / (".deleted-" + path.filename().string());
+  std::filesystem::remove_all(grave);
+  const auto dataset = find_dataset(address);
+  if (dataset == nullptr) return;
+  if (!dataset->attributes().contains("organon") && !half_made.contains(address)) refuse_foreign(address);
+  std::filesystem::rename(path, grave);
+  std::filesystem::remove_all(grave);
 }
 
-void create_outputs(const StepPlan& plan, const std::string& verb) {
+// An output that is an input, or a dataset that contains the other, would be destroyed or read while written.
+void check_apart(const StageDescription& description, const std::vector<StepPlan>& plans) {
+  std::vector<std::string> outputs = description.outputs;
+  for (const StepPlan& plan : plans)
+    for (const OutputDataset& output : plan.outputs)
+      if (!output.address.empty()) outputs.push_back(output.address);  // scratch has no place yet
+  const auto holds = [](const std::string& outer, const std::filesystem::path& inner) {
+    const std::filesystem::path folder = storage::parse_address(outer).path;
+    const auto [end, unused] = std::mismatch(folder.begin(), folder.end(), inner.begin(), inner.end());
+    return end == folder.end() && find_dataset(outer) != nullptr;
+  };
+  for (const std::string& output : outputs) {
+    const std::filesystem::path output_path = storage::parse_address(output).path;
+    for (const std::string& input : description.inputs) {
+      const std::filesystem::path input_path = storage::parse_address(input).path;
+      if (output_path != input_path && !holds(output, input_path) && !holds(input, output_path)) continue;
+      throw Error(
+          ErrorKind::kInvalidArgument,
+          fmt::format("output {} and input {} are one dataset or lie in one another; choose another output",
+                      output, input));
+    }
+  }
+}
+
+// Removes what an earlier, different run left; refuses what organon did not make. First of all the run is no
+// longer complete: killed in between, the next call starts here again.
+void clear_outputs(const StageDescription& description, const RunFolder& run) {
+  const bool is_first_run = !std::filesystem::exists(run.path() / "session");
+  const std::set<std::string> half_made = half_made_datasets(run);
+  for (const std::string& address : description.outputs) {
+    const auto dataset = find_dataset(address);
+    const bool is_foreign =
+        dataset != nullptr
+            ? !dataset->attributes().contains("organon") && !half_made.contains(address)
+            : is_first_run && std::filesystem::is_regular_file(storage::parse_address(address).path);
+    if (is_foreign) refuse_foreign(address);
+  }
+  for (const char* name : {"complete.json", "stage.json"}) std::filesystem::remove(run.path() / name);
+  sync_folder(run.path());
+  for (const std::string& address : description.outputs) remove_own_dataset(address, half_made);
+  for (const char* name : {"steps", "scratch.n5"}) std::filesystem::remove_all(run.path() / name);
+}
+
+// Datasets of an earlier run in a group are replaced when their turn comes; others in the group stay.
+void create_outputs(const StepPlan& plan, const std::string& verb, const RunFolder& run, std::size_t step) {
+  const std::set<std::string> half_made = half_made_datasets(run);
+  for (const OutputDataset& output : plan.outputs) remove_own_dataset(output.address, half_made);
+  write_text_atomically(run.step(step) / "outputs.json", to_text(addresses_of(plan)));
   for (const OutputDataset& output : plan.outputs) {
     const auto dataset = storage::create_dataset(output.address, output.spec);
     const BlockGrid chunks = dataset->chunk_grid();
@@ -119,9 +176,8 @@ void create_outputs(const StepPlan& plan, const std::string& verb) {
       }
     }
     Json attributes = output.attributes;
-    if (!dataset->attributes().contains("organon"))
-      attributes["organon"] = {{"verb", verb}, {"state", "incomplete"}};
-    if (!attributes.empty()) dataset->set_attributes(attributes);
+    attributes["organon"] = {{"verb", verb}, {"state", "incomplete"}};
+    dataset->set_attributes(attributes);
   }
 }
 
@@ -368,52 +424,71 @@ int workers_that_fit(const StepPlan& plan, int wanted) {
   return static_cast<int>(std::min<std::int64_t>({wanted, fitting, plan.max_workers, plan.blocks().count()}));
 }
 
-// Hash of all output voxels by place, and of what the last step left, whatever the block shape was.
-std::string result_of(const RunFolder& run, const std::vector<StepPlan>& plans) {
-  std::vector<std::string> lines;
+std::string hash_of_lines(std::vector<std::string> lines) {
+  std::sort(lines.begin(), lines.end());
+  return to_hex(hash_text(fmt::format("{}", fmt::join(lines, "\n"))));
+}
+
+// What a run made, whatever its block shape was.
+struct Results {
+  std::map<std::string, std::string>
+      of_dataset;  // by address: hash of its voxels and of the last step's partials
+  std::string of_all;
+};
+
+Results results_of(const RunFolder& run, const std::vector<StepPlan>& plans) {
+  std::map<std::string, std::vector<std::string>> lines_of;
+  std::vector<std::string> partials;
   const std::string scratch = run.scratch("");
   for (std::size_t i = 0; i < plans.size(); ++i) {
+    for (const OutputDataset& output : plans[i].outputs)
+      if (!output.address.starts_with(scratch)) lines_of[output.address];
     JournalReader reader(run.step(i));
     std::set<std::int64_t> blocks;
     for (const JournalRecord& record : reader.poll()) {
       if (record.kind != JournalRecord::Kind::kCompleted || !blocks.insert(record.block).second) continue;
       for (const auto& [output, chunk] : record.chunks) {
-        const std::string& address = plans[i].outputs.at(output).address;
-        if (address.starts_with(scratch)) continue;
-        lines.push_back(fmt::format("{} {} {} {}", i, output, to_string(chunk.position),
-                                    chunk.is_absent ? "absent" : to_hex(chunk.voxels)));
+        const auto lines = lines_of.find(plans[i].outputs.at(output).address);
+        if (lines == lines_of.end()) continue;
+        lines->second.push_back(fmt::format("{} {}", to_string(chunk.position),
+                                            chunk.is_absent ? "absent" : to_hex(chunk.voxels)));
       }
       if (i + 1 < plans.size()) continue;
-      for (const PartialRecord& partial : record.partials) {
-        lines.push_back(fmt::format("{} partial {} {}", i, partial.key, to_hex(partial.hash)));
-      }
+      for (const PartialRecord& partial : record.partials)
+        partials.push_back(fmt::format("partial {} {}", partial.key, to_hex(partial.hash)));
     }
   }
-  std::sort(lines.begin(), lines.end());
-  return to_hex(hash_text(fmt::format("{}", fmt::join(lines, "\n"))));
+  Results results;
+  const std::string left = hash_of_lines(std::move(partials));
+  // In the order of the plans, not of the addresses: those may lie in any folder.
+  std::string all = left;
+  for (auto& [address, lines] : lines_of) {
+    lines.push_back(left);
+    results.of_dataset[address] = hash_of_lines(std::move(lines));
+  }
+  for (const StepPlan& plan : plans)
+    for (const OutputDataset& output : plan.outputs)
+      if (results.of_dataset.contains(output.address)) all += results.of_dataset[output.address];
+  results.of_all = to_hex(hash_text(all));
+  return results;
 }
 
 // Provenance holds nothing of time or host, so that outputs are byte-identical from run to run.
-void seal(const StageDescription& description, const std::vector<StepPlan>& plans, const RunFolder& run,
-          const std::string& identity, const std::string& result) {
+void seal(const StageDescription& description, const Results& results, const std::string& identity) {
   Json inputs = Json::array();
   for (const std::string& input : description.inputs) {
     inputs.push_back({{"name", storage::parse_address(input).path.filename().string()},
                       {"identity", identity_of_input(input)}});
   }
-  const std::string scratch = run.scratch("");
-  for (const StepPlan& plan : plans) {
-    for (const OutputDataset& output : plan.outputs) {
-      if (output.address.starts_with(scratch)) continue;
-      storage::open_dataset(output.address)
-          ->set_attributes({{"organon",
-                             {{"version", ORGANON_VERSION},
-                              {"verb", description.verb},
-                              {"options", parse_json(description.options_json, "options")},
-                              {"inputs", inputs},
-                              {"identity", identity},
-                              {"result", result}}}});
-    }
+  for (const auto& [address, result] : results.of_dataset) {
+    storage::open_dataset(address)->set_attributes(
+        {{"organon",
+          {{"version", ORGANON_VERSION},
+           {"verb", description.verb},
+           {"options", parse_json(description.options_json, "options")},
+           {"inputs", inputs},
+           {"identity", identity},
+           {"result", result}}}});
   }
 }
 
@@ -437,7 +512,14 @@ std::int64_t available_memory_bytes() {
   std::int64_t limit = 0;
   std::int64_t used = 0;
   std::ifstream used_file("/sys/fs/cgroup/memory.current");
-  if (limit_file >> limit && used_file >> used) available = std::min(available, limit - used);
+  if (limit_file >> limit && used_file >> used) {
+    // Pages of files that were read count as used, and go when memory is asked for.
+    std::ifstream statistics("/sys/fs/cgroup/memory.stat");
+    std::int64_t bytes = 0;
+    while (statistics >> word >> bytes)
+      if (word == "inactive_file") used -= bytes;
+    available = std::clamp<std::int64_t>(limit - used, 0, available);
+  }
   return available;
 }
 
@@ -465,19 +547,31 @@ std::vector<PlanLine> plan_stage(const Stage& stage, int workers) {
   return lines;
 }
 
-RunResult run_stage(const StageDescription& description, const StageFactory& factory, const RunFolder& run,
+RunResult run_stage(const StageDescription& given, const StageFactory& factory, const RunFolder& run,
                     const RunOptions& options, Progress& progress) {
+  // Workers, and the next call from another folder, must find the same places.
+  StageDescription description = given;
+  for (auto* addresses : {&description.inputs, &description.outputs})
+    for (std::string& address : *addresses)
+      address = storage::address_in(std::filesystem::current_path(), address);
   const auto begin = std::chrono::steady_clock::now();
   RunResult result;
-  const int version = factory(description)->algorithm_version();
-  const std::string identity = identity_of_stage(description, version);
+  const std::unique_ptr<Stage> asked = factory(description);
+  const std::string identity = identity_of_stage(description, asked->algorithm_version());
   const RunLock lock(run.path());
   const auto completion = run.read_completion();
   if (completion && completion->identity == identity && !options.force && outputs_exist(description)) {
     result.was_unchanged = true;
     result.result = completion->result;
+    std::filesystem::remove_all(run.path() / "scratch.n5");  // of a run that died in its last moment
     return result;
   }
+  const int wanted = options.workers > 0 ? options.workers
+                                         : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  // Nothing is touched before it is known that this can run.
+  const std::vector<StepPlan> first_plans = asked->plans();
+  for (const StepPlan& plan : first_plans) workers_that_fit(plan, wanted);
+  check_apart(description, first_plans);
   // A run of the same identity that was cut short goes on, with the block shape it began with.
   StageDescription effective = description;
   if (!completion && run.read_identity() == identity && !options.force) {
@@ -486,12 +580,10 @@ RunResult run_stage(const StageDescription& description, const StageFactory& fac
     effective.inputs = description.inputs;
   } else {
     clear_outputs(description, run);
-    run.write_description(description, identity);
   }
+  run.write_description(effective, identity);
   const std::unique_ptr<Stage> stage = factory(effective);
   const int session = next_session(run);
-  const int wanted = options.workers > 0 ? options.workers
-                                         : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 
   std::vector<StepPlan> plans;
   const std::vector<std::string> names = stage->steps();
@@ -503,15 +595,10 @@ RunResult run_stage(const StageDescription& description, const StageFactory& fac
     result.num_blocks += num_blocks;
     const std::filesystem::path plan_file = run.step(i) / "plan.json";
     if (!std::filesystem::exists(plan_file)) {
-      create_outputs(plan, description.verb);
+      create_outputs(plan, description.verb, run, i);
       // Small batches where there are few blocks, so that workers end together; larger ones keep claims few.
       const std::int64_t batch = std::clamp<std::int64_t>(num_blocks / 256, 1, 64);
-      Json outputs = Json::array();
-      for (const OutputDataset& output : plan.outputs) {
-        if (!output.address.starts_with(run.scratch(""))) outputs.push_back(output.address);
-      }
       write_text_atomically(plan_file, to_text({{"step", names[i]},
-                                                {"outputs", outputs},
                                                 {"num_blocks", num_blocks},
                                                 {"batch", batch},
                                                 {"bytes_per_worker", plan.bytes_per_worker},
@@ -529,11 +616,12 @@ RunResult run_stage(const StageDescription& description, const StageFactory& fac
     }
     if (!result.failures.empty()) return result;
   }
-  result.result = result_of(run, plans);
-  seal(effective, plans, run, identity, result.result);
-  std::filesystem::remove_all(run.path() / "scratch.n5");
+  const Results results = results_of(run, plans);
+  result.result = results.of_all;
+  seal(effective, results, identity);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   run.write_completion({identity, result.result, result.seconds});
+  std::filesystem::remove_all(run.path() / "scratch.n5");
   return result;
 }
 

@@ -31,10 +31,11 @@ struct RunResult {
 /// Runs a stage to its end: every step with all workers, steps one after the other. Skips it where its
 /// outputs are complete and its identity is unchanged, goes on where a run of the same identity was cut
 /// short, and starts anew otherwise (outputs that organon made before are replaced; others are refused).
+/// Nothing is removed before it is known that the memory suffices and that no output is an input.
 ///
-/// Errors: kInvalidArgument for a plan that cuts chunks; kResourceExhausted where a worker's memory does not
-/// fit, or the disk fills; kAlreadyExists where an output is not organon's; kCancelled. Whatever ends it, the
-/// next call goes on.
+/// Errors: kInvalidArgument for a plan that cuts chunks, or an output that is an input; kResourceExhausted
+/// where a worker's memory does not fit, or the disk fills; kAlreadyExists where an output is not organon's;
+/// kCancelled. Whatever ends it, the next call goes on.
 RunResult run_stage(const StageDescription& description, const StageFactory& factory, const RunFolder& run,
                     const RunOptions& options, Progress& progress);
 

@@ -50,10 +50,9 @@ class SampleStage : public Stage {
 
  private:
   static StepPlan plan_of(const StageDescription& description, const std::string& output) {
-    StepPlan plan;
-    plan.domain = small_spec().domain();
-    plan.block_shape =
-        block_shape_or(description.block_shape, {8, 8, 8}, small_spec().shape, small_spec().chunk_shape);
+    StepPlan plan = StepPlan::over(
+        small_spec().domain(),
+        block_shape_or(description.block_shape, {8, 8, 8}, small_spec().shape, small_spec().chunk_shape));
     plan.outputs = {{output, small_spec()}};
     return plan;
   }
@@ -88,11 +87,7 @@ class SampleStage : public Stage {
   class Maximum : public Step {
    public:
     explicit Maximum(std::filesystem::path parts) : parts_(std::move(parts)) {}
-    StepPlan plan() const override {
-      StepPlan plan;
-      plan.domain = Box::of_shape({1, 1, 1});
-      return plan;
-    }
+    StepPlan plan() const override { return StepPlan::solve(); }
     void process(const Block&, BlockOutput& output) const override {
       const PartialReader reader(parts_);
       std::uint64_t largest = 0;
@@ -198,9 +193,51 @@ TEST(Runner, SealedOutputCarriesProvenanceAndResult) {
       sample_description(folder.path(), make_input(folder.path()), {8, 8, 8});
   const RunResult result = testing::run_in({sample_factory(), {}, {}}, description, 2);
   const Json attributes = storage::open_dataset(description.outputs[0])->attributes();
-  EXPECT_EQ(attributes["organon"]["result"], result.result);
   EXPECT_EQ(attributes["organon"]["verb"], "sample");
-  EXPECT_EQ(identity_of_input(description.outputs[0]), result.result);
+  EXPECT_EQ(identity_of_input(description.outputs[0]), attributes["organon"]["result"]);
+  EXPECT_FALSE(result.result.empty());
+}
+
+TEST(Runner, AnOutputThatIsTheInputIsRefusedAndTheInputStays) {
+  const TemporaryFolder folder;
+  const std::string input = make_input(folder.path());
+  storage::open_dataset(input)->set_attributes({{"organon", {{"verb", "other"}, {"result", "x"}}}});
+  for (const std::string& output : {input, input + "/inner"}) {
+    StageDescription description = sample_description(folder.path(), input, {8, 8, 8});
+    description.outputs = {output};
+    EXPECT_THROW(testing::run_in({sample_factory(), {}, {}}, description, 1), Error) << output;
+    EXPECT_TRUE(storage::open_dataset(input)->chunk_exists({0, 0, 0}));
+  }
+}
+
+TEST(RunFolder, DifferentOutputsHaveDifferentFolders) {
+  EXPECT_NE(run_folder_of("/d/c.n5/a/b"), run_folder_of("/d/c.n5/a.b"));
+  EXPECT_NE(run_folder_of("/d/c.n5/a/b"), run_folder_of("/d/c.n5/a:b"));
+  EXPECT_NE(run_folder_of("/d/c.n5/a:b"), run_folder_of("/d/c.n5/a%3Ab"));
+  EXPECT_EQ(run_folder_of("/d/c.n5/a/b"), "/d/.organon/runs/c.n5:a:b");
+}
+
+TEST(RunFolder, WhatStagesPutIntoAFolderOfSlicesIsNoPartOfIt) {
+  const TemporaryFolder folder;
+  write_text_atomically(folder.path() / "slice_1.png", "1");
+  const std::string before = identity_of_input(folder.path().string());
+  write_text_atomically(folder.path() / ".organon/runs/x/stage.json", "{}");
+  write_text_atomically(folder.path() / "out.n5/raw/attributes.json", "{}");
+  EXPECT_EQ(identity_of_input(folder.path().string()), before);
+  write_text_atomically(folder.path() / "slice_2.png", "2");
+  EXPECT_NE(identity_of_input(folder.path().string()), before);
+}
+
+TEST(RunFolder, ADamagedRecordIsNamed) {
+  const TemporaryFolder folder;
+  write_text_atomically(folder.path() / "stage.json", "{}");
+  try {
+    RunFolder(folder.path()).read_description();
+    FAIL() << "expected an error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kCorruptData);
+    EXPECT_NE(error.message().find("stage.json"), std::string::npos);
+  }
 }
 
 TEST(Journal, TornTailIsIgnoredAndWhatStandsBeforeItCounts) {

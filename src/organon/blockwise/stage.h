@@ -43,6 +43,16 @@ struct StepPlan {
   double voxels_per_second = 50e6;    ///< typical rate of one worker, for the first estimate of time
   int max_workers = 1 << 20;          ///< 1 where the step uses all cores itself (networks)
 
+  /// Of a map over `domain`.
+  static StepPlan over(const Box& domain, const Shape3& block_shape) {
+    StepPlan plan;
+    plan.domain = domain;
+    plan.block_shape = block_shape;
+    return plan;
+  }
+  /// Of a solve: one block.
+  static StepPlan solve() { return over(Box::of_shape({1, 1, 1}), {1, 1, 1}); }
+
   BlockGrid blocks() const { return BlockGrid(domain, block_shape); }
 };
 

@@ -100,23 +100,21 @@ NetworkInfo info_of(const Json& header, const std::string& where) {
 }  // namespace
 
 std::string encode_network(const NetworkFile& file) {
-  NetworkOptions options = file.info.options;
-  OptionTable table;
-  options.bind(table);
   Json tensors = Json::array();
   std::size_t num_values = 0;
   for (const auto& tensor : file.tensors) {
     tensors.push_back({{"name", tensor.name}, {"values", tensor.values.size()}});
     num_values += tensor.values.size();
   }
-  const std::string header = Json({{"options", parse_json(table.to_json(), "network options")},
-                                   {"classes", file.info.classes},
-                                   {"voxel_size_nm", file.info.voxel_size_nm},
-                                   {"seed", file.info.seed},
-                                   {"training", file.info.training},
-                                   {"step", file.step},
-                                   {"tensors", tensors}})
-                                 .dump();
+  const std::string header =
+      Json({{"options", parse_json(options_to_json(file.info.options), "network options")},
+            {"classes", file.info.classes},
+            {"voxel_size_nm", file.info.voxel_size_nm},
+            {"seed", file.info.seed},
+            {"training", file.info.training},
+            {"step", file.step},
+            {"tensors", tensors}})
+          .dump();
   std::string body = fmt::format("{}\n{}", header.size(), header);
   body.reserve(body.size() + num_values * sizeof(float));
   for (const auto& tensor : file.tensors) {

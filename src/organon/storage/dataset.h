@@ -28,6 +28,8 @@ struct Address {
 };
 /// Errors: kInvalidArgument for an empty path; kUnsupported for another scheme, such as http.
 Address parse_address(const std::string& text);
+/// `address` with its path taken from `folder` where it is relative, without `.` and `..`.
+std::string address_in(const std::filesystem::path& folder, const std::string& address);
 
 /// What became of one chunk that was written: the ledger keeps these.
 struct ChunkRecord {

@@ -111,6 +111,12 @@ Address parse_address(const std::string& text) {
   return address;
 }
 
+std::string address_in(const std::filesystem::path& folder, const std::string& address) {
+  const Address parsed = parse_address(address);
+  const std::string path = (folder / parsed.path).lexically_normal().string();
+  return parsed.format ? fmt::format("{}://{}", to_string(*parsed.format), path) : path;
+}
+
 std::shared_ptr<Dataset> open_dataset(const std::string& address) {
   const Address parsed = parse_address(address);
   return with_file_errors(address, [&] { return open_parsed(address, parsed); });

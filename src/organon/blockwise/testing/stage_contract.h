@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <string>
@@ -123,6 +124,27 @@ class RepeatingStage : public Stage {
   std::unique_ptr<Stage> stage_;
 };
 
+/// Stands for every byte of the inputs, so that a stage that writes into them is found.
+inline std::string bytes_of_inputs(const StageDescription& description) {
+  std::vector<std::string> lines;
+  for (const std::string& address : description.inputs) {
+    const std::filesystem::path path = storage::parse_address(address).path;
+    if (std::filesystem::is_regular_file(path)) {
+      lines.push_back(to_hex(hash_text(read_text(path))));
+      continue;
+    }
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(path)) {
+      if (!entry.is_regular_file()) continue;
+      lines.push_back(entry.path().lexically_relative(path).string() + " " +
+                      to_hex(hash_text(read_text(entry.path()))));
+    }
+  }
+  std::sort(lines.begin(), lines.end());
+  std::string text;
+  for (const std::string& line : lines) text += line + "\n";
+  return text;
+}
+
 /// The laws of docs/architecture.md, section 2, for one stage. Call from a test.
 inline void expect_stage_contract(const StageUnderTest& stage) {
   std::string expected;
@@ -132,7 +154,9 @@ inline void expect_stage_contract(const StageUnderTest& stage) {
     for (const int workers : {1, 3, 8}) {
       const organon::testing::TemporaryFolder folder;
       const StageDescription description = stage.describe(folder.path(), stage.block_shapes[i]);
+      const std::string inputs = bytes_of_inputs(description);
       const RunResult result = run_in(stage, description, workers);
+      ASSERT_EQ(bytes_of_inputs(description), inputs) << "inputs are read only";
       ASSERT_TRUE(result.failures.empty()) << result.failures.front();
       const std::string voxels = stage.contents(description);
       if (expected.empty()) {

@@ -53,9 +53,7 @@ class SumBlocks : public Step {
   explicit SumBlocks(const Set& set) : set_(set) {}
 
   StepPlan plan() const override {
-    StepPlan plan;
-    plan.domain = set_.domain;
-    plan.block_shape = set_.block_shape;
+    StepPlan plan = StepPlan::over(set_.domain, set_.block_shape);
     const std::int64_t read_bytes = Box::of_shape(set_.block_shape).grow(1).volume() *
                                     static_cast<std::int64_t>(size_of(set_.labels->spec().data_type));
     plan.bytes_per_worker = 3 * read_bytes + (std::int64_t{64} << 20);
@@ -68,14 +66,9 @@ class SumBlocks : public Step {
     const Box view_box = block.write_box.grow(1).intersect(set_.domain);
     const AnyArray labels = set_.labels->read(view_box);
     std::vector<voxel::ObjectSums> sums;
-    dispatch(labels.type(), [&](auto zero) {
-      using T = decltype(zero);
-      // Signed ids of other programs are measured by their bits: ids are never negative.
-      if constexpr (std::is_integral_v<T>) {
-        using Id = std::make_unsigned_t<T>;
-        const ArrayView<const Id> ids(reinterpret_cast<const Id*>(labels.bytes().data()), labels.shape());
-        sums = voxel::measure_block<Id>(ids, view_box, block.write_box, set_.domain);
-      }
+    with_ids(labels, [&](auto ids) {
+      using Id = std::remove_const_t<std::remove_reference_t<decltype(*ids.data())>>;
+      sums = voxel::measure_block<Id>(ids, view_box, block.write_box, set_.domain);
     });
     if (!sums.empty()) output.emit(block.id, blockwise::bytes_of(sums));
   }
@@ -125,8 +118,9 @@ class WriteTable : public Step {
   WriteTable(const Set& set, std::filesystem::path sums) : set_(set), sums_(std::move(sums)) {}
 
   StepPlan plan() const override {
-    StepPlan plan;
-    plan.domain = Box::of_shape({1, 1, 1});
+    StepPlan plan = StepPlan::solve();
+    // The sums while they are merged, then the columns of the table and its texts.
+    plan.bytes_per_worker = 6 * blockwise::PartialReader(sums_).num_bytes();
     return plan;
   }
 

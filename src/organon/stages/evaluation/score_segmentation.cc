@@ -90,9 +90,7 @@ class CompareBlocks : public Step {
   explicit CompareBlocks(const Set& set) : set_(set) {}
 
   StepPlan plan() const override {
-    StepPlan plan;
-    plan.domain = set_.volumes.region();
-    plan.block_shape = set_.block_shape;
+    StepPlan plan = StepPlan::over(set_.volumes.region(), set_.block_shape);
     const Box read_box = Box::of_shape(set_.block_shape).grow(set_.halo, set_.halo);
     const std::int64_t object_bytes = set_.volumes.options().instances ? 17 * set_.block_shape.product() : 0;
     plan.bytes_per_worker = set_.volumes.reading_bytes(read_box.shape()) +
@@ -141,8 +139,7 @@ class MeasureWhole : public Step {
   explicit MeasureWhole(const Set& set) : set_(set) {}
 
   StepPlan plan() const override {
-    StepPlan plan;
-    plan.domain = Box::of_shape({1, 1, 2});
+    StepPlan plan = StepPlan::over(Box::of_shape({1, 1, 2}), {1, 1, 1});
     if (!set_.measures_whole()) return plan;
     const Box& region = set_.volumes.region();
     plan.bytes_per_worker =
@@ -172,8 +169,7 @@ class WriteScores : public Step {
       : set_(set), blocks_(std::move(blocks)), whole_(std::move(whole)) {}
 
   StepPlan plan() const override {
-    StepPlan plan;
-    plan.domain = Box::of_shape({1, 1, 1});
+    StepPlan plan = StepPlan::solve();
     Box slice = set_.volumes.region();
     slice.end.z = slice.begin.z + 1;
     plan.bytes_per_worker =

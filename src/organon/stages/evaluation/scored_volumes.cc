@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include "organon/base/error.h"
@@ -11,6 +10,7 @@
 #include "organon/blockwise/reading.h"
 #include "organon/geometry/integer_division.h"
 #include "organon/storage/multiscale.h"
+#include "organon/tables/id_list.h"
 
 namespace organon::stages {
 namespace {
@@ -19,37 +19,6 @@ namespace {
 // room for metadata written with few digits.
 constexpr double kSizeTolerance = 1e-3;
 constexpr double kPlaceTolerance = 0.05;
-
-std::vector<std::uint64_t> parse_ids(const std::string& text) {
-  std::vector<std::uint64_t> ids;
-  const char* place = text.data();
-  const char* end = text.data() + text.size();
-  while (place != end) {
-    std::uint64_t id = 0;
-    const auto [after, failure] = std::from_chars(place, end, id);
-    const bool is_last = after == end;
-    if (failure != std::errc() || id == 0 ||
-        (!is_last && ((*after != '+' && *after != ',') || after + 1 == end))) {
-      throw Error(ErrorKind::kInvalidArgument,
-                  fmt::format("option ids: expected whole numbers above 0 as 3+4+5, found '{}'", text));
-    }
-    ids.push_back(id);
-    place = is_last ? end : after + 1;
-  }
-  return ids;
-}
-
-// Labels of signed types of other programs are read by their bits: ids are never negative.
-template <class Use>
-void with_ids(const AnyArray& voxels, Use use) {
-  dispatch(voxels.type(), [&](auto zero) {
-    using T = decltype(zero);
-    if constexpr (std::is_integral_v<T>) {
-      using Id = std::make_unsigned_t<T>;
-      use(ArrayView<const Id>(reinterpret_cast<const Id*>(voxels.bytes().data()), voxels.shape()));
-    }
-  });
-}
 
 bool tell_prediction(const storage::Dataset& dataset, const std::string& kind) {
   if (kind != "auto") return kind == "prediction";
@@ -147,10 +116,8 @@ FittedDataset fit_dataset(std::shared_ptr<storage::Dataset> dataset, const Voxel
 }
 
 ScoredVolumes::ScoredVolumes(const blockwise::StageDescription& description) {
-  OptionTable table;
-  options_.bind(table);
-  table.set_from_json(description.options_json);
-  wanted_ = voxel::WantedIds(parse_ids(options_.ids));
+  options_ = options_from_json<EvaluateOptions>(description.options_json);
+  wanted_ = voxel::WantedIds(tables::parse_id_list(options_.ids));
   if (options_.exclude_box_nm.size() % 6 != 0) {
     throw Error(ErrorKind::kInvalidArgument,
                 fmt::format("option exclude_box_nm: expected six numbers z0,y0,x0,z1,y1,x1 a box, found {}",

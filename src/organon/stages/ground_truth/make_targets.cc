@@ -8,6 +8,7 @@
 #include "organon/base/error.h"
 #include "organon/blockwise/reading.h"
 #include "organon/blockwise/run_folder.h"
+#include "organon/tables/id_list.h"
 #include "organon/voxel/training_targets.h"
 
 namespace organon::stages {
@@ -18,24 +19,6 @@ using blockwise::BlockOutput;
 using blockwise::StageDescription;
 using blockwise::Step;
 using blockwise::StepPlan;
-
-// Empty: any id but 0.
-std::vector<std::uint64_t> parse_ids(const std::string& text) {
-  std::vector<std::uint64_t> ids;
-  if (text == "any") return ids;
-  std::size_t begin = 0;
-  while (begin <= text.size()) {
-    const std::size_t plus = std::min(text.find('+', begin), text.size());
-    const std::string part = text.substr(begin, plus - begin);
-    if (part.empty() || part.find_first_not_of("0123456789") != std::string::npos) {
-      throw Error(ErrorKind::kInvalidArgument,
-                  fmt::format("option ids: expected whole numbers as 3+4+5, found '{}'", text));
-    }
-    ids.push_back(std::stoull(part));
-    begin = plus + 1;
-  }
-  return ids;
-}
 
 struct Set {
   TargetsOptions options;
@@ -49,16 +32,18 @@ struct Set {
   Box labels_domain;  ///< what of the labels may be looked at
 
   explicit Set(const StageDescription& description) {
-    OptionTable table;
-    options.bind(table);
-    table.set_from_json(description.options_json);
+    options = options_from_json<TargetsOptions>(description.options_json);
     labels = storage::open_dataset(description.inputs.at(0));
     group = description.outputs.at(0);
     if (options.classes.empty() || options.classes.size() != options.ids.size()) {
       throw Error(ErrorKind::kInvalidArgument, fmt::format("targets: {} classes need as many ids, found {}",
                                                            options.classes.size(), options.ids.size()));
     }
-    for (const std::string& text : options.ids) ids.push_back(parse_ids(text));
+    for (const std::string& text : options.ids) {
+      // Empty: any id but 0.
+      ids.push_back(text == "any" ? std::vector<std::uint64_t>{} : tables::parse_id_list(text));
+      if (text.empty()) throw Error(ErrorKind::kInvalidArgument, "targets: a class has no ids");
+    }
     const VoxelGrid& grid = labels->spec().grid;
     const double ratio = options.voxel_size_nm / grid.voxel_size_nm.x;
     target.scale_nm = options.scale_nm;

@@ -63,9 +63,7 @@ struct Set {
   Shape3 block_shape;
 
   explicit Set(const StageDescription& description) {
-    OptionTable table;
-    options.bind(table);
-    table.set_from_json(description.options_json);
+    options = options_from_json<ImportOptions>(description.options_json);
     output = description.outputs.at(0);
     // Options first: they are told before thousands of headers are read.
     spec.grid = grid_of(options);
@@ -106,9 +104,7 @@ class CopySlices : public Step {
   explicit CopySlices(const Set& set) : set_(set) {}
 
   StepPlan plan() const override {
-    StepPlan plan;
-    plan.domain = set_.domain;
-    plan.block_shape = set_.block_shape;
+    StepPlan plan = StepPlan::over(set_.domain, set_.block_shape);
     Json attributes = {{"role", set_.options.role}};
     if (!set_.options.contrast_limits.empty()) attributes["contrast_limits"] = set_.options.contrast_limits;
     plan.outputs = {{set_.output, set_.spec, attributes}};
@@ -141,8 +137,7 @@ class EstimateContrast : public Step {
   explicit EstimateContrast(const Set& set) : set_(set) {}
 
   StepPlan plan() const override {
-    StepPlan plan;
-    plan.domain = Box::of_shape({1, 1, 1});
+    StepPlan plan = StepPlan::solve();
     plan.bytes_per_worker =
         3 * set_.spec.chunk_shape.product() * static_cast<std::int64_t>(size_of(set_.spec.data_type)) +
         kSpareBytes;
@@ -150,7 +145,7 @@ class EstimateContrast : public Step {
     return plan;
   }
 
-  void process(const Block&, BlockOutput&) const override {
+  void process(const Block& block, BlockOutput& output) const override {
     const auto dataset = storage::open_dataset(set_.output);
     const ValueSample sample = sample_values(*dataset, kContrastVoxels);
     if (!sample.damage.empty()) throw Error(ErrorKind::kCorruptData, sample.damage[0]);
@@ -165,6 +160,9 @@ class EstimateContrast : public Step {
                               {"padding_high_fraction", estimate.padding_high_fraction},
                               {"looks_inverted", estimate.looks_inverted}};
     dataset->set_attributes(attributes);
+    // Networks see grey values through the limits, so they enter the result, given or estimated.
+    const std::string text = dataset->attributes()["contrast_limits"].dump() + attributes["contrast"].dump();
+    output.emit(block.id, std::as_bytes(std::span(text)));
   }
 
  private:

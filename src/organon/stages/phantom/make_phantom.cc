@@ -65,9 +65,7 @@ struct Set {
   Shape3 labels_block;
 
   explicit Set(const StageDescription& description) {
-    OptionTable table;
-    options.bind(table);
-    table.set_from_json(description.options_json);
+    options = options_from_json<PhantomOptions>(description.options_json);
     folder = description.outputs.at(0);
     contrast = phantom::contrast_named(options.contrast);
     const SizeNm size = size_from(options.voxel_size_nm);
@@ -114,9 +112,7 @@ class Label : public Step {
   explicit Label(const Set& set) : set_(set) {}
 
   StepPlan plan() const override {
-    StepPlan plan;
-    plan.domain = set_.labels_domain;
-    plan.block_shape = set_.labels_block;
+    StepPlan plan = StepPlan::over(set_.labels_domain, set_.labels_block);
     const Json attributes = {{"role", "labels"}};
     plan.outputs = {{phantom_addresses(set_.folder)[1], set_.labels_spec, attributes}};
     std::uint64_t largest_id[kNumOrganelles] = {};
@@ -177,9 +173,7 @@ class Image : public Step {
   explicit Image(const Set& set) : set_(set) {}
 
   StepPlan plan() const override {
-    StepPlan plan;
-    plan.domain = set_.raw_domain;
-    plan.block_shape = set_.raw_block;
+    StepPlan plan = StepPlan::over(set_.raw_domain, set_.raw_block);
     plan.outputs = {{phantom_addresses(set_.folder)[0], set_.raw_spec, {{"role", "raw"}}}};
     const Shape3 halo = phantom::blur_halo(set_.contrast, set_.raw_spec.grid.voxel_size_nm);
     plan.bytes_per_worker = 120 * (set_.raw_block + halo * 2).product() + kSpareBytes;
@@ -207,8 +201,7 @@ class Describe : public Step {
       : set_(set), histograms_(std::move(histograms)) {}
 
   StepPlan plan() const override {
-    StepPlan plan;
-    plan.domain = Box::of_shape({1, 1, 1});
+    StepPlan plan = StepPlan::solve();
     plan.bytes_per_worker = kSpareBytes;
     plan.voxels_per_second = 1;
     return plan;
@@ -236,6 +229,8 @@ class Describe : public Step {
     const auto high = std::max(low + 1, static_cast<double>(histogram.quantile_bin(0.999)));
     storage::open_dataset(phantom_addresses(set_.folder)[0])
         ->set_attributes({{"contrast_limits", {low, high}}});
+    const std::string limits = fmt::format("{} {}", low, high);
+    output.emit(key, std::as_bytes(std::span(limits)));
   }
 
  private:

@@ -57,9 +57,7 @@ struct Set {
   TileGrid tiles;
 
   explicit Set(const StageDescription& description) {
-    OptionTable table;
-    options.bind(table);
-    table.set_from_json(description.options_json);
+    options = options_from_json<PredictOptions>(description.options_json);
     group = description.outputs.at(0);
     network_file = description.inputs.at(1);
     if (std::filesystem::is_directory(network_file)) network_file /= "network.organon";
@@ -119,15 +117,10 @@ Array<float> read_normalized(const Set& set, const Box& box) {
   Array<float> result = Array<float>::uninitialized(box.shape());
   dispatch(set.raw->spec().data_type, [&](auto zero) {
     using T = decltype(zero);
-    if constexpr (std::is_unsigned_v<T> || std::is_same_v<T, float>) {
-      const Array<T> raw = blockwise::read_with_border<T>(*set.raw, box, Border::kReflect);
-      for (std::int64_t i = 0; i < raw.size(); ++i) {
-        const float value = (static_cast<float>(raw.data()[i]) - set.low) * set.scale - 1;
-        result.data()[i] = std::isnan(value) ? 0 : std::clamp(value, -1.0F, 1.0F);
-      }
-    } else {
-      refuse(fmt::format("{}: raw of type {} is not read", set.raw->address(),
-                         to_string(set.raw->spec().data_type)));
+    const Array<T> raw = blockwise::read_with_border<T>(*set.raw, box, Border::kReflect);
+    for (std::int64_t i = 0; i < raw.size(); ++i) {
+      const float value = (static_cast<float>(raw.data()[i]) - set.low) * set.scale - 1;
+      result.data()[i] = std::isnan(value) ? 0 : std::clamp(value, -1.0F, 1.0F);
     }
   });
   return result;
@@ -178,9 +171,7 @@ class PredictVolume : public Step {
   explicit PredictVolume(const Set& set) : set_(set) {}
 
   StepPlan plan() const override {
-    StepPlan plan;
-    plan.domain = set_.domain;
-    plan.block_shape = set_.block_shape;
+    StepPlan plan = StepPlan::over(set_.domain, set_.block_shape);
     const Json prediction = {
         {"network_voxel_size_nm", set_.info.voxel_size_nm},
         {"raw", set_.raw->path().filename().string()},

@@ -48,9 +48,7 @@ struct Set {
   Box domain;
 
   explicit Set(const StageDescription& description) {
-    OptionTable table;
-    options.bind(table);
-    table.set_from_json(description.options_json);
+    options = options_from_json<PyramidOptions>(description.options_json);
     s0 = storage::open_dataset(description.inputs.at(0));
     group = without_trailing_slashes(description.outputs.at(0));
     if (normal_path(description.inputs[0]) != normal_path(group) / "s0") {
@@ -85,17 +83,11 @@ struct Set {
   }
 };
 
-StepPlan plan_of_solve() {
-  StepPlan plan;
-  plan.domain = Box::of_shape({1, 1, 1});
-  return plan;
-}
-
 /// An earlier pyramid may have had other levels: none may stay among the new ones.
 class RemoveOldLevels : public Step {
  public:
   explicit RemoveOldLevels(const Set& set) : set_(set) {}
-  StepPlan plan() const override { return plan_of_solve(); }
+  StepPlan plan() const override { return StepPlan::solve(); }
   void process(const Block&, BlockOutput&) const override {
     for (int index = 1;; ++index) {
       const std::string address = fmt::format("{}/s{}", set_.group, index);
@@ -117,7 +109,7 @@ class RemoveOldLevels : public Step {
 class WriteGroup : public Step {
  public:
   explicit WriteGroup(const Set& set) : set_(set) {}
-  StepPlan plan() const override { return plan_of_solve(); }
+  StepPlan plan() const override { return StepPlan::solve(); }
   void process(const Block&, BlockOutput&) const override { storage::write_multiscale_metadata(set_.group); }
 
  private:
@@ -140,9 +132,9 @@ class PyramidStage : public blockwise::Stage {
     return std::make_unique<WriteGroup>(set_);
   }
   std::vector<StepPlan> plans() const override {
-    std::vector<StepPlan> plans = {plan_of_solve()};
+    std::vector<StepPlan> plans = {StepPlan::solve()};
     for (std::size_t i = 1; i <= set_.factors.size(); ++i) plans.push_back(MakeLevel(set_.level(i)).plan());
-    plans.push_back(plan_of_solve());
+    plans.push_back(StepPlan::solve());
     return plans;
   }
 

@@ -77,9 +77,7 @@ struct Set {
   double max_error_nm = 0;
 
   explicit Set(const StageDescription& description) {
-    OptionTable table;
-    options.bind(table);
-    table.set_from_json(description.options_json);
+    options = options_from_json<MeshOptions>(description.options_json);
     labels = storage::open_dataset(description.inputs.at(0));
     folder = description.outputs.at(0);
     const storage::DatasetSpec& spec = labels->spec();
@@ -109,24 +107,6 @@ struct Set {
     return fmt::format("{}:0:{}", id, cell == kWholeObject ? 0 : cell);
   }
 };
-
-StepPlan plan_of_solve() {
-  StepPlan plan;
-  plan.domain = Box::of_shape({1, 1, 1});
-  return plan;
-}
-
-/// Calls `use` with a view of the ids; signed ids of other programs count by their bits.
-template <class Use>
-void with_ids(const AnyArray& labels, Use use) {
-  dispatch(labels.type(), [&](auto zero) {
-    using T = decltype(zero);
-    if constexpr (std::is_integral_v<T>) {
-      using Id = std::make_unsigned_t<T>;
-      use(ArrayView<const Id>(reinterpret_cast<const Id*>(labels.bytes().data()), labels.shape()));
-    }
-  });
-}
 
 std::vector<std::byte> encode(const SurfaceFragment& fragment) {
   const std::uint64_t num_vertices = fragment.vertices.size();
@@ -160,9 +140,7 @@ class ExtractSurfaces : public Step {
   explicit ExtractSurfaces(const Set& set) : set_(set) {}
 
   StepPlan plan() const override {
-    StepPlan plan;
-    plan.domain = set_.domain;
-    plan.block_shape = set_.block_shape;
+    StepPlan plan = StepPlan::over(set_.domain, set_.block_shape);
     const std::int64_t voxels = Box::of_shape(set_.block_shape).grow(1).volume();
     const auto voxel_bytes = static_cast<std::int64_t>(size_of(set_.labels->spec().data_type));
     // Half of all voxels at a surface would be 12 bytes each.
@@ -214,7 +192,11 @@ std::string info_text() { return Json({{"@type", "neuroglancer_legacy_mesh"}}).d
 class GroupObjects : public Step {
  public:
   GroupObjects(const Set& set, std::filesystem::path surfaces) : set_(set), surfaces_(std::move(surfaces)) {}
-  StepPlan plan() const override { return plan_of_solve(); }
+  StepPlan plan() const override {
+    StepPlan plan = StepPlan::solve();
+    plan.bytes_per_worker = 3 * blockwise::PartialReader(surfaces_).num_bytes();
+    return plan;
+  }
 
   void process(const Block&, BlockOutput& output) const override {
     const std::filesystem::path info = set_.folder / "info";
@@ -288,8 +270,7 @@ class MakeMeshes : public Step {
   }
 
   static StepPlan plan_of(const Set& set, std::int64_t num_tasks) {
-    StepPlan plan;
-    plan.domain = Box::of_shape({num_tasks, 1, 1});
+    StepPlan plan = StepPlan::over(Box::of_shape({num_tasks, 1, 1}), {1, 1, 1});
     const auto voxel_bytes = static_cast<std::int64_t>(size_of(set.labels->spec().data_type));
     const Box cell = Box::of_shape(min(set.cells.cell_shape(), set.domain.shape())).grow(set.margin());
     plan.bytes_per_worker = kBytesPerTriangle * set.options.max_triangles + 2 * voxel_bytes * cell.volume() +
@@ -372,7 +353,12 @@ class MakeMeshes : public Step {
 class WriteManifests : public Step {
  public:
   WriteManifests(const Set& set, std::filesystem::path meshes) : set_(set), meshes_(std::move(meshes)) {}
-  StepPlan plan() const override { return plan_of_solve(); }
+  StepPlan plan() const override {
+    StepPlan plan = StepPlan::solve();
+    // Per fragment also its name in two lists.
+    plan.bytes_per_worker = 10 * blockwise::PartialReader(meshes_).num_bytes();
+    return plan;
+  }
 
   void process(const Block&, BlockOutput& output) const override {
     const blockwise::PartialReader reader(meshes_);
@@ -427,9 +413,9 @@ class MeshStage : public blockwise::Stage {
     return std::make_unique<WriteManifests>(set_, run.step(2));
   }
   std::vector<StepPlan> plans() const override {
-    return {ExtractSurfaces(set_).plan(), plan_of_solve(),
+    return {ExtractSurfaces(set_).plan(), StepPlan::solve(),
             // How many objects there are is known later; a task per 256^3 voxels is a guess.
-            MakeMeshes::plan_of(set_, 1 + (set_.domain.volume() >> 24)), plan_of_solve()};
+            MakeMeshes::plan_of(set_, 1 + (set_.domain.volume() >> 24)), StepPlan::solve()};
   }
   // A folder without any mesh.
   void stand_in_for_outputs() const override { write_text_atomically(set_.folder / "info", info_text()); }

@@ -31,17 +31,11 @@ constexpr std::int64_t kFilesPerBlock = 512;
 /// Tells a folder that publish made, whole or half made.
 constexpr const char* kMarker = "organon.json";
 
-StepPlan plan_of_solve() {
-  StepPlan plan;
-  plan.domain = Box::of_shape({1, 1, 1});
-  return plan;
-}
-
 /// Solve: an earlier publication goes, so that no old layer, mesh or page stays among the new.
 class ClearFolder : public Step {
  public:
   explicit ClearFolder(const PublishPlan& set) : set_(set) {}
-  StepPlan plan() const override { return plan_of_solve(); }
+  StepPlan plan() const override { return StepPlan::solve(); }
 
   void process(const Block&, BlockOutput&) const override {
     const std::filesystem::path& folder = set_.folder;
@@ -67,9 +61,8 @@ class CopyMeshes : public Step {
   CopyMeshes(const PublishPlan& set, const PublishedMeshes& meshes) : set_(set), meshes_(meshes) {}
 
   StepPlan plan() const override {
-    StepPlan plan;
-    plan.domain = Box::of_shape({static_cast<std::int64_t>(meshes_.files.size()), 1, 1});
-    plan.block_shape = {kFilesPerBlock, 1, 1};
+    StepPlan plan = StepPlan::over(Box::of_shape({static_cast<std::int64_t>(meshes_.files.size()), 1, 1}),
+                                   {kFilesPerBlock, 1, 1});
     plan.bytes_per_worker = std::int64_t{512} << 20;
     plan.voxels_per_second = 2000;  // files
     return plan;
@@ -111,7 +104,7 @@ class WritePage : public Step {
  public:
   WritePage(const PublishPlan& set, std::vector<std::filesystem::path> mesh_steps)
       : set_(set), mesh_steps_(std::move(mesh_steps)) {}
-  StepPlan plan() const override { return plan_of_solve(); }
+  StepPlan plan() const override { return StepPlan::solve(); }
 
   void process(const Block&, BlockOutput& output) const override {
     std::string made;
@@ -211,10 +204,10 @@ class PublishStage : public blockwise::Stage {
     return std::make_unique<WritePage>(set_, mesh_steps);
   }
   std::vector<StepPlan> plans() const override {
-    std::vector<StepPlan> plans = {plan_of_solve()};
+    std::vector<StepPlan> plans = {StepPlan::solve()};
     for (const MakeLevel::Level& level : levels_) plans.push_back(MakeLevel(level).plan());
     for (const PublishedMeshes& meshes : set_.meshes) plans.push_back(CopyMeshes(set_, meshes).plan());
-    plans.push_back(plan_of_solve());
+    plans.push_back(StepPlan::solve());
     return plans;
   }
 

@@ -50,9 +50,7 @@ std::string role_name(VolumeRole role) {
 }  // namespace
 
 PublishPlan::PublishPlan(const blockwise::StageDescription& description) {
-  OptionTable table;
-  options.bind(table);
-  table.set_from_json(description.options_json);
+  options = options_from_json<PublishOptions>(description.options_json);
   folder = description.outputs.at(0);
   if (options.layers.size() != description.inputs.size() || options.layers.empty()) {
     refuse(fmt::format("publish: the option layers says what each input is: expected {} names, found {}",

@@ -137,9 +137,7 @@ MakeLevel::MakeLevel(Level level) : level_(std::move(level)) {
 blockwise::StepPlan MakeLevel::plan() const {
   const auto source_bytes = static_cast<std::int64_t>(size_of(level_.source->spec().data_type));
   const auto output_bytes = static_cast<std::int64_t>(size_of(level_.output.spec.data_type));
-  blockwise::StepPlan plan;
-  plan.domain = level_.domain;
-  plan.block_shape = level_.block_shape;
+  blockwise::StepPlan plan = blockwise::StepPlan::over(level_.domain, level_.block_shape);
   plan.outputs = {level_.output};
   const Box block_source = scaled(Box::of_shape(level_.block_shape), level_.factor);
   const std::int64_t piece = min(Shape3::cube(kPieceEdge), block_source.shape()).product() +

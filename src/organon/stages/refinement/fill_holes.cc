@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "organon/base/error.h"
 #include "organon/blockwise/components.h"
 #include "organon/blockwise/reading.h"
@@ -27,9 +29,7 @@ struct Set {
   Box domain;
 
   explicit Set(const StageDescription& description) {
-    OptionTable table;
-    options.bind(table);
-    table.set_from_json(description.options_json);
+    options = options_from_json<RefineOptions>(description.options_json);
     labels = storage::open_dataset(description.inputs.at(0));
     output = description.outputs.at(0);
     const storage::DatasetSpec& spec = labels->spec();
@@ -42,10 +42,14 @@ struct Set {
     domain = blockwise::domain_in(description.box_nm, spec.grid, spec.shape, spec.chunk_shape);
   }
 
-  StepPlan plan_over_blocks() const {
-    StepPlan plan;
-    plan.domain = domain;
-    plan.block_shape = block_shape;
+  StepPlan plan_over_blocks() const { return StepPlan::over(domain, block_shape); }
+  StepPlan fill_plan() const {
+    StepPlan plan = plan_over_blocks();
+    plan.outputs = {{output, labels->spec(), {{"role", "labels"}}}};
+    plan.bytes_per_worker = 20 * block_shape.product();
+    plan.bytes_read = 12 * plan.domain.volume();
+    plan.bytes_written = static_cast<std::int64_t>(size_of(labels->spec().data_type)) * plan.domain.volume();
+    plan.voxels_per_second = 100e6;
     return plan;
   }
 };
@@ -61,12 +65,7 @@ class LabelBackground : public Step {
 
   StepPlan plan() const override {
     StepPlan plan = set_.plan_over_blocks();
-    storage::DatasetSpec spec = set_.labels->spec();
-    spec.data_type = DataType::kUint32;
-    spec.codec = storage::Codec::kZstd;
-    spec.level = 1;
-    spec.fill_value = 0;
-    plan.outputs = {{scratch_, spec}};
+    plan.outputs = {{scratch_, blockwise::block_labels_spec(set_.labels->spec())}};
     const std::int64_t read_voxels = Box::of_shape(set_.block_shape).grow(1).volume();
     plan.bytes_per_worker = 16 * read_voxels + 16 * set_.block_shape.product();
     plan.bytes_read = plan.blocks().count() * read_voxels *
@@ -80,7 +79,7 @@ class LabelBackground : public Step {
     const Box domain = set_.domain;
     const Box box = block.write_box;
     const Box view_box = box.grow(1).intersect(domain);
-    const Array<std::uint64_t> labels = set_.labels->read_as<std::uint64_t>(view_box);
+    const Array<std::uint64_t> labels = read_labels(view_box);
     const Shape3 shape = box.shape();
     Array<std::uint8_t> background = Array<std::uint8_t>::uninitialized(shape);
     const auto own_labels = labels.view().part(box.translate(Index3{} - view_box.begin));
@@ -94,19 +93,20 @@ class LabelBackground : public Step {
     Array<std::uint32_t> components = Array<std::uint32_t>::uninitialized(shape);
     const voxel::Components found = voxel::label_components(background, Connectivity::kFace, components);
     if (found.count() == 0) return;
-    std::vector<ComponentPiece> pieces(found.components.size());
-    const BlockGrid voxels(Box::of_shape(shape), Shape3{1, 1, 1});
-    for (std::size_t i = 0; i < pieces.size(); ++i) {
-      const Index3 first = voxels.position_of(found.components[i].first_voxel);
-      pieces[i].first_voxel = blockwise::raster_index(box.begin + first, set_.labels->spec().shape);
-      pieces[i].num_voxels = static_cast<std::uint64_t>(found.components[i].voxels);
-    }
+    std::vector<ComponentPiece> pieces = blockwise::pieces_of(found, box, set_.labels->spec().shape);
     note_neighbours(labels, view_box, components, box, pieces);
     output.write<std::uint32_t>(0, box, components.view());
     output.emit(block.id, blockwise::bytes_of(pieces));
   }
 
  private:
+  Array<std::uint64_t> read_labels(const Box& box) const {
+    const AnyArray stored = set_.labels->read(box);
+    Array<std::uint64_t> labels = Array<std::uint64_t>::uninitialized(box.shape());
+    with_ids(stored, [&](auto ids) { std::copy_n(ids.data(), labels.size(), labels.data()); });
+    return labels;
+  }
+
   void note_neighbours(const Array<std::uint64_t>& labels, const Box& view_box,
                        const Array<std::uint32_t>& components, const Box& box,
                        std::vector<ComponentPiece>& pieces) const {
@@ -159,18 +159,13 @@ class LabelBackground : public Step {
 
 class ChooseHoles : public Step {
  public:
-  ChooseHoles(std::filesystem::path pieces, std::filesystem::path joins)
-      : pieces_(std::move(pieces)), joins_(std::move(joins)) {}
+  ChooseHoles(const std::filesystem::path& pieces, const std::filesystem::path& joins)
+      : pieces_(pieces), joins_(joins) {}
 
-  StepPlan plan() const override {
-    StepPlan plan;
-    plan.domain = Box::of_shape({1, 1, 1});
-    return plan;
-  }
+  StepPlan plan() const override { return blockwise::resolving_plan(pieces_, joins_); }
 
   void process(const Block&, BlockOutput& output) const override {
-    const auto resolved =
-        blockwise::resolve_components(blockwise::PartialReader(pieces_), blockwise::PartialReader(joins_));
+    const auto resolved = blockwise::resolve_components(pieces_, joins_);
     blockwise::emit_lookup_tables(
         resolved,
         [&](std::size_t component) {
@@ -180,8 +175,8 @@ class ChooseHoles : public Step {
   }
 
  private:
-  std::filesystem::path pieces_;
-  std::filesystem::path joins_;
+  blockwise::PartialReader pieces_;
+  blockwise::PartialReader joins_;
 };
 
 class FillHoles : public Step {
@@ -189,16 +184,7 @@ class FillHoles : public Step {
   FillHoles(const Set& set, const std::string& scratch, const std::filesystem::path& choice)
       : set_(set), tables_(choice), components_(storage::open_dataset(scratch)) {}
 
-  StepPlan plan() const override {
-    StepPlan plan = set_.plan_over_blocks();
-    plan.outputs = {{set_.output, set_.labels->spec(), {{"role", "labels"}}}};
-    plan.bytes_per_worker = 20 * set_.block_shape.product();
-    plan.bytes_read = 12 * plan.domain.volume();
-    plan.bytes_written =
-        static_cast<std::int64_t>(size_of(set_.labels->spec().data_type)) * plan.domain.volume();
-    plan.voxels_per_second = 100e6;
-    return plan;
-  }
+  StepPlan plan() const override { return set_.fill_plan(); }
 
   void process(const Block& block, BlockOutput& output) const override {
     AnyArray labels = set_.labels->read(block.write_box);
@@ -243,17 +229,10 @@ class RefineStage : public blockwise::Stage {
   }
 
   std::vector<StepPlan> plans() const override {
-    StepPlan join = set_.plan_over_blocks();
-    join.voxels_per_second = 400e6;
-    StepPlan choose;
-    choose.domain = Box::of_shape({1, 1, 1});
-    StepPlan fill = set_.plan_over_blocks();
-    fill.outputs = {{set_.output, set_.labels->spec()}};
-    fill.bytes_read = 12 * fill.domain.volume();
-    fill.bytes_written = 8 * fill.domain.volume();
-    fill.bytes_per_worker = 20 * set_.block_shape.product();
-    fill.voxels_per_second = 100e6;
-    return {LabelBackground(set_, "").plan(), join, choose, fill};
+    const Shape3& chunk_shape = set_.labels->spec().chunk_shape;
+    return {LabelBackground(set_, "").plan(),
+            blockwise::JoinFaces::plan_over(set_.domain, set_.block_shape, chunk_shape), StepPlan::solve(),
+            set_.fill_plan()};
   }
 
  private:

@@ -17,7 +17,6 @@ namespace {
 
 using blockwise::Block;
 using blockwise::BlockOutput;
-using blockwise::ComponentPiece;
 using blockwise::RunFolder;
 using blockwise::StageDescription;
 using blockwise::Step;
@@ -37,9 +36,7 @@ struct Set {
   Box domain;
 
   explicit Set(const StageDescription& description) {
-    OptionTable table;
-    options.bind(table);
-    table.set_from_json(description.options_json);
+    options = options_from_json<SegmentOptions>(description.options_json);
     prediction = storage::open_dataset(description.inputs.at(0));
     output = description.outputs.at(0);
     const storage::DatasetSpec& spec = prediction->spec();
@@ -64,10 +61,14 @@ struct Set {
     spec.fill_value = 0;
     return spec;
   }
-  StepPlan plan_over_blocks() const {
-    StepPlan plan;
-    plan.domain = domain;
-    plan.block_shape = block_shape;
+  StepPlan plan_over_blocks() const { return StepPlan::over(domain, block_shape); }
+  StepPlan relabel_plan(DataType type) const {
+    StepPlan plan = plan_over_blocks();
+    plan.outputs = {{output, output_spec(type), {{"role", "labels"}}}};
+    plan.bytes_per_worker = 16 * block_shape.product();
+    plan.bytes_read = 4 * plan.domain.volume();
+    plan.bytes_written = static_cast<std::int64_t>(size_of(type)) * plan.domain.volume();
+    plan.voxels_per_second = 100e6;
     return plan;
   }
 };
@@ -78,10 +79,7 @@ class LabelBlocks : public Step {
 
   StepPlan plan() const override {
     StepPlan plan = set_.plan_over_blocks();
-    storage::DatasetSpec spec = set_.output_spec(DataType::kUint32);
-    spec.codec = storage::Codec::kZstd;
-    spec.level = 1;
-    plan.outputs = {{scratch_, spec}};
+    plan.outputs = {{scratch_, blockwise::block_labels_spec(set_.output_spec(DataType::kUint32))}};
     const std::int64_t read_voxels = Box::of_shape(set_.block_shape).grow(set_.halo, set_.halo).volume();
     plan.bytes_per_worker = 3 * read_voxels + 16 * set_.block_shape.product();
     plan.bytes_read = plan.blocks().count() * read_voxels;
@@ -102,15 +100,8 @@ class LabelBlocks : public Step {
     Array<std::uint32_t> labels = Array<std::uint32_t>::uninitialized(mask.shape());
     const voxel::Components components = voxel::label_components(mask, set_.connectivity, labels);
     if (components.count() == 0) return;
-    std::vector<ComponentPiece> pieces(components.components.size());
-    const BlockGrid rows(Box::of_shape(mask.shape()), Shape3{1, 1, 1});
-    for (std::size_t i = 0; i < pieces.size(); ++i) {
-      const Index3 first = rows.position_of(components.components[i].first_voxel);
-      pieces[i].first_voxel = blockwise::raster_index(block.write_box.begin + first, spec.shape);
-      pieces[i].num_voxels = static_cast<std::uint64_t>(components.components[i].voxels);
-    }
     output.write<std::uint32_t>(0, block.write_box, labels.view());
-    output.emit(block.id, blockwise::bytes_of(pieces));
+    output.emit(block.id, blockwise::bytes_of(blockwise::pieces_of(components, block.write_box, spec.shape)));
   }
 
  private:
@@ -120,18 +111,13 @@ class LabelBlocks : public Step {
 
 class NumberObjects : public Step {
  public:
-  NumberObjects(const Set& set, std::filesystem::path pieces, std::filesystem::path joins)
-      : set_(set), pieces_(std::move(pieces)), joins_(std::move(joins)) {}
+  NumberObjects(const Set& set, const std::filesystem::path& pieces, const std::filesystem::path& joins)
+      : set_(set), pieces_(pieces), joins_(joins) {}
 
-  StepPlan plan() const override {
-    StepPlan plan;
-    plan.domain = Box::of_shape({1, 1, 1});
-    return plan;
-  }
+  StepPlan plan() const override { return blockwise::resolving_plan(pieces_, joins_); }
 
   void process(const Block&, BlockOutput& output) const override {
-    const auto resolved =
-        blockwise::resolve_components(blockwise::PartialReader(pieces_), blockwise::PartialReader(joins_));
+    const auto resolved = blockwise::resolve_components(pieces_, joins_);
     const double voxel_nm3 = set_.prediction->spec().grid.voxel_volume_nm3();
     std::vector<std::uint64_t> final_id(resolved.components.size(), 0);
     std::uint64_t num_objects = 0;
@@ -146,8 +132,8 @@ class NumberObjects : public Step {
 
  private:
   const Set& set_;
-  std::filesystem::path pieces_;
-  std::filesystem::path joins_;
+  blockwise::PartialReader pieces_;
+  blockwise::PartialReader joins_;
 };
 
 class Relabel : public Step {
@@ -158,15 +144,7 @@ class Relabel : public Step {
     type_ = smallest_unsigned_type(blockwise::values_of<std::uint64_t>(bytes.value()).at(0));
   }
 
-  StepPlan plan() const override {
-    StepPlan plan = set_.plan_over_blocks();
-    plan.outputs = {{set_.output, set_.output_spec(type_), {{"role", "labels"}}}};
-    plan.bytes_per_worker = 16 * set_.block_shape.product();
-    plan.bytes_read = 4 * plan.domain.volume();
-    plan.bytes_written = static_cast<std::int64_t>(size_of(type_)) * plan.domain.volume();
-    plan.voxels_per_second = 100e6;
-    return plan;
-  }
+  StepPlan plan() const override { return set_.relabel_plan(type_); }
 
   void process(const Block& block, BlockOutput& output) const override {
     AnyArray result(type_, block.write_box.shape());
@@ -215,19 +193,10 @@ class SegmentStage : public blockwise::Stage {
   }
 
   std::vector<StepPlan> plans() const override {
-    const LabelBlocks label(set_, "");
-    StepPlan join = set_.plan_over_blocks();
-    join.voxels_per_second = 400e6;
-    StepPlan number;
-    number.domain = Box::of_shape({1, 1, 1});
-    StepPlan relabel = set_.plan_over_blocks();
-    relabel.outputs = {
-        {set_.output, set_.output_spec(DataType::kUint32)}};  // the type is known after the solve
-    relabel.bytes_read = 4 * relabel.domain.volume();
-    relabel.bytes_written = 4 * relabel.domain.volume();
-    relabel.bytes_per_worker = 16 * set_.block_shape.product();
-    relabel.voxels_per_second = 100e6;
-    return {label.plan(), join, number, relabel};
+    // The type of the ids is known after the solve.
+    return {LabelBlocks(set_, "").plan(),
+            blockwise::JoinFaces::plan_over(set_.domain, set_.block_shape, set_.chunk_shape),
+            StepPlan::solve(), set_.relabel_plan(DataType::kUint32)};
   }
 
  private:

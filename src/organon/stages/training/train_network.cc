@@ -53,9 +53,7 @@ struct Set {
   int threads = 1;
 
   explicit Set(const StageDescription& description) : folder(description.outputs.at(0)) {
-    OptionTable table;
-    options.bind(table);
-    table.set_from_json(description.options_json);
+    options = options_from_json<TrainOptions>(description.options_json);
     network = options.network();
     if (options.classes.empty()) refuse("no classes are named");
     const auto& inputs = description.inputs;
@@ -205,6 +203,15 @@ class Training {
       found.erase(newest);
     }
     // Of another training, or none: nothing of it may be taken for this one's.
+    if (!std::filesystem::exists(set_.folder / "training.json") &&
+        (std::filesystem::exists(set_.folder / "checkpoints") ||
+         std::filesystem::exists(set_.folder / "network.organon"))) {
+      throw Error(
+          ErrorKind::kAlreadyExists,
+          fmt::format(
+              "{} holds a network or checkpoints that no training here has made; choose another folder",
+              set_.folder.string()));
+    }
     std::filesystem::remove_all(set_.folder / "checkpoints");
     std::filesystem::remove(set_.folder / "network.organon");
     std::filesystem::create_directories(set_.folder);
@@ -213,15 +220,9 @@ class Training {
   }
 
   void write_description() const {
-    TrainOptions options = set_.options;
-    OptionTable table;
-    options.bind(table);
-    nn::NetworkOptions network = set_.network;
-    OptionTable network_table;
-    network.bind(network_table);
     write_text_atomically(set_.folder / "training.json",
-                          to_text({{"options", parse_json(table.to_json(), "options")},
-                                   {"network", parse_json(network_table.to_json(), "network")},
+                          to_text({{"options", parse_json(options_to_json(set_.options), "options")},
+                                   {"network", parse_json(options_to_json(set_.network), "network")},
                                    {"num_parameters", nn::num_parameters(set_.network, num_classes())},
                                    {"voxel_size_nm", voxel_size_nm_},
                                    {"raw", notes_}}));
@@ -316,8 +317,7 @@ class TrainNetwork : public Step {
   TrainNetwork(const Set& set, std::string identity) : set_(set), identity_(std::move(identity)) {}
 
   StepPlan plan() const override {
-    StepPlan plan;
-    plan.domain = Box::of_shape({1, 1, 1});
+    StepPlan plan = StepPlan::solve();
     plan.max_workers = 1;
     const auto num_classes = static_cast<std::int64_t>(set_.options.classes.size());
     std::int64_t crop_bytes = 0;

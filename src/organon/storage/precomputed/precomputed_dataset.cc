@@ -46,7 +46,14 @@ struct Place {
 std::optional<Place> find_volume(const std::filesystem::path& path) {
   for (std::filesystem::path folder = path; !folder.empty(); folder = folder.parent_path()) {
     if (std::filesystem::is_regular_file(folder / "info")) {
-      if (const auto info = read_info(folder); info && is_volume(*info)) {
+      // Further up, a file of that name may be anybody's.
+      std::optional<Json> info;
+      try {
+        info = read_info(folder);
+      } catch (const Error& error) {
+        if (folder == path || error.kind() != ErrorKind::kCorruptData) throw;
+      }
+      if (info && is_volume(*info)) {
         return Place{folder, folder == path ? "" : path.lexically_relative(folder).generic_string()};
       }
     }

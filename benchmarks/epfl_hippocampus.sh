@@ -50,8 +50,6 @@ labels = "$data/masks"
 box_nm = [0, 0, 2880, 820, 3835, 3515]
 
 [train]
-features = [8, 32, 64, 128]
-pooling = [2, 2, 2]
 steps = $steps
 batch = 4
 patch = 80

@@ -131,23 +131,34 @@ TEST(SameVoxels, WhenEveryWorkerDiesAtItsSecondBlock) {
   EXPECT_EQ(made, undisturbed());
 }
 
-TEST(SameVoxels, WhenTheSupervisorDiesAndTheCommandIsRepeated) {
-  // Without ORGANON_FAULT_ONCE the supervisor, too, dies at its nth rename: of stage.json, of a plan, ...
-  for (const char* fault : {"rename:1", "rename:2", "rename:3", "rename:6", "rename:10", "rename:14"}) {
-    SCOPED_TRACE(fault);
-    const TemporaryFolder folder;
-    write_prediction(folder.path() / "p.n5/mito", kShape);
-    std::string log;
-    int deaths = 0;
-    for (const auto& verb : {kSegment, kRefine, kMeasure, kMesh}) {
-      const Ending ending = run_verb(verb, folder.path(), {"64,64,64", 2, {{"ORGANON_FAULT", fault}}});
-      deaths += ending.signal == SIGKILL ? 1 : 0;
-      log += ending.err;
-      if (ending.exit_code != 0) expect_done(run_verb(verb, folder.path(), {"64,64,64", 2, {}}));
-    }
-    EXPECT_GT(deaths, 0) << log;
-    EXPECT_EQ(gather(folder.path(), log), undisturbed());
+// Without ORGANON_FAULT_ONCE the supervisor, too, dies at its nth rename: of stage.json, of a plan, ...
+// Returns how many died.
+int run_while_the_supervisor_dies(const std::string& fault) {
+  SCOPED_TRACE(fault);
+  const TemporaryFolder folder;
+  write_prediction(folder.path() / "p.n5/mito", kShape);
+  std::string log;
+  int deaths = 0;
+  for (const auto& verb : {kSegment, kRefine, kMeasure, kMesh}) {
+    const Ending ending = run_verb(verb, folder.path(), {"64,64,64", 2, {{"ORGANON_FAULT", fault}}});
+    deaths += ending.signal == SIGKILL ? 1 : 0;
+    log += ending.err;
+    if (ending.exit_code != 0) expect_done(run_verb(verb, folder.path(), {"64,64,64", 2, {}}));
   }
+  EXPECT_EQ(gather(folder.path(), log), undisturbed());
+  return deaths;
+}
+
+TEST(SameVoxels, WhenTheSupervisorDiesAndTheCommandIsRepeated) {
+  for (const char* fault : {"rename:1", "rename:3", "rename:6", "rename:10", "rename:14"})
+    EXPECT_GT(run_while_the_supervisor_dies(fault), 0) << fault;
+}
+
+// With ./test --slow: every rename that any of the stages makes.
+TEST(LongSameVoxels, WhereverTheSupervisorDies) {
+  int nth = 1;
+  while (run_while_the_supervisor_dies("rename:" + std::to_string(nth)) > 0) ++nth;
+  EXPECT_GT(nth, 14);
 }
 
 TEST(SameVoxels, WhenKilledInMidStageAndRepeatedWithOtherBlocksAndWorkers) {

@@ -147,7 +147,10 @@ void add_stage_verb(CLI::App& app, const StageVerb& verb, std::deque<StageArgume
   command->add_option("--set", arguments.settings, "any option as key=value")->group("Running");
   command->add_option("--block-shape", arguments.block_shape, "voxels of one block, z,y,x: whole chunks")
       ->group("Running");
-  command->add_option("--box-nm", arguments.box_nm, "only blocks that meet z0,y0,x0,z1,y1,x1 in nm")
+  command
+      ->add_option(
+          "--box-nm", arguments.box_nm,
+          "only this part, z0,y0,x0,z1,y1,x1 in nm: voxels whose centres lie in it, grown to whole chunks")
       ->group("Running");
   add_execution_options(*command, arguments.execution);
   command->callback([&arguments, &exit_code, command] {

@@ -12,7 +12,7 @@ namespace organon::nn {
 /// A 3-D U-Net. Level l has features[l] maps; between levels l and l+1 lies max pooling by pooling[l] on the
 /// way down and, on the way up, a 1x1x1 mix and repetition by pooling[l] ("constant" upsampling).
 struct NetworkOptions {
-  std::vector<std::int64_t> features = {16, 32, 64, 128};
+  std::vector<std::int64_t> features = {8, 32, 64, 128};
   std::vector<std::int64_t> pooling = {2, 2, 2};
   std::int64_t convolutions = 2;   ///< 3x3x3, per level and direction
   std::int64_t stem = 2;           ///< input voxels per axis folded into channels, and unfolded at the head

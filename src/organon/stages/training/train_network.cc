@@ -56,6 +56,8 @@ struct Set {
     options = options_from_json<TrainOptions>(description.options_json);
     network = options.network();
     if (options.classes.empty()) refuse("no classes are named");
+    if (!description.box_nm.empty() || description.block_shape.product() != 0)
+      refuse("it has no blocks: give --box-nm to the targets it learns from");
     const auto& inputs = description.inputs;
     if (inputs.empty() || inputs.size() % 2 != 0) {
       refuse(fmt::format("expected pairs of raw and targets, found {} datasets", inputs.size()));

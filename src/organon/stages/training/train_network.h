@@ -23,7 +23,7 @@ struct TrainOptions {
   std::string normalization = "preset";
   std::string skip = "preset";
 
-  std::int64_t steps = 1100;
+  std::int64_t steps = 1600;
   std::int64_t batch = 4;
   std::int64_t patch = 64;  ///< edge of raw patches, voxels
   double learning_rate = 3e-3;

@@ -2,10 +2,13 @@
 """Compares smooth_threshold_label with scipy.ndimage on one volume: time, and every voxel.
 
     python3 -m venv /tmp/venv && /tmp/venv/bin/pip install numpy scipy pillow
-    /tmp/venv/bin/python benchmarks/compare_scipy.py --program build/benchmarks/smooth_threshold_label \\
+    /tmp/venv/bin/python benchmarks/compare_scipy.py --program out/build/release/benchmarks/smooth_threshold_label \\
         --make-from DATA/epfl-hippocampus-fibsem/masks --volume /tmp/volume.raw --shape 512,512,512
 
-Without --make-from the file must exist: raw uint8, x fastest. --make-from writes a volume that looks like a network's
+    /tmp/venv/bin/python benchmarks/compare_scipy.py --program out/build/release/benchmarks/smooth_threshold_label \\
+        --prediction out/epfl/epfl.n5/predictions/mito --volume /tmp/volume.raw --shape 512,512,512
+
+--prediction tiles a network's own output (N5, uint8, gzip) by mirroring. Without it and --make-from the file must exist: raw uint8, x fastest. --make-from writes a volume that looks like a network's
 prediction: 128 tanh(signed distance / 50 nm) + 127 of the masks plus noise, continued by mirroring.
 scipy runs on one thread, with the same sigma and radius, border mode "mirror" (edge voxel not repeated) and float32
 between its passes; flipped voxels are counted against float64.
@@ -13,8 +16,10 @@ Times are processor seconds (both programs have one thread).
 """
 
 import argparse
+import gzip
 import json
 import pathlib
+import struct
 import subprocess
 import time
 
@@ -38,9 +43,27 @@ def make_volume(masks: pathlib.Path, shape: tuple, voxel_nm: float, noise: float
     grain = ndimage.gaussian_filter(random.standard_normal(prediction.shape, dtype=np.float32), 1.5)
     grain *= noise / grain.std() * (1 - (prediction - 127) ** 2 / 128**2 * 0.9)
     prediction = np.clip(np.rint(prediction + grain), 0, 255).astype(np.uint8)
-    pad = [(0, max(0, want - have)) for want, have in zip(shape, prediction.shape)]
-    prediction = np.pad(prediction, pad, mode="symmetric")
-    return np.ascontiguousarray(prediction[tuple(slice(0, n) for n in shape)])
+    return tiled(prediction, shape)
+
+
+def read_n5(dataset: pathlib.Path) -> np.ndarray:
+    attributes = json.loads((dataset / "attributes.json").read_text())
+    if (attributes["dataType"], attributes["compression"]["type"]) != ("uint8", "gzip"):
+        raise SystemExit(f"{dataset}: expected uint8 in gzip chunks")
+    block = attributes["blockSize"]
+    volume = np.zeros(attributes["dimensions"][::-1], np.uint8)
+    for file in dataset.glob("[0-9]*/[0-9]*/[0-9]*"):
+        x, y, z = (int(part) * size for part, size in zip(file.relative_to(dataset).parts, block))
+        content = file.read_bytes()
+        shape = struct.unpack(">3I", content[4:16])[::-1]
+        chunk = np.frombuffer(gzip.decompress(content[16:]), np.uint8).reshape(shape)
+        volume[z : z + shape[0], y : y + shape[1], x : x + shape[2]] = chunk
+    return volume
+
+
+def tiled(volume: np.ndarray, shape: tuple) -> np.ndarray:
+    pad = [(0, max(0, want - have)) for want, have in zip(shape, volume.shape)]
+    return np.ascontiguousarray(np.pad(volume, pad, mode="symmetric")[tuple(slice(0, n) for n in shape)])
 
 
 def timed(function, repeats: int):
@@ -66,6 +89,7 @@ def main() -> None:
     parser.add_argument("--volume", type=pathlib.Path, required=True)
     parser.add_argument("--shape", type=triple(int), required=True, help="z,y,x")
     parser.add_argument("--make-from", type=pathlib.Path, help="folder of mask slices (PNG)")
+    parser.add_argument("--prediction", type=pathlib.Path, help="an N5 dataset that organon predict made")
     parser.add_argument("--mask-voxel-nm", type=float, default=5)
     parser.add_argument("--noise", type=float, default=12, help="standard deviation in grey levels where undecided")
     parser.add_argument("--voxel-size", type=triple(float), default=(4.0, 4.0, 4.0), help="nm, z,y,x")
@@ -76,6 +100,8 @@ def main() -> None:
     parser.add_argument("--scipy-repeats", type=int, default=1)
     options = parser.parse_args()
 
+    if options.prediction is not None:
+        tiled(read_n5(options.prediction), options.shape).tofile(options.volume)
     if options.make_from is not None:
         make_volume(options.make_from, options.shape, options.mask_voxel_nm, options.noise).tofile(options.volume)
     volume = np.fromfile(options.volume, np.uint8).reshape(options.shape)

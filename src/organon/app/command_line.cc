@@ -21,8 +21,6 @@
 namespace organon::app {
 namespace {
 
-constexpr int kStoppedExitCode = 4;
-
 std::string flag_of(std::string name) {
   std::replace(name.begin(), name.end(), '_', '-');
   return "--" + name;
@@ -201,7 +199,7 @@ int run_command_line(int argc, char** argv) {
   work->callback([&] {
     worker.fsync = no_fsync ? Fsync::kNo : Fsync::kYes;
     const auto outcome = blockwise::work(blockwise::RunFolder(work_folder), make_stage, worker);
-    exit_code = outcome == blockwise::WorkerOutcome::kDone ? 0 : kStoppedExitCode;
+    exit_code = outcome == blockwise::WorkerOutcome::kDone ? 0 : blockwise::kStoppedExitCode;
   });
 
   try {

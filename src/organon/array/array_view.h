@@ -30,7 +30,6 @@ class ArrayView {
   const Shape3& shape() const { return shape_; }
   const Stride3& stride() const { return stride_; }
   std::int64_t size() const { return shape_.product(); }
-  bool is_contiguous() const { return stride_ == Stride3{shape_.y * shape_.x, shape_.x, 1}; }
 
   T& operator()(std::int64_t z, std::int64_t y, std::int64_t x) const {
     ORGANON_DCHECK(z >= 0 && z < shape_.z && y >= 0 && y < shape_.y && x >= 0 && x < shape_.x);

@@ -29,7 +29,6 @@ namespace {
 constexpr auto kPollInterval = std::chrono::milliseconds(100);
 constexpr int kMaxDeathsPerStep = 64;  // ends of workers beyond the first of each
 constexpr int kFailedExitCode = 3;
-constexpr int kStoppedExitCode = 4;
 constexpr int kCannotStartExitCode = 127;
 
 // Held while a supervisor runs here; the kernel lets go of it when the process dies.

@@ -115,9 +115,6 @@ class Stage {
   /// Plans before anything ran, for --dry-run and for refusing what does not fit; by default of those steps
   /// that need no earlier results.
   virtual std::vector<StepPlan> plans() const = 0;
-  /// True where results agree only within a stated tolerance (network inference across devices and tile
-  /// shapes).
-  virtual bool is_tolerance_stage() const { return false; }
   /// Puts empty outputs where the stage will put its own: enough to plan the stages that read them. By
   /// default the datasets of plans(); scratch has no place yet.
   virtual void stand_in_for_outputs() const;

@@ -27,6 +27,9 @@ enum class WorkerOutcome {
              ///< journal
 };
 
+/// How a worker process ends where it kStopped; 0 where it is done.
+constexpr int kStoppedExitCode = 4;
+
 /// Claims and processes batches of blocks of one step until none is left. What a worker process does.
 WorkerOutcome work(const RunFolder& run, const StageFactory& factory, const WorkerOptions& options);
 

@@ -64,12 +64,4 @@ MeshMeasures measure_mesh(const Mesh& mesh) {
   return measures;
 }
 
-void append_mesh(Mesh& into, const Mesh& from) {
-  const auto first = static_cast<std::uint32_t>(into.vertices_nm.size());
-  ORGANON_CHECK(into.vertices_nm.size() + from.vertices_nm.size() <= UINT32_MAX);
-  into.vertices_nm.insert(into.vertices_nm.end(), from.vertices_nm.begin(), from.vertices_nm.end());
-  for (const Triangle& t : from.triangles)
-    into.triangles.push_back({t[0] + first, t[1] + first, t[2] + first});
-}
-
 }  // namespace organon::mesh

@@ -36,7 +36,4 @@ struct MeshMeasures {
 /// Requires: triangles name existing vertices. Cost: a sort of the edges.
 MeshMeasures measure_mesh(const Mesh& mesh);
 
-/// Adds `from` to `into` without joining vertices.
-void append_mesh(Mesh& into, const Mesh& from);
-
 }  // namespace organon::mesh

@@ -93,11 +93,9 @@ PointNm limited(const PointNm& point, const PointNm& from, const SizeNm& most) {
 }  // namespace
 
 Mesh simplify_mesh(const Mesh& mesh, const SimplifyOptions& options) {
-  if (!(options.max_error_nm >= 0) || !(options.target_share >= 0 && options.target_share <= 1)) {
-    throw Error(
-        ErrorKind::kInvalidArgument,
-        fmt::format("mesh simplification needs an error >= 0 nm and a share of 0 to 1, found {} nm, {}",
-                    options.max_error_nm, options.target_share));
+  if (!(options.max_error_nm >= 0)) {
+    throw Error(ErrorKind::kInvalidArgument,
+                fmt::format("mesh simplification needs an error >= 0 nm, found {} nm", options.max_error_nm));
   }
   if (mesh.triangles.empty()) return {};
   // Near the origin single precision resolves far below a voxel, wherever the object lies in the cell.
@@ -116,11 +114,9 @@ Mesh simplify_mesh(const Mesh& mesh, const SimplifyOptions& options) {
   static_assert(sizeof(VertexNm) == 3 * sizeof(float));
   const float scale_nm = meshopt_simplifyScale(positions, local.vertices_nm.size(), sizeof(VertexNm));
   std::vector<unsigned int> kept(indices.size());
-  const auto target =
-      static_cast<std::size_t>(options.target_share * static_cast<double>(mesh.triangles.size())) * 3;
   const std::size_t count = meshopt_simplify(
-      kept.data(), indices.data(), indices.size(), positions, local.vertices_nm.size(), sizeof(VertexNm),
-      target, scale_nm > 0 ? static_cast<float>(options.max_error_nm) / scale_nm : 0,
+      kept.data(), indices.data(), indices.size(), positions, local.vertices_nm.size(), sizeof(VertexNm), 0,
+      scale_nm > 0 ? static_cast<float>(options.max_error_nm) / scale_nm : 0,
       options.lock_border ? meshopt_SimplifyLockBorder : 0, nullptr);
   kept.resize(count);
   return without_unused_vertices(mesh, kept);

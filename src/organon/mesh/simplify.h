@@ -8,8 +8,6 @@ struct SimplifyOptions {
   /// Greatest distance, in nm, that the surface is allowed to move (estimated by the sum of squared distances
   /// to the planes of the triangles removed). 0 only joins what is flat.
   double max_error_nm = 0;
-  /// Share of the triangles to aim at, 0 to 1; ends earlier where max_error_nm is reached.
-  double target_share = 0;
   /// Keeps open borders as they are, so that fragments still fit together.
   bool lock_border = false;
 };

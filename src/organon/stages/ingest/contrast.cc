@@ -1,13 +1,8 @@
 #include "organon/stages/ingest/contrast.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <array>
-#include <cmath>
 
 #include "organon/base/check.h"
-#include "organon/base/error.h"
 
 namespace organon::stages {
 namespace {
@@ -30,19 +25,6 @@ bool is_padding(const std::vector<std::uint64_t>& counts, std::size_t end, std::
   }
   return static_cast<double>(counts[end]) > kPaddingFraction * static_cast<double>(total) &&
          counts[end] > kPaddingPeak * fullest;
-}
-
-template <class T, class Map>
-void map_voxels(ArrayView<const T> raw, ArrayView<std::uint8_t> normalized, Map map) {
-  const Shape3 shape = raw.shape();
-  for (std::int64_t z = 0; z < shape.z; ++z) {
-    for (std::int64_t y = 0; y < shape.y; ++y) {
-      const T* from = raw.row(z, y);
-      std::uint8_t* to = normalized.row(z, y);
-      for (std::int64_t x = 0; x < shape.x; ++x)
-        to[x * normalized.stride().x] = map(from[x * raw.stride().x]);
-    }
-  }
 }
 
 }  // namespace
@@ -82,31 +64,6 @@ ContrastEstimate estimate_contrast(const tables::Histogram& histogram) {
 }
 
 template <class T>
-void normalize_contrast(ArrayView<const T> raw, const ContrastLimits& limits,
-                        ArrayView<std::uint8_t> normalized) {
-  ORGANON_CHECK(raw.shape() == normalized.shape());
-  if (!(limits.low < limits.high)) {
-    throw Error(
-        ErrorKind::kInvalidArgument,
-        fmt::format("contrast limits: expected low below high, found {} and {}", limits.low, limits.high));
-  }
-  const double factor = 255 / (limits.high - limits.low);
-  const auto map = [&](T value) {
-    const double scaled = std::floor((static_cast<double>(value) - limits.low) * factor + 0.5);
-    return scaled > 0 ? static_cast<std::uint8_t>(std::min(scaled, 255.0)) : std::uint8_t{0};
-  };
-  if constexpr (sizeof(T) == 1) {
-    std::array<std::uint8_t, 256> table;
-    for (int pattern = 0; pattern < 256; ++pattern) {
-      table[static_cast<std::size_t>(pattern)] = map(static_cast<T>(static_cast<std::uint8_t>(pattern)));
-    }
-    map_voxels(raw, normalized, [&](T value) { return table[static_cast<std::uint8_t>(value)]; });
-  } else {
-    map_voxels(raw, normalized, map);
-  }
-}
-
-template <class T>
 void invert_contrast(ArrayView<T> voxels) {
   const Shape3 shape = voxels.shape();
   for (std::int64_t z = 0; z < shape.z; ++z) {
@@ -124,24 +81,6 @@ void invert_contrast(ArrayView<T> voxels) {
   }
 }
 
-template void normalize_contrast(ArrayView<const std::uint8_t>, const ContrastLimits&,
-                                 ArrayView<std::uint8_t>);
-template void normalize_contrast(ArrayView<const std::int8_t>, const ContrastLimits&,
-                                 ArrayView<std::uint8_t>);
-template void normalize_contrast(ArrayView<const std::uint16_t>, const ContrastLimits&,
-                                 ArrayView<std::uint8_t>);
-template void normalize_contrast(ArrayView<const std::int16_t>, const ContrastLimits&,
-                                 ArrayView<std::uint8_t>);
-template void normalize_contrast(ArrayView<const std::uint32_t>, const ContrastLimits&,
-                                 ArrayView<std::uint8_t>);
-template void normalize_contrast(ArrayView<const std::int32_t>, const ContrastLimits&,
-                                 ArrayView<std::uint8_t>);
-template void normalize_contrast(ArrayView<const std::uint64_t>, const ContrastLimits&,
-                                 ArrayView<std::uint8_t>);
-template void normalize_contrast(ArrayView<const std::int64_t>, const ContrastLimits&,
-                                 ArrayView<std::uint8_t>);
-template void normalize_contrast(ArrayView<const float>, const ContrastLimits&, ArrayView<std::uint8_t>);
-template void normalize_contrast(ArrayView<const double>, const ContrastLimits&, ArrayView<std::uint8_t>);
 template void invert_contrast(ArrayView<std::uint8_t>);
 template void invert_contrast(ArrayView<std::int8_t>);
 template void invert_contrast(ArrayView<std::uint16_t>);

@@ -7,7 +7,7 @@
 
 namespace organon::stages {
 
-/// The grey values between which a volume's contrast lies; 0 and 255 after normalizing.
+/// The grey values between which a volume's contrast lies; -1 and 1 to a network.
 struct ContrastLimits {
   double low = 0;
   double high = 255;
@@ -44,12 +44,6 @@ struct ContrastEstimate {
 ///
 /// Requires: histogram.total() > 0. Equal for equal histograms.
 ContrastEstimate estimate_contrast(const tables::Histogram& histogram);
-
-/// Maps `limits` to 0 .. 255 with rounding to nearest, and clips beyond. T: any voxel type; NaN becomes 0.
-/// Errors: kInvalidArgument where limits.low >= limits.high.
-template <class T>
-void normalize_contrast(ArrayView<const T> raw, const ContrastLimits& limits,
-                        ArrayView<std::uint8_t> normalized);
 
 /// Turns grey values over, bright to dark, within the range of T: integers v to min + max - v, floats to -v.
 /// Twice is the identity.

@@ -15,6 +15,7 @@
 #include "organon/stages/prediction/tile_grid.h"
 #include "organon/storage/json_fields.h"
 #include "organon/storage/multiscale.h"
+#include "organon/voxel/normalize_intensity.h"
 #include "organon/voxel/training_targets.h"
 
 namespace organon::stages {
@@ -48,8 +49,7 @@ struct Set {
   nn::NetworkInfo info;
   std::shared_ptr<storage::Dataset> raw;
   std::shared_ptr<storage::Dataset> mask;  ///< null: none
-  float low = 0;
-  float scale = 1;  ///< y = (raw - low) * scale - 1
+  std::vector<double> limits;              ///< grey values of raw that the network sees as -1 and 1
   std::string group;
   storage::DatasetSpec spec;  ///< of each output
   Shape3 block_shape;
@@ -97,7 +97,7 @@ struct Set {
                       "with such a level, or say --allow-voxel-size",
                       info.voxel_size_nm, address, to_string(size)));
     }
-    std::vector<double> limits = options.contrast_limits;
+    limits = options.contrast_limits;
     for (const auto& level : pyramid.levels) {
       const Json attributes = level->attributes();
       if (limits.empty() && attributes.contains("contrast_limits")) {
@@ -107,8 +107,6 @@ struct Set {
     if (limits.size() != 2 || limits[0] >= limits[1]) {
       refuse(fmt::format("{}: no contrast limits low,high are stored or given", address));
     }
-    low = static_cast<float>(limits[0]);
-    scale = static_cast<float>(2 / (limits[1] - limits[0]));
   }
 };
 
@@ -118,10 +116,7 @@ Array<float> read_normalized(const Set& set, const Box& box) {
   dispatch(set.raw->spec().data_type, [&](auto zero) {
     using T = decltype(zero);
     const Array<T> raw = blockwise::read_with_border<T>(*set.raw, box, Border::kReflect);
-    for (std::int64_t i = 0; i < raw.size(); ++i) {
-      const float value = (static_cast<float>(raw.data()[i]) - set.low) * set.scale - 1;
-      result.data()[i] = std::isnan(value) ? 0 : std::clamp(value, -1.0F, 1.0F);
-    }
+    voxel::normalize_intensity<T>(raw, 1, set.limits[0], set.limits[1], result);
   });
   return result;
 }

@@ -10,6 +10,7 @@
 #include "organon/geometry/integer_division.h"
 #include "organon/storage/json_fields.h"
 #include "organon/storage/multiscale.h"
+#include "organon/voxel/normalize_intensity.h"
 
 namespace organon::stages {
 namespace {
@@ -88,25 +89,6 @@ RawLevel level_for(const storage::Multiscale& raw, const VoxelGrid& grid) {
   return best;
 }
 
-// out = mean of factor^3 voxels, low + 2 / scale and low mapped to 1 and -1, clipped.
-template <class T>
-void normalize(ArrayView<const T> raw, std::int64_t factor, float low, float scale, ArrayView<float> out) {
-  const std::int64_t f = factor;
-  const auto cells = static_cast<float>(f * f * f);
-  for (std::int64_t z = 0; z < out.shape().z; ++z) {
-    for (std::int64_t y = 0; y < out.shape().y; ++y) {
-      for (std::int64_t x = 0; x < out.shape().x; ++x) {
-        float sum = 0;
-        for (std::int64_t i = 0; i < f * f * f; ++i) {
-          sum += static_cast<float>(raw(z * f + i / (f * f), y * f + i / f % f, x * f + i % f));
-        }
-        const float value = (sum / cells - low) * scale - 1;
-        out(z, y, x) = std::isnan(value) ? 0 : std::clamp(value, -1.0F, 1.0F);
-      }
-    }
-  }
-}
-
 }  // namespace
 
 LoadedCrop load_crop(const CropRequest& request) {
@@ -151,8 +133,6 @@ LoadedCrop load_crop(const CropRequest& request) {
              clip(box.end.x, level.shift.x, raw_domain.end.x, true)};
 
   const auto limits = contrast_of(request, pyramid);
-  const auto scale = static_cast<float>(2 / (limits[1] - limits[0]));
-  const auto low = static_cast<float>(limits[0]);
   TrainingCrop& crop = loaded.crop;
   crop.raw = Array<float>::uninitialized(box.shape());
   // Slab by slab, so that raw of any type and factor needs little memory beside the result.
@@ -160,7 +140,9 @@ LoadedCrop load_crop(const CropRequest& request) {
     const Box slab{{z, box.begin.y, box.begin.x}, {std::min(z + kSlab, box.end.z), box.end.y, box.end.x}};
     const AnyArray voxels = level.dataset->read(to_raw(slab));
     const ArrayView<float> out = crop.raw.view().part(slab.translate(Index3{} - box.begin));
-    dispatch(voxels.type(), [&](auto zero) { normalize(voxels.view<decltype(zero)>(), f, low, scale, out); });
+    dispatch(voxels.type(), [&](auto zero) {
+      voxel::normalize_intensity(voxels.view<decltype(zero)>(), f, limits[0], limits[1], out);
+    });
   }
   const Box inside = box.intersect(targets.front()->spec().domain());
   for (const auto& dataset : targets) {

@@ -22,6 +22,7 @@
 #include "organon/base/error.h"
 #include "organon/base/json.h"
 #include "organon/blockwise/journal.h"
+#include "organon/blockwise/outputs.h"
 
 namespace organon::blockwise {
 namespace {
@@ -62,122 +63,6 @@ int next_session(const RunFolder& run) {
   const int session = std::filesystem::exists(file) ? std::atoi(read_text(file).c_str()) + 1 : 1;
   write_text_atomically(file, std::to_string(session));
   return session;
-}
-
-// The dataset itself at `address`; nothing where there is none, or a group.
-std::shared_ptr<storage::Dataset> find_dataset(const std::string& address) {
-  if (!std::filesystem::is_directory(storage::parse_address(address).path)) return nullptr;
-  try {
-    return storage::open_dataset(address);
-  } catch (const Error& error) {
-    if (error.kind() == ErrorKind::kNotFound) return nullptr;
-    throw;
-  }
-}
-
-[[noreturn]] void refuse_foreign(const std::string& address) {
-  throw Error(ErrorKind::kAlreadyExists,
-              fmt::format("output {} exists and was not made here by organon; move it away or choose another",
-                          address));
-}
-
-std::vector<std::string> addresses_of(const StepPlan& plan) {
-  std::vector<std::string> addresses;
-  for (const OutputDataset& output : plan.outputs) addresses.push_back(output.address);
-  return addresses;
-}
-
-// Datasets that a run was about to make when it died: organon's, though they may not say so yet.
-std::set<std::string> half_made_datasets(const RunFolder& run) {
-  std::set<std::string> addresses;
-  for (std::size_t i = 0; std::filesystem::exists(run.step(i)); ++i) {
-    const std::filesystem::path file = run.step(i) / "outputs.json";
-    if (!std::filesystem::exists(file) || std::filesystem::exists(run.step(i) / "plan.json")) continue;
-    for (const Json& address : parse_json(read_text(file), file.string())) addresses.insert(address);
-  }
-  return addresses;
-}
-
-// Removes a dataset that organon made: out of sight in one moment, so that no half of it is ever opened.
-void remove_own_dataset(const std::string& address, const std::set<std::string>& half_made) {
-  const std::filesystem::path path = storage::parse_address(address).path;
-  const std::filesystem::path grave = path.parent_path() / (".deleted-" + path.filename().string());
-  std::filesystem::remove_all(grave);
-  const auto dataset = find_dataset(address);
-  if (dataset == nullptr) return;
-  if (!dataset->attributes().contains("organon") && !half_made.contains(address)) refuse_foreign(address);
-  std::filesystem::rename(path, grave);
-  std::filesystem::remove_all(grave);
-}
-
-// An output that is an input, or a dataset that contains the other, would be destroyed or read while written.
-void check_apart(const StageDescription& description, const std::vector<StepPlan>& plans) {
-  std::vector<std::string> outputs = description.outputs;
-  for (const StepPlan& plan : plans)
-    for (const OutputDataset& output : plan.outputs)
-      if (!output.address.empty()) outputs.push_back(output.address);  // scratch has no place yet
-  const auto holds = [](const std::string& outer, const std::filesystem::path& inner) {
-    const std::filesystem::path folder = storage::parse_address(outer).path;
-    const auto [end, unused] = std::mismatch(folder.begin(), folder.end(), inner.begin(), inner.end());
-    return end == folder.end() && find_dataset(outer) != nullptr;
-  };
-  for (const std::string& output : outputs) {
-    const std::filesystem::path output_path = storage::parse_address(output).path;
-    for (const std::string& input : description.inputs) {
-      const std::filesystem::path input_path = storage::parse_address(input).path;
-      if (output_path != input_path && !holds(output, input_path) && !holds(input, output_path)) continue;
-      throw Error(
-          ErrorKind::kInvalidArgument,
-          fmt::format("output {} and input {} are one dataset or lie in one another; choose another output",
-                      output, input));
-    }
-  }
-}
-
-// Removes what an earlier, different run left; refuses what organon did not make. First of all the run is no
-// longer complete: killed in between, the next call starts here again.
-void clear_outputs(const StageDescription& description, const RunFolder& run) {
-  const bool is_first_run = !std::filesystem::exists(run.path() / "session");
-  const std::set<std::string> half_made = half_made_datasets(run);
-  for (const std::string& address : description.outputs) {
-    const auto dataset = find_dataset(address);
-    const bool is_foreign =
-        dataset != nullptr
-            ? !dataset->attributes().contains("organon") && !half_made.contains(address)
-            : is_first_run && std::filesystem::is_regular_file(storage::parse_address(address).path);
-    if (is_foreign) refuse_foreign(address);
-  }
-  for (const char* name : {"complete.json", "stage.json"}) std::filesystem::remove(run.path() / name);
-  sync_folder(run.path());
-  for (const std::string& address : description.outputs) remove_own_dataset(address, half_made);
-  for (const char* name : {"steps", "scratch.n5"}) std::filesystem::remove_all(run.path() / name);
-}
-
-// Datasets of an earlier run in a group are replaced when their turn comes; others in the group stay.
-void create_outputs(const StepPlan& plan, const std::string& verb, const RunFolder& run, std::size_t step) {
-  const std::set<std::string> half_made = half_made_datasets(run);
-  for (const OutputDataset& output : plan.outputs) remove_own_dataset(output.address, half_made);
-  write_text_atomically(run.step(step) / "outputs.json", to_text(addresses_of(plan)));
-  for (const OutputDataset& output : plan.outputs) {
-    const auto dataset = storage::create_dataset(output.address, output.spec);
-    const BlockGrid chunks = dataset->chunk_grid();
-    const BlockGrid blocks = plan.blocks();
-    // Cells are all anchored at voxel 0: blocks are unions of chunks where the shapes divide, or a block is
-    // the domain.
-    const Box whole = output.spec.domain();
-    for (std::int64_t id : {std::int64_t{0}, blocks.count() - 1}) {
-      const Box box = blocks.box_of(id).intersect(whole);
-      if (!chunks.is_union_of_cells(box)) {
-        throw Error(
-            ErrorKind::kInvalidArgument,
-            fmt::format("block {} cuts chunks of shape {} of {}; choose a block shape of whole chunks",
-                        to_string(box), to_string(output.spec.chunk_shape), output.address));
-      }
-    }
-    Json attributes = output.attributes;
-    attributes["organon"] = {{"verb", verb}, {"state", "incomplete"}};
-    dataset->set_attributes(attributes);
-  }
 }
 
 struct StepState {
@@ -421,80 +306,6 @@ int workers_that_fit(const StepPlan& plan, int wanted) {
                             per_worker >> 20, available >> 20));
   }
   return static_cast<int>(std::min<std::int64_t>({wanted, fitting, plan.max_workers, plan.blocks().count()}));
-}
-
-std::string hash_of_lines(std::vector<std::string> lines) {
-  std::sort(lines.begin(), lines.end());
-  return to_hex(hash_text(fmt::format("{}", fmt::join(lines, "\n"))));
-}
-
-// What a run made, whatever its block shape was.
-struct Results {
-  std::map<std::string, std::string>
-      of_dataset;  // by address: hash of its voxels and of the last step's partials
-  std::string of_all;
-};
-
-Results results_of(const RunFolder& run, const std::vector<StepPlan>& plans) {
-  std::map<std::string, std::vector<std::string>> lines_of;
-  std::vector<std::string> partials;
-  const std::string scratch = run.scratch("");
-  for (std::size_t i = 0; i < plans.size(); ++i) {
-    for (const OutputDataset& output : plans[i].outputs)
-      if (!output.address.starts_with(scratch)) lines_of[output.address];
-    JournalReader reader(run.step(i));
-    std::set<std::int64_t> blocks;
-    for (const JournalRecord& record : reader.poll()) {
-      if (record.kind != JournalRecord::Kind::kCompleted || !blocks.insert(record.block).second) continue;
-      for (const auto& [output, chunk] : record.chunks) {
-        const auto lines = lines_of.find(plans[i].outputs.at(output).address);
-        if (lines == lines_of.end()) continue;
-        lines->second.push_back(fmt::format("{} {}", to_string(chunk.position),
-                                            chunk.is_absent ? "absent" : to_hex(chunk.voxels)));
-      }
-      if (i + 1 < plans.size()) continue;
-      for (const PartialRecord& partial : record.partials)
-        partials.push_back(fmt::format("partial {} {}", partial.key, to_hex(partial.hash)));
-    }
-  }
-  Results results;
-  const std::string left = hash_of_lines(std::move(partials));
-  // In the order of the plans, not of the addresses: those may lie in any folder.
-  std::string all = left;
-  for (auto& [address, lines] : lines_of) {
-    lines.push_back(left);
-    results.of_dataset[address] = hash_of_lines(std::move(lines));
-  }
-  for (const StepPlan& plan : plans)
-    for (const OutputDataset& output : plan.outputs)
-      if (results.of_dataset.contains(output.address)) all += results.of_dataset[output.address];
-  results.of_all = to_hex(hash_text(all));
-  return results;
-}
-
-// Provenance holds nothing of time or host, so that outputs are byte-identical from run to run.
-void seal(const StageDescription& description, const Results& results, const std::string& identity) {
-  Json inputs = Json::array();
-  for (const std::string& input : description.inputs) {
-    inputs.push_back({{"name", storage::parse_address(input).path.filename().string()},
-                      {"identity", identity_of_input(input)}});
-  }
-  for (const auto& [address, result] : results.of_dataset) {
-    storage::open_dataset(address)->set_attributes(
-        {{"organon",
-          {{"version", ORGANON_VERSION},
-           {"verb", description.verb},
-           {"options", parse_json(description.options_json, "options")},
-           {"inputs", inputs},
-           {"identity", identity},
-           {"result", result}}}});
-  }
-}
-
-bool outputs_exist(const StageDescription& description) {
-  return std::all_of(description.outputs.begin(), description.outputs.end(), [](const std::string& address) {
-    return std::filesystem::exists(storage::parse_address(address).path);
-  });
 }
 
 }  // namespace

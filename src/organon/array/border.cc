@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "organon/array/copy.h"
+#include "organon/array/data_type.h"
 
 namespace organon {
 namespace {
@@ -76,16 +77,7 @@ void copy_with_border(ArrayView<const T> source, const Box& source_box, const Bo
 #define ORGANON_INSTANTIATE(T)                                                                           \
   template void copy_with_border<T>(ArrayView<const T>, const Box&, const Box&, Border, T, ArrayView<T>, \
                                     const Box&);
-ORGANON_INSTANTIATE(std::uint8_t)
-ORGANON_INSTANTIATE(std::int8_t)
-ORGANON_INSTANTIATE(std::uint16_t)
-ORGANON_INSTANTIATE(std::int16_t)
-ORGANON_INSTANTIATE(std::uint32_t)
-ORGANON_INSTANTIATE(std::int32_t)
-ORGANON_INSTANTIATE(std::uint64_t)
-ORGANON_INSTANTIATE(std::int64_t)
-ORGANON_INSTANTIATE(float)
-ORGANON_INSTANTIATE(double)
+ORGANON_FOR_EACH_VOXEL_TYPE(ORGANON_INSTANTIATE)
 #undef ORGANON_INSTANTIATE
 
 }  // namespace organon

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "organon/array/data_type.h"
+
 namespace organon {
 
 template <class T>
@@ -47,16 +49,7 @@ void copy_overlap(ArrayView<const T> source, const Box& source_box, ArrayView<T>
   template void copy_voxels<T>(ArrayView<const T>, ArrayView<T>); \
   template void fill_voxels<T>(ArrayView<T>, T);                  \
   template void copy_overlap<T>(ArrayView<const T>, const Box&, ArrayView<T>, const Box&);
-ORGANON_INSTANTIATE(std::uint8_t)
-ORGANON_INSTANTIATE(std::int8_t)
-ORGANON_INSTANTIATE(std::uint16_t)
-ORGANON_INSTANTIATE(std::int16_t)
-ORGANON_INSTANTIATE(std::uint32_t)
-ORGANON_INSTANTIATE(std::int32_t)
-ORGANON_INSTANTIATE(std::uint64_t)
-ORGANON_INSTANTIATE(std::int64_t)
-ORGANON_INSTANTIATE(float)
-ORGANON_INSTANTIATE(double)
+ORGANON_FOR_EACH_VOXEL_TYPE(ORGANON_INSTANTIATE)
 #undef ORGANON_INSTANTIATE
 
 }  // namespace organon

@@ -11,6 +11,20 @@ namespace organon {
 /// The ten voxel types of the formats that organon reads and writes.
 enum class DataType { kUint8, kInt8, kUint16, kInt16, kUint32, kInt32, kUint64, kInt64, kFloat32, kFloat64 };
 
+/// Calls the macro `INSTANTIATE` with the C++ type of each: for the explicit instantiation of templates over
+/// all ten.
+#define ORGANON_FOR_EACH_VOXEL_TYPE(INSTANTIATE) \
+  INSTANTIATE(std::uint8_t)                      \
+  INSTANTIATE(std::int8_t)                       \
+  INSTANTIATE(std::uint16_t)                     \
+  INSTANTIATE(std::int16_t)                      \
+  INSTANTIATE(std::uint32_t)                     \
+  INSTANTIATE(std::int32_t)                      \
+  INSTANTIATE(std::uint64_t)                     \
+  INSTANTIATE(std::int64_t)                      \
+  INSTANTIATE(float)                             \
+  INSTANTIATE(double)
+
 /// Bytes of one voxel.
 std::size_t size_of(DataType type);
 /// "uint8", "float32", ...: the names of N5 and of NumPy.

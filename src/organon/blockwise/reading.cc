@@ -47,16 +47,10 @@ Array<T> read_with_border(const storage::Dataset& dataset, const Box& box, Borde
   return result;
 }
 
-template Array<std::uint8_t> read_with_border(const storage::Dataset&, const Box&, Border, std::uint8_t);
-template Array<std::int8_t> read_with_border(const storage::Dataset&, const Box&, Border, std::int8_t);
-template Array<std::uint16_t> read_with_border(const storage::Dataset&, const Box&, Border, std::uint16_t);
-template Array<std::int16_t> read_with_border(const storage::Dataset&, const Box&, Border, std::int16_t);
-template Array<std::uint32_t> read_with_border(const storage::Dataset&, const Box&, Border, std::uint32_t);
-template Array<std::int32_t> read_with_border(const storage::Dataset&, const Box&, Border, std::int32_t);
-template Array<std::uint64_t> read_with_border(const storage::Dataset&, const Box&, Border, std::uint64_t);
-template Array<std::int64_t> read_with_border(const storage::Dataset&, const Box&, Border, std::int64_t);
-template Array<float> read_with_border(const storage::Dataset&, const Box&, Border, float);
-template Array<double> read_with_border(const storage::Dataset&, const Box&, Border, double);
+#define ORGANON_INSTANTIATE(T) \
+  template Array<T> read_with_border(const storage::Dataset&, const Box&, Border, T);
+ORGANON_FOR_EACH_VOXEL_TYPE(ORGANON_INSTANTIATE)
+#undef ORGANON_INSTANTIATE
 
 Box domain_in(const std::string& box_nm, const VoxelGrid& grid, const Shape3& shape,
               const Shape3& chunk_shape) {

@@ -7,6 +7,7 @@
 #include <limits>
 #include <new>
 
+#include "organon/array/data_type.h"
 #include "organon/base/error.h"
 
 namespace organon::storage {
@@ -220,16 +221,7 @@ std::vector<ChunkRecord> Dataset::write(const Box& box, const AnyArray& voxels, 
 #define ORGANON_INSTANTIATE(T)                             \
   template Array<T> Dataset::read_as<T>(const Box&) const; \
   template std::vector<ChunkRecord> Dataset::write<T>(const Box&, ArrayView<const T>, Fsync);
-ORGANON_INSTANTIATE(std::uint8_t)
-ORGANON_INSTANTIATE(std::int8_t)
-ORGANON_INSTANTIATE(std::uint16_t)
-ORGANON_INSTANTIATE(std::int16_t)
-ORGANON_INSTANTIATE(std::uint32_t)
-ORGANON_INSTANTIATE(std::int32_t)
-ORGANON_INSTANTIATE(std::uint64_t)
-ORGANON_INSTANTIATE(std::int64_t)
-ORGANON_INSTANTIATE(float)
-ORGANON_INSTANTIATE(double)
+ORGANON_FOR_EACH_VOXEL_TYPE(ORGANON_INSTANTIATE)
 #undef ORGANON_INSTANTIATE
 
 }  // namespace organon::storage

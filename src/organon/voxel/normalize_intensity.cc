@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "organon/array/data_type.h"
 #include "organon/base/check.h"
 
 namespace organon::voxel {
@@ -34,16 +35,7 @@ void normalize_intensity(ArrayView<const T> raw, std::int64_t factor, double low
 
 #define ORGANON_INSTANTIATE(T) \
   template void normalize_intensity(ArrayView<const T>, std::int64_t, double, double, ArrayView<float>);
-ORGANON_INSTANTIATE(std::uint8_t)
-ORGANON_INSTANTIATE(std::int8_t)
-ORGANON_INSTANTIATE(std::uint16_t)
-ORGANON_INSTANTIATE(std::int16_t)
-ORGANON_INSTANTIATE(std::uint32_t)
-ORGANON_INSTANTIATE(std::int32_t)
-ORGANON_INSTANTIATE(std::uint64_t)
-ORGANON_INSTANTIATE(std::int64_t)
-ORGANON_INSTANTIATE(float)
-ORGANON_INSTANTIATE(double)
+ORGANON_FOR_EACH_VOXEL_TYPE(ORGANON_INSTANTIATE)
 #undef ORGANON_INSTANTIATE
 
 }  // namespace organon::voxel

@@ -15,6 +15,8 @@
 #include "organon/base/hash.h"
 #include "organon/base/random.h"
 #include "organon/base/testing/test_data.h"
+#include "organon/blockwise/journal.h"
+#include "organon/blockwise/run_folder.h"
 #include "organon/storage/dataset.h"
 
 namespace organon::end_to_end {
@@ -149,18 +151,14 @@ std::string hash_of_files(const std::filesystem::path& path) {
   return to_hex(hash_text(all));
 }
 
-bool has_completed_block(const std::filesystem::path& output, int step) {
-  std::filesystem::path container = output;
-  for (auto ancestor = output; ancestor.has_relative_path(); ancestor = ancestor.parent_path())
-    if (ancestor.extension() == ".n5" || ancestor.extension() == ".zarr") container = ancestor;
-  std::string name = output.lexically_relative(container.parent_path()).string();
-  std::replace(name.begin(), name.end(), '/', ':');
-  const auto journals =
-      container.parent_path() / ".organon" / "runs" / name / "steps" / std::to_string(step) / "journals";
-  std::error_code missing;
-  for (const auto& entry : std::filesystem::directory_iterator(journals, missing))
-    if (read_text(entry.path()).find("\"completed\":") != std::string::npos) return true;
-  return false;
+std::int64_t count_completed_blocks(const std::filesystem::path& output, int step) {
+  const blockwise::RunFolder run(blockwise::run_folder_of(output.string()));
+  std::int64_t count = 0;
+  blockwise::JournalReader(run.step(static_cast<std::size_t>(step)), false)
+      .poll([&](const blockwise::JournalRecord& record) {
+        count += record.kind == blockwise::JournalRecord::Kind::kCompleted ? 1 : 0;
+      });
+  return count;
 }
 
 }  // namespace organon::end_to_end

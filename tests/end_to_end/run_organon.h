@@ -42,7 +42,7 @@ std::string digest_of(const std::filesystem::path& dataset);
 /// Hash of names and bytes of all files of a folder, or of one file; hidden ones left out.
 std::string hash_of_files(const std::filesystem::path& path);
 
-/// Journals of step `step` of the run that makes `output` have at least one completed block.
-bool has_completed_block(const std::filesystem::path& output, int step);
+/// How many records of completed blocks the journals of step `step` hold, of the run that makes `output`.
+std::int64_t count_completed_blocks(const std::filesystem::path& output, int step);
 
 }  // namespace organon::end_to_end

@@ -12,6 +12,7 @@
 #include "organon/app/cell_config.h"
 #include "organon/app/look_commands.h"
 #include "organon/app/run_cell.h"
+#include "organon/app/run_commands.h"
 #include "organon/app/stage_command.h"
 #include "organon/app/terminal_progress.h"
 #include "organon/base/error.h"
@@ -48,6 +49,26 @@ void add_execution_options(CLI::App& command, ExecutionOptions& execution) {
       ->group("Running");
   command.add_flag("--json", execution.json, "machine-readable lines on stdout")->group("Running");
   command.add_flag("--force", execution.force, "run even where the result is complete and unchanged")
+      ->group("Running");
+  command
+      .add_option("--memory", execution.memory,
+                  "bytes that all workers may take together, such as 8GiB [what is free]")
+      ->group("Running");
+  command
+      .add_option(
+          "--timeout-s", execution.timeout_s,
+          "seconds after which a block is tried again; 0: 20 times what 95 of 100 blocks took, and at "
+          "least a minute; -1: never")
+      ->group("Running");
+  command
+      .add_option("--silent-s", execution.silent_s,
+                  "seconds without a sign of life after which a worker is taken for dead [180]")
+      ->check(CLI::Range(1.0, 1e6))
+      ->group("Running");
+  command
+      .add_option("--max-failed-share", execution.max_failed_share,
+                  "stop early where more than this share of a step's blocks (and ten) is given up [0.1]")
+      ->check(CLI::Range(0.0, 1.0))
       ->group("Running");
   command
       .add_flag("--no-fsync", execution.no_fsync,
@@ -112,8 +133,8 @@ int run_stage_verb(StageArguments& arguments) {
     if (values.size() != 3) throw Error(ErrorKind::kInvalidArgument, "--block-shape: expected z,y,x");
     description.block_shape = {values[0], values[1], values[2]};
   }
-  TerminalProgress progress;
-  const int code = execute_stage(description, arguments.execution, progress);
+  const std::unique_ptr<Progress> progress = make_progress(arguments.execution.json);
+  const int code = execute_stage(description, arguments.execution, *progress);
   if (code == 0 && !arguments.execution.dry_run) print_report(description, arguments.execution.json);
   return code;
 }
@@ -175,6 +196,8 @@ int run_command_line(int argc, char** argv) {
 
   LookArguments look;
   add_look_commands(app, look, exit_code);
+  RunArguments runs;
+  add_run_commands(app, runs, exit_code);
 
   RunCellArguments run_cell;
   CLI::App* run = app.add_subcommand("run", "run a whole cell.toml, every stage that is not complete")
@@ -195,8 +218,13 @@ int run_command_line(int argc, char** argv) {
   work->add_option("--session", worker.session);
   work->add_option("--number", worker.number);
   work->add_option("--of-workers", worker.of_workers);
+  work->add_option("--timeout-s", worker.limits.timeout_s);
+  work->add_option("--memory", worker.limits.memory_bytes);
+  work->add_option("--silent-s", worker.limits.silent_s);
+  work->add_flag("--alone", worker.is_alone);
   work->add_flag("--no-fsync", no_fsync);
   work->callback([&] {
+    worker.is_process = true;
     worker.fsync = no_fsync ? Fsync::kNo : Fsync::kYes;
     const auto outcome = blockwise::work(blockwise::RunFolder(work_folder), make_stage, worker);
     exit_code = outcome == blockwise::WorkerOutcome::kDone ? 0 : blockwise::kStoppedExitCode;

@@ -7,12 +7,12 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
-#include <thread>
 
 #include "organon/app/server/serve.h"
 #include "organon/app/terminal_progress.h"
 #include "organon/base/cancellation.h"
 #include "organon/base/json.h"
+#include "organon/base/parallel.h"
 #include "organon/stages/ingest/inspect.h"
 #include "organon/storage/digest.h"
 #include "organon/storage/multiscale.h"
@@ -41,32 +41,10 @@ int inspect_command(const LookArguments& arguments) {
 Hash128 digest_in_parallel(const storage::Dataset& dataset, Progress& progress) {
   const BlockGrid regions = storage::digest_regions(dataset.spec());
   std::vector<Hash128> leaves(static_cast<std::size_t>(storage::digest_tiles(dataset.spec()).count()));
-  std::atomic<std::int64_t> next{0};
-  std::atomic<std::int64_t> done{0};
-  std::atomic<bool> has_failed{false};
-  std::exception_ptr failure;
-  progress.start("digest", regions.count(), "regions");
-  {
-    std::vector<std::jthread> threads;
-    for (unsigned i = 0; i < std::max(1U, std::thread::hardware_concurrency()); ++i) {
-      threads.emplace_back([&] {
-        try {
-          for (std::int64_t region = next++; region < regions.count() && !has_failed; region = next++) {
-            throw_if_cancelled();
-            storage::compute_digest_leaves(dataset, regions.box_of(region), leaves);
-            ++done;
-          }
-        } catch (...) {
-          if (!has_failed.exchange(true)) failure = std::current_exception();
-        }
-      });
-    }
-    while (done < regions.count() && !has_failed) {
-      progress.update(done);
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    }
-  }
-  if (failure) std::rethrow_exception(failure);
+  for_each_in_parallel(
+      regions.count(),
+      [&](std::int64_t region) { storage::compute_digest_leaves(dataset, regions.box_of(region), leaves); },
+      progress, "digest", "regions");
   return storage::digest_root(dataset.spec(), leaves);
 }
 

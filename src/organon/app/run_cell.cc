@@ -89,9 +89,9 @@ int run_cell_command(const RunCellArguments& arguments) {
   }
   const CellStages stages(config, config.folder);
   check_until(arguments.until, stages);
-  TerminalProgress progress;
+  const std::unique_ptr<Progress> progress = make_progress(arguments.execution.json);
   const auto run = [&](const blockwise::StageDescription& description) {
-    return execute_stage(description, arguments.execution, progress);
+    return execute_stage(description, arguments.execution, *progress);
   };
   for (const blockwise::StageDescription& description : stages.imports()) {
     if (const int code = run(description); code != 0) return code;

@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 #include <thread>
 
 #include "organon/app/terminal_progress.h"
+#include "organon/base/error.h"
 #include "organon/base/files.h"
 #include "organon/base/json.h"
 
@@ -16,6 +19,20 @@ namespace {
 constexpr std::size_t kMaxFailuresShown = 5;
 
 }  // namespace
+
+std::int64_t bytes_from_text(const std::string& text) {
+  static const std::map<std::string, double> kUnits = {
+      {"", 1},         {"B", 1},      {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30},
+      {"TiB", 0x1p40}, {"K", 0x1p10}, {"M", 0x1p20},   {"G", 0x1p30},   {"T", 0x1p40}};
+  const char* end = text.data() + text.size();
+  double number = 0;
+  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  const auto unit = kUnits.find(std::string(rest, end));
+  if (error != std::errc() || unit == kUnits.end() || !(number > 0 && number < 1e15)) {
+    throw Error(ErrorKind::kInvalidArgument, fmt::format("expected bytes such as 8GiB, found '{}'", text));
+  }
+  return static_cast<std::int64_t>(number * unit->second);
+}
 
 std::string program_path() { return std::filesystem::read_symlink("/proc/self/exe").string(); }
 
@@ -70,15 +87,23 @@ int execute_stage(const blockwise::StageDescription& description, const Executio
   run_options.fsync = options.no_fsync ? Fsync::kNo : Fsync::kYes;
   run_options.worker_program = program_path();
   run_options.force = options.force;
+  if (!options.memory.empty()) run_options.memory_bytes = bytes_from_text(options.memory);
+  run_options.limits.timeout_s = options.timeout_s;
+  run_options.limits.silent_s = options.silent_s;
+  run_options.max_failed_share = options.max_failed_share;
   const blockwise::RunFolder run(blockwise::run_folder_of(target));
   const blockwise::RunResult result =
       blockwise::run_stage(description, make_stage, run, run_options, progress);
   if (options.json) {
-    fmt::print("{}\n", Json({{"verb", description.verb},
+    Json failed = Json::array();
+    for (const auto& failure : result.failures)
+      failed.push_back({{"step", failure.step}, {"block", failure.block}, {"message", failure.message}});
+    fmt::print("{}\n", Json({{"event", "done"},
+                             {"verb", description.verb},
                              {"output", target},
                              {"unchanged", result.was_unchanged},
                              {"blocks", result.num_blocks},
-                             {"failed", result.failures},
+                             {"failed", failed},
                              {"result", result.result},
                              {"seconds", result.seconds}})
                            .dump());
@@ -91,10 +116,14 @@ int execute_stage(const blockwise::StageDescription& description, const Executio
              "{}: {} of {} blocks failed; finished blocks are kept, run the same command again to retry:\n",
              description.verb, result.failures.size(), result.num_blocks);
   for (std::size_t i = 0; i < std::min(kMaxFailuresShown, result.failures.size()); ++i) {
-    fmt::print(stderr, "  {}\n", result.failures[i]);
+    const blockwise::BlockFailure& failure = result.failures[i];
+    fmt::print(
+        stderr,
+        "  {}\n    alone, and its input drawn:  organon block '{}' --step {} --block {} --draw block.png\n",
+        failure.message, run.path().string(), failure.step + 1, failure.block);
   }
   if (result.failures.size() > kMaxFailuresShown)
-    fmt::print(stderr, "  ... all in {}\n", run.path().string());
+    fmt::print(stderr, "  ... all of them:  organon status '{}'\n", run.path().string());
   return 1;
 }
 

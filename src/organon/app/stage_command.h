@@ -16,7 +16,14 @@ struct ExecutionOptions {
   bool dry_run = false;
   bool json = false;
   bool force = false;
+  std::string memory;     ///< of all workers together: "8GiB"; empty: what the machine can give
+  double timeout_s = 0;   ///< of a block; 0: far above what others took; below 0: none
+  double silent_s = 180;  ///< without a sign of life a worker is taken for dead
+  double max_failed_share = 0.1;
 };
+
+/// Bytes that "512MiB", "8GiB" or "2e9" name. Errors: kInvalidArgument.
+std::int64_t bytes_from_text(const std::string& text);
 
 /// Runs one stage with worker processes of this program and tells the user how it went. Returns the exit
 /// code: 0 done or unchanged, 1 some blocks failed.

@@ -8,12 +8,19 @@
 #include <cmath>
 #include <cstdio>
 
+#include "organon/base/json.h"
+
 namespace organon::app {
 namespace {
 
 constexpr double kTerminalInterval = 0.1;
 constexpr double kPlainInterval = 30;
 constexpr int kBarCells = 24;
+
+void print_line(const Json& json) {
+  fmt::print("{}\n", json.dump());
+  std::fflush(stdout);
+}
 
 }  // namespace
 
@@ -85,6 +92,38 @@ void TerminalProgress::update(std::int64_t done, const std::string& note) {
 void TerminalProgress::finish(const std::string& summary) {
   fmt::print(stderr, "{}{}: {} in {}\n", is_terminal_ ? "\r\033[K" : "", what_, summary,
              clock_text(seconds()));
+}
+
+void TerminalProgress::warn(const std::string& message) {
+  fmt::print(stderr, "{}{}: {}\n", is_terminal_ ? "\r\033[K" : "", what_, message);
+}
+
+void JsonProgress::start(const std::string& what, std::int64_t total, const std::string& unit) {
+  what_ = what;
+  total_ = total;
+  last_done_ = -1;
+  print_line({{"event", "started"}, {"what", what}, {"total", total}, {"unit", unit}});
+}
+
+void JsonProgress::update(std::int64_t done, const std::string& note) {
+  const auto now = std::chrono::steady_clock::now();
+  if (done == last_done_ || now - last_shown_ < std::chrono::seconds(1)) return;
+  last_shown_ = now;
+  last_done_ = done;
+  print_line({{"event", "progress"}, {"what", what_}, {"done", done}, {"total", total_}, {"note", note}});
+}
+
+void JsonProgress::finish(const std::string& summary) {
+  print_line({{"event", "finished"}, {"what", what_}, {"summary", summary}});
+}
+
+void JsonProgress::warn(const std::string& message) {
+  print_line({{"event", "warning"}, {"what", what_}, {"message", message}});
+}
+
+std::unique_ptr<Progress> make_progress(bool as_json) {
+  if (as_json) return std::make_unique<JsonProgress>();
+  return std::make_unique<TerminalProgress>();
 }
 
 }  // namespace organon::app

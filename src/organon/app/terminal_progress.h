@@ -15,6 +15,7 @@ class TerminalProgress : public Progress {
   void start(const std::string& what, std::int64_t total, const std::string& unit) override;
   void update(std::int64_t done, const std::string& note) override;
   void finish(const std::string& summary) override;
+  void warn(const std::string& message) override;
 
  private:
   double seconds() const;
@@ -29,6 +30,25 @@ class TerminalProgress : public Progress {
   std::chrono::steady_clock::time_point begin_;
   std::chrono::steady_clock::time_point last_shown_;
 };
+
+/// Progress as lines of JSON on stdout, for programs: started, progress (at most every second), finished,
+/// warning.
+class JsonProgress : public Progress {
+ public:
+  void start(const std::string& what, std::int64_t total, const std::string& unit) override;
+  void update(std::int64_t done, const std::string& note) override;
+  void finish(const std::string& summary) override;
+  void warn(const std::string& message) override;
+
+ private:
+  std::string what_;
+  std::int64_t total_ = 0;
+  std::int64_t last_done_ = -1;
+  std::chrono::steady_clock::time_point last_shown_;
+};
+
+/// For people, or for programs.
+std::unique_ptr<Progress> make_progress(bool as_json);
 
 /// "1:02:03", "4:05" or "0:07".
 std::string clock_text(double seconds);

@@ -4,17 +4,25 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <thread>
+#include <vector>
+
+#include "organon/base/error.h"
 
 namespace organon {
 namespace {
 
+constexpr int kEveryPass = -1;
+
 struct Fault {
   std::string name;
-  int pass = 0;
+  int pass = 0;  // 0: none
+  std::string action = "kill";
   const char* once = nullptr;
 };
 
@@ -25,9 +33,34 @@ Fault read_fault() {
   const std::string value = text;
   const std::size_t colon = value.find(':');
   fault.name = value.substr(0, colon);
-  fault.pass = colon == std::string::npos ? 1 : std::atoi(value.c_str() + colon + 1);
+  fault.pass = 1;
+  if (colon != std::string::npos) {
+    const std::string pass = value.substr(colon + 1, value.find(':', colon + 1) - colon - 1);
+    fault.pass = pass == "*" ? kEveryPass : std::atoi(pass.c_str());
+    const std::size_t second = value.find(':', colon + 1);
+    if (second != std::string::npos) fault.action = value.substr(second + 1);
+  }
   fault.once = std::getenv("ORGANON_FAULT_ONCE");
   return fault;
+}
+
+// Takes memory, a little at a time, until someone stops it.
+void take_memory() {
+  constexpr std::size_t kPiece = std::size_t{1} << 26;
+  std::vector<std::vector<char>> pieces;
+  for (int i = 0; i < 1024; ++i) {
+    pieces.emplace_back(kPiece, '1');
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+}
+
+void act(const std::string& action) {
+  if (action == "hang") std::this_thread::sleep_for(std::chrono::hours(1));
+  if (action == "memory") take_memory();
+  if (action == "stop") std::raise(SIGSTOP);
+  if (action == "crash") std::raise(SIGSEGV);
+  if (action == "throw") throw Error(ErrorKind::kIo, "fault point");
+  if (action == "kill") std::raise(SIGKILL);
 }
 
 }  // namespace
@@ -37,11 +70,13 @@ void fault_point(std::string_view name) {
   static std::atomic<int> passes{0};
   // A process made by fork begins to count anew.
   static std::atomic<::pid_t> counting_process{::getpid()};
-  if (fault.pass != 0 && counting_process.exchange(::getpid()) != ::getpid()) passes = 0;
-  if (fault.pass == 0 || name != fault.name || ++passes != fault.pass) return;
+  if (fault.pass == 0) return;
+  if (counting_process.exchange(::getpid()) != ::getpid()) passes = 0;
+  if (name != fault.name || (++passes != fault.pass && fault.pass != kEveryPass)) return;
   if (fault.once != nullptr && ::open(fault.once, O_CREAT | O_EXCL | O_WRONLY, 0666) < 0) return;
-  std::fprintf(stderr, "fault point %s:%d: killing process %d\n", fault.name.c_str(), fault.pass, ::getpid());
-  std::raise(SIGKILL);
+  std::fprintf(stderr, "fault point %s:%d: process %d: %s\n", fault.name.c_str(), fault.pass, ::getpid(),
+               fault.action.c_str());
+  act(fault.action);
 }
 
 }  // namespace organon

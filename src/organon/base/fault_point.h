@@ -4,10 +4,15 @@
 
 namespace organon {
 
-/// A place where tests kill the process (SIGKILL), to show that nothing is lost. Does nothing unless the
-/// environment variable ORGANON_FAULT names it: "rename:7" dies at the seventh pass through
-/// fault_point("rename") of a process. With ORGANON_FAULT_ONCE=FILE only the process that manages to create
-/// FILE dies. Says on stderr where it died.
+/// A place where tests let something go wrong, to show that nothing is lost. Does nothing unless the
+/// environment variable ORGANON_FAULT names it: "rename:7" kills the process (SIGKILL) at its seventh pass
+/// through fault_point("rename"); "rename:7:ACTION" does something else, and "rename:*:ACTION" at every pass:
+///
+///     hang    sleeps for an hour          memory  takes memory until stopped
+///     crash   SIGSEGV                     stop    SIGSTOP: goes on when woken
+///     throw   Error(kIo)
+///
+/// With ORGANON_FAULT_ONCE=FILE only the process that manages to create FILE. Says on stderr where it was.
 void fault_point(std::string_view name);
 
 }  // namespace organon

@@ -15,6 +15,8 @@ class Progress {
   /// `note`: a few words of state ("loss 0.12"); may be empty. Monotone in `done`.
   virtual void update(std::int64_t done, const std::string& note = "") = 0;
   virtual void finish(const std::string& summary) = 0;
+  /// Something went wrong and the work goes on.
+  virtual void warn(const std::string& message) = 0;
 };
 
 /// Says nothing.
@@ -23,6 +25,7 @@ class SilentProgress : public Progress {
   void start(const std::string&, std::int64_t, const std::string&) override {}
   void update(std::int64_t, const std::string&) override {}
   void finish(const std::string&) override {}
+  void warn(const std::string&) override {}
 };
 
 }  // namespace organon

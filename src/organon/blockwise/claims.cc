@@ -41,11 +41,20 @@ void Claims::refresh() {
   }
 }
 
+std::filesystem::path Claims::file_of(std::int64_t batch, std::int64_t epoch) const {
+  return folder_ / fmt::format("{}.{}", batch, epoch);
+}
+
+bool Claims::is_taken_over(std::int64_t batch) const {
+  const auto claim = newest_.find(batch);
+  return claim != newest_.end() && std::filesystem::exists(file_of(batch, claim->second.epoch + 1));
+}
+
 bool Claims::try_claim(std::int64_t batch, const std::string& worker,
                        const std::function<bool(const std::string& holder)>& is_dead) {
   Claim& claim = newest_[batch];
   if (claim.epoch > 0 && !is_dead(claim.holder)) return false;
-  const std::filesystem::path path = folder_ / fmt::format("{}.{}", batch, claim.epoch + 1);
+  const std::filesystem::path path = file_of(batch, claim.epoch + 1);
   // The name is written first and then linked into place, so that a claim without its holder is never seen;
   // link() fails where the file exists, on network file systems too.
   const std::filesystem::path own = folder_ / fmt::format(".{}", worker);

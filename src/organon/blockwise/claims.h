@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <functional>
 #include <map>
-#include <optional>
 #include <string>
 
 namespace organon::blockwise {
@@ -20,6 +19,9 @@ class Claims {
   /// does.
   bool try_claim(std::int64_t batch, const std::string& worker,
                  const std::function<bool(const std::string& holder)>& is_dead);
+  /// True where another took `batch` over after this object claimed it or saw it claimed: one look at the
+  /// file system.
+  bool is_taken_over(std::int64_t batch) const;
   /// Reads what others claimed since.
   void refresh();
 
@@ -28,6 +30,8 @@ class Claims {
     std::int64_t epoch = 0;
     std::string holder;
   };
+  std::filesystem::path file_of(std::int64_t batch, std::int64_t epoch) const;
+
   std::filesystem::path folder_;
   std::map<std::int64_t, Claim> newest_;
 };

@@ -94,7 +94,11 @@ JoinFaces::JoinFaces(const std::string& components, const Box& domain, const Sha
       block_shape_(block_shape),
       connectivity_(connectivity) {}
 
-StepPlan JoinFaces::plan() const { return plan_over(domain_, block_shape_, components_->spec().chunk_shape); }
+StepPlan JoinFaces::plan() const {
+  StepPlan plan = plan_over(domain_, block_shape_, components_->spec().chunk_shape);
+  plan.reads(components_->address(), Shape3::cube(1));
+  return plan;
+}
 
 StepPlan JoinFaces::plan_over(const Box& domain, const Shape3& block_shape, const Shape3& chunk_shape) {
   StepPlan plan = StepPlan::over(domain, block_shape);

@@ -6,9 +6,13 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cerrno>
+#include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <set>
+#include <type_traits>
 
 #include "organon/base/error.h"
 #include "organon/base/fault_point.h"
@@ -17,72 +21,175 @@
 namespace organon::blockwise {
 namespace {
 
+static_assert(std::endian::native == std::endian::little, "journals are little-endian");
+
 constexpr auto kCommitInterval = std::chrono::seconds(1);
-constexpr std::size_t kHashDigits = 32;
+constexpr std::size_t kHeaderBytes = 12;
+constexpr std::size_t kMaxPayloadBytes = std::size_t{1} << 30;
 
-std::string line_of(const Json& json) {
-  const std::string text = json.dump();
-  return to_hex(hash_text(text)) + " " + text + "\n";
+// Layout of a payload, little-endian, without gaps:
+//
+//     uint8 kind, int64 block, float64 unix_time
+//     kEnded      uint8 cause, uint32 n, n bytes of message
+//     kFailed, kWorker  uint32 n, n bytes of message
+//     kCompleted  float64 seconds, int64 peak_bytes,
+//                 uint32 n, n chunks: uint16 output, int32 z, y, x, uint8 is_absent,
+//                                     where stored: uint64[2] voxels, uint64[2] file, int64 file_bytes
+//                 uint32 n, n partials: int64 key, offset, num_bytes, uint64[2] hash
+//
+// Hashes: high half, low half.
+
+template <class T>
+void put(std::string& bytes, const T& value) {
+  static_assert(std::is_arithmetic_v<T>);
+  char raw[sizeof(T)];
+  std::memcpy(raw, &value, sizeof(T));
+  bytes.append(raw, sizeof(T));
+}
+void put(std::string& bytes, const Hash128& hash) {
+  put(bytes, hash.high);
+  put(bytes, hash.low);
+}
+void put(std::string& bytes, const std::string& text) {
+  put(bytes, static_cast<std::uint32_t>(text.size()));
+  bytes += text;
 }
 
-Json json_of(const JournalRecord& record) {
-  Json json;
-  json["completed"] = record.block;
-  json["seconds"] = record.seconds;
-  json["peak_bytes"] = record.peak_bytes;
-  Json chunks = Json::array();
+double unix_time_now() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+bool has_message(JournalRecord::Kind kind) {
+  using Kind = JournalRecord::Kind;
+  return kind == Kind::kEnded || kind == Kind::kFailed || kind == Kind::kWorker;
+}
+
+std::string payload_of(const JournalRecord& record) {
+  using Kind = JournalRecord::Kind;
+  std::string bytes;
+  put(bytes, static_cast<std::uint8_t>(record.kind));
+  put(bytes, record.block);
+  put(bytes, unix_time_now());
+  if (record.kind == Kind::kEnded) put(bytes, static_cast<std::uint8_t>(record.cause));
+  if (has_message(record.kind)) put(bytes, record.message);
+  if (record.kind != Kind::kCompleted) return bytes;
+  put(bytes, record.seconds);
+  put(bytes, record.peak_bytes);
+  put(bytes, static_cast<std::uint32_t>(record.chunks.size()));
   for (const auto& [output, chunk] : record.chunks) {
-    Json entry = {output, chunk.position.z, chunk.position.y, chunk.position.x};
-    if (chunk.is_absent) {
-      entry.push_back("absent");
-    } else {
-      entry.push_back(to_hex(chunk.voxels));
-      entry.push_back(to_hex(chunk.file));
-      entry.push_back(chunk.file_bytes);
-    }
-    chunks.push_back(std::move(entry));
+    put(bytes, static_cast<std::uint16_t>(output));
+    for (const std::int64_t place : {chunk.position.z, chunk.position.y, chunk.position.x})
+      put(bytes, static_cast<std::int32_t>(place));
+    put(bytes, static_cast<std::uint8_t>(chunk.is_absent));
+    if (chunk.is_absent) continue;
+    put(bytes, chunk.voxels);
+    put(bytes, chunk.file);
+    put(bytes, chunk.file_bytes);
   }
-  json["chunks"] = std::move(chunks);
-  Json partials = Json::array();
+  put(bytes, static_cast<std::uint32_t>(record.partials.size()));
   for (const PartialRecord& partial : record.partials) {
-    partials.push_back({partial.key, partial.offset, partial.num_bytes, to_hex(partial.hash)});
+    for (const std::int64_t value : {partial.key, partial.offset, partial.num_bytes}) put(bytes, value);
+    put(bytes, partial.hash);
   }
-  json["partials"] = std::move(partials);
-  return json;
+  return bytes;
 }
 
-JournalRecord record_of(const Json& json) {
-  JournalRecord record;
-  if (json.contains("started")) {
-    record.block = json.at("started");
-    return record;
-  }
-  if (json.contains("failed")) {
-    record.kind = JournalRecord::Kind::kFailed;
-    record.block = json.at("failed");
-    record.message = json.at("message");
-    return record;
-  }
-  record.kind = JournalRecord::Kind::kCompleted;
-  record.block = json.at("completed");
-  record.seconds = json.at("seconds");
-  record.peak_bytes = json.at("peak_bytes");
-  for (const Json& entry : json.at("chunks")) {
-    OutputChunk chunk;
-    chunk.output = entry.at(0);
-    chunk.chunk.position = {entry.at(1), entry.at(2), entry.at(3)};
-    chunk.chunk.is_absent = entry.at(4) == "absent";
-    if (!chunk.chunk.is_absent) {
-      chunk.chunk.voxels = hash_from_hex(entry.at(4));
-      chunk.chunk.file = hash_from_hex(entry.at(5));
-      chunk.chunk.file_bytes = entry.at(6);
+std::uint64_t checksum_of(std::string_view payload) {
+  return hash_bytes(std::as_bytes(std::span(payload.data(), payload.size()))).low;
+}
+
+std::string encoded(const JournalRecord& record) {
+  const std::string payload = payload_of(record);
+  ORGANON_CHECK(payload.size() <= kMaxPayloadBytes);
+  std::string bytes;
+  put(bytes, static_cast<std::uint32_t>(payload.size()));
+  put(bytes, checksum_of(payload));
+  return bytes + payload;
+}
+
+// Takes values from a payload; is_good() tells whether it was long enough.
+class Payload {
+ public:
+  explicit Payload(std::string_view bytes) : bytes_(bytes) {}
+
+  template <class T>
+  T take() {
+    T value{};
+    if (bytes_.size() - at_ < sizeof(T)) {
+      is_good_ = false;
+    } else {
+      std::memcpy(&value, bytes_.data() + at_, sizeof(T));
+      at_ += sizeof(T);
     }
-    record.chunks.push_back(chunk);
+    return value;
   }
-  for (const Json& entry : json.at("partials")) {
-    record.partials.push_back({entry.at(0), entry.at(1), entry.at(2), hash_from_hex(entry.at(3))});
+  Hash128 take_hash() {
+    const auto high = take<std::uint64_t>();
+    return {high, take<std::uint64_t>()};
   }
-  return record;
+  std::string take_text() {
+    const auto size = take<std::uint32_t>();
+    if (bytes_.size() - at_ < size) {
+      is_good_ = false;
+      return {};
+    }
+    at_ += size;
+    return std::string(bytes_.substr(at_ - size, size));
+  }
+  bool is_good() const { return is_good_; }
+
+ private:
+  std::string_view bytes_;
+  std::size_t at_ = 0;
+  bool is_good_ = true;
+};
+
+// False for what no writer writes.
+bool decode(std::string_view bytes, bool with_results, JournalRecord& record) {
+  using Kind = JournalRecord::Kind;
+  Payload payload(bytes);
+  record.kind = static_cast<Kind>(payload.take<std::uint8_t>());
+  record.block = payload.take<std::int64_t>();
+  record.unix_time = payload.take<double>();
+  record.message.clear();
+  record.chunks.clear();
+  record.partials.clear();
+  if (record.kind < Kind::kStarted || record.kind > Kind::kWorker) return false;
+  if (record.kind == Kind::kEnded) {
+    const auto cause = payload.take<std::uint8_t>();
+    if (cause > static_cast<std::uint8_t>(EndCause::kMemory)) return false;
+    record.cause = static_cast<EndCause>(cause);
+  }
+  if (has_message(record.kind)) record.message = payload.take_text();
+  if (record.kind != Kind::kCompleted) return payload.is_good();
+  record.seconds = payload.take<double>();
+  record.peak_bytes = payload.take<std::int64_t>();
+  if (!with_results) return payload.is_good();
+  const auto num_chunks = payload.take<std::uint32_t>();
+  for (std::uint32_t i = 0; i < num_chunks && payload.is_good(); ++i) {
+    OutputChunk entry;
+    entry.output = payload.take<std::uint16_t>();
+    entry.chunk.position.z = payload.take<std::int32_t>();
+    entry.chunk.position.y = payload.take<std::int32_t>();
+    entry.chunk.position.x = payload.take<std::int32_t>();
+    entry.chunk.is_absent = payload.take<std::uint8_t>() != 0;
+    if (!entry.chunk.is_absent) {
+      entry.chunk.voxels = payload.take_hash();
+      entry.chunk.file = payload.take_hash();
+      entry.chunk.file_bytes = payload.take<std::int64_t>();
+    }
+    record.chunks.push_back(entry);
+  }
+  const auto num_partials = payload.take<std::uint32_t>();
+  for (std::uint32_t i = 0; i < num_partials && payload.is_good(); ++i) {
+    PartialRecord partial;
+    partial.key = payload.take<std::int64_t>();
+    partial.offset = payload.take<std::int64_t>();
+    partial.num_bytes = payload.take<std::int64_t>();
+    partial.hash = payload.take_hash();
+    record.partials.push_back(partial);
+  }
+  return payload.is_good();
 }
 
 std::filesystem::path journal_folder(const std::filesystem::path& step) { return step / "journals"; }
@@ -90,22 +197,33 @@ std::filesystem::path partial_file(const std::filesystem::path& step, const std:
   return step / "partials" / worker;
 }
 
-int open_for_append(const std::filesystem::path& path) {
+// Opens a file that did not exist; -1 where it did.
+int create_for_append(const std::filesystem::path& path) {
   std::filesystem::create_directories(path.parent_path());
-  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  if (descriptor < 0) throw_system_error("cannot open", path.string());
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
+  if (descriptor < 0 && errno != EEXIST) throw_system_error("cannot create", path.string());
   return descriptor;
 }
 
-void append(int descriptor, const char* data, std::size_t size, const std::string& path) {
-  while (size > 0) {
-    const ssize_t written = ::write(descriptor, data, size);
+void write_all(int descriptor, std::string_view bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
     if (written < 0) {
       if (errno == EINTR) continue;
       throw_system_error("cannot append to", path);
     }
-    data += written;
-    size -= static_cast<std::size_t>(written);
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+// Appends all or nothing: behind half a record nothing would be read any more.
+void append(int descriptor, std::string_view bytes, const std::string& path) {
+  const off_t end = ::lseek(descriptor, 0, SEEK_END);
+  try {
+    write_all(descriptor, bytes, path);
+  } catch (const Error&) {
+    if (::ftruncate(descriptor, end) != 0) throw_system_error("cannot shorten", path);
+    throw;
   }
 }
 
@@ -119,18 +237,48 @@ std::vector<std::string> journal_names(const std::filesystem::path& step) {
   return names;
 }
 
+void sync_file_system_of(const std::filesystem::path& folder) {
+  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) throw_system_error("cannot open folder", folder.string());
+  const int result = ::syncfs(descriptor);
+  ::close(descriptor);
+  if (result != 0) throw_system_error("cannot sync", folder.string());
+}
+
 }  // namespace
+
+std::string_view to_string(EndCause cause) {
+  switch (cause) {
+    case EndCause::kError:
+      return "error";
+    case EndCause::kCrash:
+      return "crash";
+    case EndCause::kTimeout:
+      return "timeout";
+    case EndCause::kMemory:
+      return "out of memory";
+  }
+  return "";
+}
 
 JournalWriter::JournalWriter(const std::filesystem::path& step_folder, const std::string& worker, Fsync fsync,
                              std::vector<std::filesystem::path> sync_folders)
-    : path_((journal_folder(step_folder) / worker).string()),
+    : worker_(worker),
       fsync_(fsync),
       sync_folders_(std::move(sync_folders)),
       last_commit_(std::chrono::steady_clock::now()) {
-  journal_ = open_for_append(path_);
-  const auto partials = partial_file(step_folder, worker);
-  partials_ = open_for_append(partials);
-  partials_bytes_ = static_cast<std::int64_t>(std::filesystem::file_size(partials));
+  for (int i = 2; (journal_ = create_for_append(journal_folder(step_folder) / worker_)) < 0; ++i)
+    worker_ = fmt::format("{}.{}", worker, i);
+  path_ = (journal_folder(step_folder) / worker_).string();
+  const auto partials = partial_file(step_folder, worker_);
+  partials_ = create_for_append(partials);
+  if (partials_ < 0) throw_system_error("cannot create", partials.string());
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  JournalRecord record;
+  record.kind = JournalRecord::Kind::kWorker;
+  record.message = fmt::format("{}, process {}", host.data(), ::getpid());
+  append_now(record);
 }
 
 JournalWriter::~JournalWriter() {
@@ -138,18 +286,42 @@ JournalWriter::~JournalWriter() {
   if (partials_ >= 0) ::close(partials_);
 }
 
-void JournalWriter::append_line(const std::string& line) {
-  append(journal_, line.data(), line.size(), path_);
+void JournalWriter::append_now(const JournalRecord& record) {
+  const std::lock_guard lock(mutex_);
+  append(journal_, encoded(record), path_);
 }
 
-void JournalWriter::started(std::int64_t block) { append_line(line_of({{"started", block}})); }
+void JournalWriter::started(std::int64_t block) {
+  JournalRecord record;
+  record.block = block;
+  append_now(record);
+}
+
+void JournalWriter::ended(std::int64_t block, EndCause cause, const std::string& message) {
+  JournalRecord record;
+  record.kind = JournalRecord::Kind::kEnded;
+  record.block = block;
+  record.cause = cause;
+  record.message = message;
+  append_now(record);
+}
 
 void JournalWriter::failed(std::int64_t block, const std::string& message) {
-  append_line(line_of({{"failed", block}, {"message", message}}));
+  JournalRecord record;
+  record.kind = JournalRecord::Kind::kFailed;
+  record.block = block;
+  record.message = message;
+  append_now(record);
+}
+
+void JournalWriter::alive() {
+  JournalRecord record;
+  record.kind = JournalRecord::Kind::kAlive;
+  append_now(record);
 }
 
 PartialRecord JournalWriter::append_partial(std::int64_t key, std::span<const std::byte> bytes) {
-  append(partials_, reinterpret_cast<const char*>(bytes.data()), bytes.size(), path_);
+  append(partials_, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path_);
   const PartialRecord record{key, partials_bytes_, static_cast<std::int64_t>(bytes.size()),
                              hash_bytes(bytes)};
   partials_bytes_ += record.num_bytes;
@@ -157,64 +329,137 @@ PartialRecord JournalWriter::append_partial(std::int64_t key, std::span<const st
 }
 
 void JournalWriter::completed(const JournalRecord& record) {
-  waiting_.push_back(line_of(json_of(record)));
-  if (std::chrono::steady_clock::now() - last_commit_ >= kCommitInterval) commit();
+  {
+    const std::lock_guard lock(mutex_);
+    waiting_ += encoded(record);
+  }
+  commit_if_due();
+}
+
+void JournalWriter::commit_if_due() {
+  const std::lock_guard lock(mutex_);
+  if (std::chrono::steady_clock::now() - last_commit_ >= kCommitInterval) commit_locked();
 }
 
 void JournalWriter::commit() {
+  const std::lock_guard lock(mutex_);
+  commit_locked();
+}
+
+void JournalWriter::commit_locked() {
   last_commit_ = std::chrono::steady_clock::now();
   if (waiting_.empty()) return;
   if (fsync_ == Fsync::kYes) {
     if (::fdatasync(partials_) != 0) throw_system_error("cannot sync the partials of", path_);
-    for (const auto& folder : sync_folders_) {
-      const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-      if (descriptor < 0) throw_system_error("cannot open folder", folder.string());
-      const int result = ::syncfs(descriptor);
-      ::close(descriptor);
-      if (result != 0) throw_system_error("cannot sync", folder.string());
-    }
+    for (const auto& folder : sync_folders_) sync_file_system_of(folder);
   }
-  std::string lines;
-  for (const std::string& line : waiting_) lines += line;
-  // Half a line first where a test asks for a death in the middle of a journal write.
-  append(journal_, lines.data(), lines.size() / 2, path_);
+  // Half a record first where a test asks for a death in the middle of a journal write.
+  const std::string_view bytes = waiting_;
+  const off_t end = ::lseek(journal_, 0, SEEK_END);
+  append(journal_, bytes.substr(0, bytes.size() / 2), path_);
   fault_point("journal");
-  append(journal_, lines.data() + lines.size() / 2, lines.size() - lines.size() / 2, path_);
+  try {
+    append(journal_, bytes.substr(bytes.size() / 2), path_);
+  } catch (const Error&) {
+    if (::ftruncate(journal_, end) != 0) throw_system_error("cannot shorten", path_);
+    throw;
+  }
   if (fsync_ == Fsync::kYes && ::fdatasync(journal_) != 0) throw_system_error("cannot sync", path_);
   waiting_.clear();
 }
 
-std::vector<JournalRecord> JournalReader::poll() {
-  std::vector<JournalRecord> records;
-  for (const std::string& worker : journal_names(step_folder_)) {
-    std::ifstream file(journal_folder(step_folder_) / worker, std::ios::binary);
-    std::uintmax_t& offset = offsets_[worker];
-    file.seekg(static_cast<std::streamoff>(offset));
-    std::string line;
-    // A line without its newline may still be in the making: it is read at a later poll.
-    while (std::getline(file, line) && !file.eof()) {
-      offset += line.size() + 1;
-      if (line.size() <= kHashDigits || line[kHashDigits] != ' ') continue;
-      const std::string text = line.substr(kHashDigits + 1);
-      if (to_hex(hash_text(text)) != line.substr(0, kHashDigits))
-        continue;  // torn by a death, then appended to
-      records.push_back(record_of(parse_json(text, (journal_folder(step_folder_) / worker).string())));
-      records.back().worker = worker;
-    }
-  }
-  return records;
+std::map<std::int64_t, int> read_voids(const std::filesystem::path& step_folder) {
+  const std::filesystem::path file = step_folder / "void.json";
+  std::map<std::int64_t, int> voids;
+  if (!std::filesystem::exists(file)) return voids;
+  for (const Json& entry : parse_json(read_text(file), file.string()))
+    voids[entry.at(0).get<std::int64_t>()] = entry.at(1).get<int>();
+  return voids;
 }
 
-PartialReader::PartialReader(const std::filesystem::path& step_folder) {
-  std::set<std::int64_t> blocks;
-  std::map<std::string, std::size_t> file_of;
-  JournalReader reader(step_folder);
-  for (const JournalRecord& record : reader.poll()) {
-    if (record.kind != JournalRecord::Kind::kCompleted || !blocks.insert(record.block).second) continue;
-    const auto [file, is_new] = file_of.emplace(record.worker, files_.size());
-    if (is_new) files_.push_back(partial_file(step_folder, record.worker));
-    for (const PartialRecord& partial : record.partials) places_[partial.key] = {file->second, partial};
+void write_voids(const std::filesystem::path& step_folder, const std::map<std::int64_t, int>& voids) {
+  Json json = Json::array();
+  for (const auto& [block, session] : voids) json.push_back({block, session});
+  write_text_atomically(step_folder / "void.json", json.dump());
+}
+
+int session_of(const std::string& worker) {
+  return worker.starts_with('s') ? std::atoi(worker.c_str() + 1) : 0;
+}
+
+JournalReader::JournalReader(std::filesystem::path step_folder, bool with_results)
+    : step_folder_(std::move(step_folder)), with_results_(with_results), voids_(read_voids(step_folder_)) {}
+
+void JournalReader::poll(const std::function<void(const JournalRecord&)>& use) {
+  constexpr std::size_t kPieceBytes = std::size_t{1} << 22;
+  JournalRecord record;
+  std::string bytes;
+  for (const std::string& worker : journal_names(step_folder_)) {
+    std::int64_t& offset = offsets_[worker];
+    std::ifstream file(journal_folder(step_folder_) / worker, std::ios::binary);
+    file.seekg(offset);
+    record.worker = worker;
+    bytes.clear();
+    std::size_t at = 0;
+    // What is missing of a record may still be in the making: it is read at a later poll.
+    for (bool has_more = true; has_more;) {
+      bytes.erase(0, at);
+      at = 0;
+      const std::size_t old_size = bytes.size();
+      bytes.resize(old_size + kPieceBytes);
+      file.read(bytes.data() + old_size, kPieceBytes);
+      bytes.resize(old_size + static_cast<std::size_t>(file.gcount()));
+      has_more = file.gcount() == static_cast<std::streamsize>(kPieceBytes);
+      while (bytes.size() - at >= kHeaderBytes) {
+        std::uint32_t size = 0;
+        std::uint64_t checksum = 0;
+        std::memcpy(&size, bytes.data() + at, sizeof size);
+        std::memcpy(&checksum, bytes.data() + at + sizeof size, sizeof checksum);
+        if (size > kMaxPayloadBytes) has_more = false;
+        if (size > kMaxPayloadBytes || bytes.size() - at - kHeaderBytes < size) break;
+        const std::string_view payload = std::string_view(bytes).substr(at + kHeaderBytes, size);
+        if (checksum_of(payload) != checksum || !decode(payload, with_results_, record)) {
+          has_more = false;
+          break;
+        }
+        at += kHeaderBytes + size;
+        offset += static_cast<std::int64_t>(kHeaderBytes + size);
+        const auto voided = voids_.find(record.block);
+        const bool is_void = record.kind == JournalRecord::Kind::kCompleted && voided != voids_.end() &&
+                             session_of(worker) < voided->second;
+        if (!is_void) use(record);
+      }
+    }
   }
+}
+
+std::vector<std::byte> read_partial(const std::filesystem::path& step_folder, const std::string& worker,
+                                    const PartialRecord& partial) {
+  const std::filesystem::path file = partial_file(step_folder, worker);
+  std::ifstream stream(file, std::ios::binary);
+  std::vector<std::byte> bytes(static_cast<std::size_t>(partial.num_bytes));
+  stream.seekg(partial.offset);
+  stream.read(reinterpret_cast<char*>(bytes.data()), partial.num_bytes);
+  if (!stream || hash_bytes(bytes) != partial.hash) {
+    throw Error(
+        ErrorKind::kCorruptData,
+        fmt::format("{}: the {} bytes at {} are not those that were recorded; `organon repair` the output "
+                    "or delete the run folder to start anew",
+                    file.string(), partial.num_bytes, partial.offset));
+  }
+  return bytes;
+}
+
+PartialReader::PartialReader(const std::filesystem::path& step_folder) : step_folder_(step_folder) {
+  std::set<std::int64_t> blocks;
+  std::map<std::string, std::size_t> number_of;
+  JournalReader(step_folder).poll([&](const JournalRecord& record) {
+    if (record.kind != JournalRecord::Kind::kCompleted || !blocks.insert(record.block).second) return;
+    if (record.partials.empty()) return;
+    const auto [number, is_new] = number_of.emplace(record.worker, workers_.size());
+    if (is_new) workers_.push_back(record.worker);
+    for (const PartialRecord& partial : record.partials) places_[partial.key] = {number->second, partial};
+  });
 }
 
 std::int64_t PartialReader::num_bytes() const {
@@ -233,20 +478,7 @@ std::vector<std::int64_t> PartialReader::keys() const {
 std::optional<std::vector<std::byte>> PartialReader::read(std::int64_t key) const {
   const auto found = places_.find(key);
   if (found == places_.end()) return std::nullopt;
-  const PartialRecord& record = found->second.record;
-  const std::filesystem::path& file = files_[found->second.file];
-  std::vector<std::byte> bytes(static_cast<std::size_t>(record.num_bytes));
-  std::ifstream stream(file, std::ios::binary);
-  stream.seekg(record.offset);
-  stream.read(reinterpret_cast<char*>(bytes.data()), record.num_bytes);
-  if (!stream || hash_bytes(bytes) != record.hash) {
-    throw Error(
-        ErrorKind::kCorruptData,
-        fmt::format(
-            "{}: the {} bytes at {} are not those that were recorded; delete the run folder to start anew",
-            file.string(), record.num_bytes, record.offset));
-  }
-  return bytes;
+  return read_partial(step_folder_, workers_[found->second.worker], found->second.record);
 }
 
 }  // namespace organon::blockwise

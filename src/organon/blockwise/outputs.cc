@@ -59,6 +59,26 @@ void remove_own_dataset(const std::string& address, const std::set<std::string>&
   std::filesystem::remove_all(grave);
 }
 
+void create_output(const OutputDataset& output, const StepPlan& plan, const std::string& verb) {
+  const auto dataset = storage::create_dataset(output.address, output.spec);
+  const BlockGrid chunks = dataset->chunk_grid();
+  const BlockGrid blocks = plan.blocks();
+  // Cells are all anchored at voxel 0: blocks are unions of chunks where the shapes divide, or a block is
+  // the domain.
+  const Box whole = output.spec.domain();
+  for (std::int64_t id : {std::int64_t{0}, blocks.count() - 1}) {
+    const Box box = blocks.box_of(id).intersect(whole);
+    if (!chunks.is_union_of_cells(box)) {
+      throw Error(ErrorKind::kInvalidArgument,
+                  fmt::format("block {} cuts chunks of shape {} of {}; choose a block shape of whole chunks",
+                              to_string(box), to_string(output.spec.chunk_shape), output.address));
+    }
+  }
+  Json attributes = output.attributes;
+  attributes["organon"] = {{"verb", verb}, {"state", "incomplete"}};
+  dataset->set_attributes(attributes);
+}
+
 std::string hash_of_lines(std::vector<std::string> lines) {
   std::sort(lines.begin(), lines.end());
   return to_hex(hash_text(fmt::format("{}", fmt::join(lines, "\n"))));
@@ -114,26 +134,12 @@ void create_outputs(const StepPlan& plan, const std::string& verb, const RunFold
   const std::set<std::string> half_made = half_made_datasets(run);
   for (const OutputDataset& output : plan.outputs) remove_own_dataset(output.address, half_made);
   write_text_atomically(run.step(step) / "outputs.json", to_text(addresses_of(plan)));
-  for (const OutputDataset& output : plan.outputs) {
-    const auto dataset = storage::create_dataset(output.address, output.spec);
-    const BlockGrid chunks = dataset->chunk_grid();
-    const BlockGrid blocks = plan.blocks();
-    // Cells are all anchored at voxel 0: blocks are unions of chunks where the shapes divide, or a block is
-    // the domain.
-    const Box whole = output.spec.domain();
-    for (std::int64_t id : {std::int64_t{0}, blocks.count() - 1}) {
-      const Box box = blocks.box_of(id).intersect(whole);
-      if (!chunks.is_union_of_cells(box)) {
-        throw Error(
-            ErrorKind::kInvalidArgument,
-            fmt::format("block {} cuts chunks of shape {} of {}; choose a block shape of whole chunks",
-                        to_string(box), to_string(output.spec.chunk_shape), output.address));
-      }
-    }
-    Json attributes = output.attributes;
-    attributes["organon"] = {{"verb", verb}, {"state", "incomplete"}};
-    dataset->set_attributes(attributes);
-  }
+  for (const OutputDataset& output : plan.outputs) create_output(output, plan, verb);
+}
+
+void create_missing_outputs(const StepPlan& plan, const std::string& verb) {
+  for (const OutputDataset& output : plan.outputs)
+    if (find_dataset(output.address) == nullptr) create_output(output, plan, verb);
 }
 
 Results results_of(const RunFolder& run, const std::vector<StepPlan>& plans) {
@@ -145,18 +151,18 @@ Results results_of(const RunFolder& run, const std::vector<StepPlan>& plans) {
       if (!output.address.starts_with(scratch)) lines_of[output.address];
     JournalReader reader(run.step(i));
     std::set<std::int64_t> blocks;
-    for (const JournalRecord& record : reader.poll()) {
-      if (record.kind != JournalRecord::Kind::kCompleted || !blocks.insert(record.block).second) continue;
+    reader.poll([&](const JournalRecord& record) {
+      if (record.kind != JournalRecord::Kind::kCompleted || !blocks.insert(record.block).second) return;
       for (const auto& [output, chunk] : record.chunks) {
         const auto lines = lines_of.find(plans[i].outputs.at(output).address);
         if (lines == lines_of.end()) continue;
         lines->second.push_back(fmt::format("{} {}", to_string(chunk.position),
                                             chunk.is_absent ? "absent" : to_hex(chunk.voxels)));
       }
-      if (i + 1 < plans.size()) continue;
+      if (i + 1 < plans.size()) return;
       for (const PartialRecord& partial : record.partials)
         partials.push_back(fmt::format("partial {} {}", partial.key, to_hex(partial.hash)));
-    }
+    });
   }
   Results results;
   const std::string left = hash_of_lines(std::move(partials));

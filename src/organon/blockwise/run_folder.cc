@@ -1,8 +1,13 @@
 #include "organon/blockwise/run_folder.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdlib>
 
 #include "organon/base/error.h"
 #include "organon/base/json.h"
@@ -113,6 +118,15 @@ void RunFolder::write_description(const StageDescription& description, const std
   write_text_atomically(path_ / "stage.json", to_text(json));
 }
 
+int RunFolder::session() const {
+  const std::filesystem::path file = path_ / "session";
+  return std::filesystem::exists(file) ? std::atoi(read_text(file).c_str()) : 0;
+}
+
+void RunFolder::write_session(int session) const {
+  write_text_atomically(path_ / "session", std::to_string(session));
+}
+
 std::optional<RunFolder::Completion> RunFolder::read_completion() const {
   if (!std::filesystem::exists(path_ / "complete.json")) return std::nullopt;
   const Json json = read_record("complete.json");
@@ -123,6 +137,19 @@ void RunFolder::write_completion(const Completion& completion) const {
   write_text_atomically(path_ / "complete.json", to_text({{"identity", completion.identity},
                                                           {"result", completion.result},
                                                           {"seconds", completion.seconds}}));
+}
+
+void RunFolder::remove_completion() const {
+  std::filesystem::remove(path_ / "complete.json");
+  sync_folder(path_);
+}
+
+bool RunFolder::is_running() const {
+  const int descriptor = ::open((path_ / "lock").c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return false;
+  const bool is_held = ::flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  ::close(descriptor);
+  return is_held;
 }
 
 std::filesystem::path run_folder_of(const std::string& output_address) {

@@ -32,6 +32,10 @@ class RunFolder {
   std::optional<std::string> read_identity() const;
   void write_description(const StageDescription& description, const std::string& identity) const;
 
+  /// Number of the last supervisor that ran here; 0 before the first.
+  int session() const;
+  void write_session(int session) const;
+
   struct Completion {
     std::string identity;
     std::string result;  ///< hash over the decoded voxels of all chunks, and the partials of the last step
@@ -39,6 +43,10 @@ class RunFolder {
   };
   std::optional<Completion> read_completion() const;
   void write_completion(const Completion& completion) const;
+  /// What follows is no longer known to be complete.
+  void remove_completion() const;
+  /// True while a supervisor works here.
+  bool is_running() const;
 
  private:
   /// stage.json or complete.json. Errors: kCorruptData where a key is missing.

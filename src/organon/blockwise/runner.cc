@@ -3,34 +3,23 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <chrono>
-#include <csignal>
-#include <cstdio>
 #include <fstream>
-#include <map>
-#include <set>
 #include <thread>
 
 #include "organon/base/cancellation.h"
 #include "organon/base/error.h"
 #include "organon/base/json.h"
-#include "organon/blockwise/journal.h"
 #include "organon/blockwise/outputs.h"
+#include "organon/blockwise/step_runner.h"
+#include "organon/blockwise/worker_pool.h"
 
 namespace organon::blockwise {
 namespace {
-
-constexpr auto kPollInterval = std::chrono::milliseconds(100);
-constexpr int kMaxDeathsPerStep = 64;  // ends of workers beyond the first of each
-constexpr int kFailedExitCode = 3;
-constexpr int kCannotStartExitCode = 127;
 
 // Held while a supervisor runs here; the kernel lets go of it when the process dies.
 class RunLock {
@@ -59,251 +48,19 @@ class RunLock {
 };
 
 int next_session(const RunFolder& run) {
-  const std::filesystem::path file = run.path() / "session";
-  const int session = std::filesystem::exists(file) ? std::atoi(read_text(file).c_str()) + 1 : 1;
-  write_text_atomically(file, std::to_string(session));
+  const int session = run.session() + 1;
+  run.write_session(session);
   return session;
 }
 
-struct StepState {
-  std::set<std::int64_t> done;
-  std::map<std::int64_t, std::string> failed;
-  std::string stopped;  // message of a worker that stopped for all
-};
-
-void learn(JournalReader& reader, int session, StepState& state) {
-  const std::string prefix = fmt::format("s{}-", session);
-  for (const JournalRecord& record : reader.poll()) {
-    if (record.kind == JournalRecord::Kind::kCompleted) state.done.insert(record.block);
-    if (record.kind != JournalRecord::Kind::kFailed || !record.worker.starts_with(prefix)) continue;
-    if (record.block < 0) {
-      state.stopped = record.message;
-    } else {
-      state.failed[record.block] = record.message;
-    }
-  }
-}
-
-// In a child of fork(): becomes the worker program.
-[[noreturn]] void execute_worker(const RunOptions& options, const RunFolder& run,
-                                 const WorkerOptions& worker) {
-  std::vector<std::string> words = {options.worker_program};
-  words.insert(words.end(), options.worker_arguments.begin(), options.worker_arguments.end());
-  for (const std::string& word :
-       {std::string("work"), run.path().string(), std::string("--step"), std::to_string(worker.step),
-        std::string("--session"), std::to_string(worker.session), std::string("--number"),
-        std::to_string(worker.number), std::string("--of-workers"), std::to_string(worker.of_workers)}) {
-    words.push_back(word);
-  }
-  if (worker.fsync == Fsync::kNo) words.push_back("--no-fsync");
-  std::vector<char*> arguments;
-  for (std::string& word : words) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-  ::execv(arguments[0], arguments.data());
-  ::_exit(kCannotStartExitCode);
-}
-
-// In a child of fork(): works and ends. Loading a large program anew takes longer than many a step.
-[[noreturn]] void work_here(const RunFolder& run, const StageFactory& factory, const WorkerOptions& worker) {
-  int code = kFailedExitCode;
-  try {
-    code = work(run, factory, worker) == WorkerOutcome::kDone ? 0 : kStoppedExitCode;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "organon: {}\n", error.what());
-    std::fflush(stderr);
-  }
-  ::_exit(code);  // what the parent has not written yet is the parent's
-}
-
-pid_t start_process(const std::function<void()>& become_worker) {
-  const pid_t parent = ::getpid();
-  const pid_t child = ::fork();
-  if (child < 0) throw_system_error("cannot start", "a worker process");
-  if (child == 0) {
-    // Workers never outlive their supervisor, whatever kills it.
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != parent) ::_exit(kCannotStartExitCode);
-    become_worker();
-  }
-  return child;
-}
-
-std::string report_note(const std::filesystem::path& step_folder, double& fraction) {
-  fraction = 0;
-  std::string note;
-  std::error_code missing;
-  for (const auto& entry : std::filesystem::directory_iterator(step_folder / "reports", missing)) {
-    if (entry.path().filename().string().starts_with(".")) continue;
-    const std::string text = read_text(entry.path());
-    const std::size_t blank = text.find(' ');
-    fraction = std::max(fraction, std::atof(text.c_str()));
-    if (blank != std::string::npos) note = text.substr(blank + 1);
-  }
-  return note;
-}
-
-// Progress in thousandths for a step of one long block, in blocks otherwise.
-class StepProgress {
- public:
-  StepProgress(Progress& progress, const std::string& name, std::int64_t num_blocks,
-               std::filesystem::path step_folder)
-      : progress_(progress), step_folder_(std::move(step_folder)), is_single_(num_blocks == 1) {
-    progress_.start(name, is_single_ ? 1000 : num_blocks, is_single_ ? "permille" : "blocks");
-  }
-  void update(const StepState& state) {
-    double fraction = 0;
-    const std::string note = report_note(step_folder_, fraction);
-    const auto finished = static_cast<std::int64_t>(state.done.size() + state.failed.size());
-    progress_.update(
-        is_single_ ? (finished > 0 ? 1000 : static_cast<std::int64_t>(fraction * 1000)) : finished, note);
-  }
-
- private:
-  Progress& progress_;
-  std::filesystem::path step_folder_;
-  bool is_single_;
-};
-
-class StepRunner {
- public:
-  StepRunner(const StageFactory& factory, bool needs_fresh_workers, const RunFolder& run,
-             const RunOptions& options, std::size_t step, int session, std::int64_t num_blocks,
-             int num_workers, StepProgress& progress)
-      : factory_(factory),
-        needs_fresh_workers_(needs_fresh_workers),
-        run_(run),
-        options_(options),
-        step_(step),
-        session_(session),
-        num_blocks_(num_blocks),
-        num_workers_(num_workers),
-        progress_(progress),
-        reader_(run.step(step)) {}
-
-  StepState run() {
-    learn(reader_, session_, state_);
-    if (options_.worker_program.empty()) {
-      run_threads();
-    } else {
-      run_processes();
-    }
-    learn(reader_, session_, state_);
-    progress_.update(state_);
-    if (!state_.stopped.empty()) {
-      const bool by_user = is_cancelled();
-      throw Error(by_user ? ErrorKind::kCancelled : ErrorKind::kResourceExhausted,
-                  by_user ? "stopped on request; run the same command again to go on" : state_.stopped);
-    }
-    throw_if_cancelled();
-    return state_;
-  }
-
- private:
-  bool is_finished() const {
-    return static_cast<std::int64_t>(state_.done.size() + state_.failed.size()) >= num_blocks_;
-  }
-
-  WorkerOptions worker(int number) const { return {step_, session_, number, num_workers_, options_.fsync}; }
-
-  void run_threads() {
-    std::atomic<bool> has_error{false};
-    std::exception_ptr error;
-    {
-      std::vector<std::jthread> threads;
-      for (int i = 0; i < num_workers_; ++i) {
-        threads.emplace_back([&, i] {
-          try {
-            work(run_, factory_, worker(i));
-          } catch (...) {
-            if (!has_error.exchange(true)) error = std::current_exception();
-          }
-        });
-      }
-    }
-    if (error) std::rethrow_exception(error);
-  }
-
-  void run_processes() {
-    std::map<pid_t, int> running;
-    int next_number = 0;
-    int deaths = 0;
-    const auto start = [&] {
-      running.emplace(start_process([&] {
-                        if (needs_fresh_workers_) execute_worker(options_, run_, worker(next_number));
-                        work_here(run_, factory_, worker(next_number));
-                      }),
-                      next_number);
-      ++next_number;
-    };
-    for (int i = 0; i < num_workers_ && !is_finished(); ++i) start();
-    bool told_to_stop = false;
-    while (!running.empty()) {
-      int status = 0;
-      const pid_t ended = ::waitpid(-1, &status, WNOHANG);
-      if (ended > 0 && running.contains(ended)) {
-        const int number = running[ended];
-        running.erase(ended);
-        const bool is_clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-        const bool has_stopped = WIFEXITED(status) && WEXITSTATUS(status) == kStoppedExitCode;
-        if (!is_clean && !has_stopped) {
-          write_text_atomically(run_.step(step_) / "dead" / fmt::format("s{}-w{}", session_, number), "dead",
-                                Fsync::kNo);
-          if (WIFEXITED(status) && WEXITSTATUS(status) == kCannotStartExitCode) {
-            throw Error(ErrorKind::kInternal,
-                        fmt::format("cannot start worker program {}", options_.worker_program));
-          }
-        }
-        ++deaths;
-        learn(reader_, session_, state_);
-        if (has_stopped && state_.stopped.empty() && !is_cancelled()) {
-          state_.stopped = fmt::format("the disk or memory is full: {} has {} MiB free", run_.path().string(),
-                                       std::filesystem::space(run_.path()).available >> 20);
-        }
-        const bool goes_on = state_.stopped.empty() && !is_cancelled();
-        if (goes_on && !is_finished() && running.size() < static_cast<std::size_t>(num_workers_)) {
-          // A clean end with work left means that others hold it: only the last one is replaced then.
-          if (deaths > kMaxDeathsPerStep + num_workers_) {
-            state_.stopped =
-                fmt::format("{} workers ended in this step without finishing it; the last with {}", deaths,
-                            WIFSIGNALED(status) ? fmt::format("signal {}", WTERMSIG(status))
-                                                : fmt::format("exit code {}", WEXITSTATUS(status)));
-          } else if (!is_clean || running.empty()) {
-            start();
-          }
-        }
-        continue;
-      }
-      if ((is_cancelled() || !state_.stopped.empty()) && !told_to_stop) {
-        told_to_stop = true;
-        for (const auto& [pid, number] : running) ::kill(pid, SIGTERM);
-      }
-      learn(reader_, session_, state_);
-      progress_.update(state_);
-      std::this_thread::sleep_for(kPollInterval);
-    }
-  }
-
-  const StageFactory& factory_;
-  bool needs_fresh_workers_;
-  const RunFolder& run_;
-  const RunOptions& options_;
-  std::size_t step_;
-  int session_;
-  std::int64_t num_blocks_;
-  int num_workers_;
-  StepProgress& progress_;
-  JournalReader reader_;
-  StepState state_;
-};
-
-int workers_that_fit(const StepPlan& plan, int wanted) {
-  const std::int64_t available = available_memory_bytes();
+int workers_that_fit(const StepPlan& plan, int wanted, std::int64_t available) {
   const std::int64_t per_worker = std::max<std::int64_t>(plan.bytes_per_worker, 1);
   const std::int64_t fitting = available / per_worker;
   if (fitting < 1) {
-    throw Error(ErrorKind::kResourceExhausted,
-                fmt::format("a worker needs up to {} MiB, {} MiB are free; choose a smaller --block-shape",
-                            per_worker >> 20, available >> 20));
+    throw Error(
+        ErrorKind::kResourceExhausted,
+        fmt::format("a worker needs up to {} MiB, {} MiB may be taken; choose a smaller --block-shape",
+                    per_worker >> 20, available >> 20));
   }
   return static_cast<int>(std::min<std::int64_t>({wanted, fitting, plan.max_workers, plan.blocks().count()}));
 }
@@ -331,6 +88,32 @@ std::int64_t available_memory_bytes() {
     available = std::clamp<std::int64_t>(limit - used, 0, available);
   }
   return available;
+}
+
+void run_block(const RunFolder& run, const StageFactory& factory, std::size_t step, std::int64_t block,
+               Fsync fsync) {
+  const RunLock lock(run.path());
+  if (!std::filesystem::exists(run.step(step) / "plan.json")) {
+    throw Error(ErrorKind::kInvalidArgument,
+                fmt::format("{}: step {} has not begun; see organon status", run.path().string(), step + 1));
+  }
+  const std::int64_t num_blocks =
+      factory(run.read_description())->make_step(step, run)->plan().blocks().count();
+  if (block < 0 || block >= num_blocks) {
+    throw Error(ErrorKind::kInvalidArgument,
+                fmt::format("no block {}: step {} has blocks 0 to {}", block, step + 1, num_blocks - 1));
+  }
+  WorkerOptions worker;
+  worker.step = step;
+  worker.session = next_session(run);
+  worker.fsync = fsync;
+  worker.only_block = block;
+  work(run, factory, worker);
+  Ledger ledger(run.step(step), num_blocks, worker.session);
+  ledger.refresh();
+  const auto failure = ledger.failures().find(block);
+  if (failure != ledger.failures().end()) throw Error(ErrorKind::kInternal, failure->second);
+  throw_if_cancelled();
 }
 
 bool is_complete(const StageDescription& description, const StageFactory& factory, const RunFolder& run) {
@@ -378,9 +161,11 @@ RunResult run_stage(const StageDescription& given, const StageFactory& factory, 
   }
   const int wanted = options.workers > 0 ? options.workers
                                          : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  const std::int64_t memory_bytes =
+      options.memory_bytes > 0 ? options.memory_bytes : available_memory_bytes();
   // Nothing is touched before it is known that this can run.
   const std::vector<StepPlan> first_plans = asked->plans();
-  for (const StepPlan& plan : first_plans) workers_that_fit(plan, wanted);
+  for (const StepPlan& plan : first_plans) workers_that_fit(plan, wanted, memory_bytes);
   check_apart(description, first_plans);
   // A run of the same identity that was cut short goes on, with the block shape it began with.
   StageDescription effective = description;
@@ -394,6 +179,11 @@ RunResult run_stage(const StageDescription& given, const StageFactory& factory, 
   run.write_description(effective, identity);
   const std::unique_ptr<Stage> stage = factory(effective);
   const int session = next_session(run);
+  std::unique_ptr<WorkerPool> pool;
+  if (!options.worker_program.empty()) {
+    pool = make_local_pool(run, factory,
+                           {options.worker_program, options.worker_arguments, stage->needs_fresh_workers()});
+  }
 
   std::vector<StepPlan> plans;
   const std::vector<std::string> names = stage->steps();
@@ -409,21 +199,24 @@ RunResult run_stage(const StageDescription& given, const StageFactory& factory, 
       // Small batches where there are few blocks, so that workers end together; larger ones keep claims few.
       const std::int64_t batch = std::clamp<std::int64_t>(num_blocks / 256, 1, 64);
       write_text_atomically(plan_file, to_text({{"step", names[i]},
+                                                {"num_steps", names.size()},
                                                 {"num_blocks", num_blocks},
                                                 {"batch", batch},
                                                 {"bytes_per_worker", plan.bytes_per_worker},
                                                 {"bytes_read", plan.bytes_read},
                                                 {"bytes_written", plan.bytes_written}}));
     }
+    create_missing_outputs(plan, description.verb);
     if (num_blocks == 0) continue;
-    StepProgress step_progress(progress, title_of(description) + ": " + names[i], num_blocks, run.step(i));
-    StepRunner runner(factory, stage->needs_fresh_workers(), run, options, i, session, num_blocks,
-                      workers_that_fit(plan, wanted), step_progress);
-    const StepState state = runner.run();
-    progress.finish(fmt::format("{} of {} blocks", state.done.size(), num_blocks));
-    for (const auto& [block, message] : state.failed) {
-      if (!state.done.contains(block)) result.failures.push_back(message);
-    }
+    const bool is_long_block = num_blocks == 1;
+    progress.start(title_of(description) + ": " + names[i], is_long_block ? 1000 : num_blocks,
+                   is_long_block ? "permille" : "blocks");
+    const StepRun step_run{i, session, num_blocks, workers_that_fit(plan, wanted, memory_bytes),
+                           memory_bytes};
+    const auto failures = run_step(step_run, run, factory, options, pool.get(), progress);
+    const auto num_failed = static_cast<std::int64_t>(failures.size());
+    progress.finish(fmt::format("{} of {} blocks", num_blocks - num_failed, num_blocks));
+    for (const auto& [block, message] : failures) result.failures.push_back({i, block, message});
     if (!result.failures.empty()) return result;
   }
   const Results results = results_of(run, plans);

@@ -18,13 +18,24 @@ struct RunOptions {
   std::string worker_program;
   std::vector<std::string> worker_arguments;  ///< before `work`
   bool force = false;                         ///< run even where the result is there and unchanged
+  std::int64_t memory_bytes = 0;              ///< of all workers together; 0: what the machine can give
+  BlockLimits limits;                         ///< memory_bytes in it is set by the runner
+  /// A step stops early where more than this share of its blocks is given up, and at least ten.
+  double max_failed_share = 0.1;
+};
+
+/// A block that was given up.
+struct BlockFailure {
+  std::size_t step = 0;
+  std::int64_t block = 0;
+  std::string message;
 };
 
 struct RunResult {
   bool was_unchanged = false;
   std::int64_t num_blocks = 0;
-  std::vector<std::string> failures;  ///< a message per failed block, from the first step that had any
-  std::string result;                 ///< hash of what was made; empty with failures
+  std::vector<BlockFailure> failures;  ///< of the first step that had any
+  std::string result;                  ///< hash of what was made; empty with failures
   double seconds = 0;
 };
 
@@ -38,6 +49,12 @@ struct RunResult {
 /// kCancelled. Whatever ends it, the next call goes on.
 RunResult run_stage(const StageDescription& description, const StageFactory& factory, const RunFolder& run,
                     const RunOptions& options, Progress& progress);
+
+/// Runs one block of a step that has begun, in this process and as a worker would: what it makes is kept and
+/// counts for the next run. For looking into a block that was given up. Errors: kInvalidArgument where there
+/// is no such step or block; kInternal with its message where the block is given up again; those of work().
+void run_block(const RunFolder& run, const StageFactory& factory, std::size_t step, std::int64_t block,
+               Fsync fsync);
 
 /// True where run_stage() would find nothing to do. False also where inputs do not exist yet.
 bool is_complete(const StageDescription& description, const StageFactory& factory, const RunFolder& run);

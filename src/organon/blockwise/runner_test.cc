@@ -7,6 +7,7 @@
 #include "organon/base/random.h"
 #include "organon/blockwise/claims.h"
 #include "organon/blockwise/journal.h"
+#include "organon/blockwise/ledger.h"
 #include "organon/blockwise/reading.h"
 #include "organon/blockwise/testing/stage_contract.h"
 
@@ -240,33 +241,173 @@ TEST(RunFolder, ADamagedRecordIsNamed) {
   }
 }
 
+std::vector<JournalRecord> records_in(const std::filesystem::path& step_folder) {
+  std::vector<JournalRecord> records;
+  JournalReader(step_folder).poll([&](const JournalRecord& record) { records.push_back(record); });
+  return records;
+}
+
+JournalRecord completed_record(std::int64_t block) {
+  JournalRecord record;
+  record.kind = JournalRecord::Kind::kCompleted;
+  record.block = block;
+  return record;
+}
+
+TEST(Journal, GivesBackWhatWasWritten) {
+  const TemporaryFolder folder;
+  JournalWriter writer(folder.path(), "s1-w0", Fsync::kNo, {});
+  JournalRecord record = completed_record(1'000'000'000'000);
+  record.seconds = 0.25;
+  record.peak_bytes = 123456789012;
+  storage::ChunkRecord stored;
+  stored.position = {1, 2, 3'000'000};
+  stored.voxels = hash_text("voxels");
+  stored.file = hash_text("file");
+  stored.file_bytes = 77;
+  storage::ChunkRecord absent;
+  absent.is_absent = true;
+  record.chunks = {{0, stored}, {299, absent}};
+  record.partials = {writer.append_partial(-5, std::as_bytes(std::span("abc", 3)))};
+  writer.started(7);
+  writer.ended(7, EndCause::kTimeout, "took long");
+  writer.failed(-1, "disk full");
+  writer.alive();
+  writer.completed(record);
+  writer.commit();
+  const auto records = records_in(folder.path());
+  ASSERT_EQ(records.size(), 6U);
+  EXPECT_EQ(records[0].kind, JournalRecord::Kind::kWorker);
+  EXPECT_EQ(records[1].block, 7);
+  EXPECT_EQ(records[2].cause, EndCause::kTimeout);
+  EXPECT_EQ(records[2].message, "took long");
+  EXPECT_EQ(records[3].message, "disk full");
+  EXPECT_EQ(records[4].kind, JournalRecord::Kind::kAlive);
+  const JournalRecord& back = records[5];
+  EXPECT_EQ(back.block, record.block);
+  EXPECT_EQ(back.seconds, record.seconds);
+  EXPECT_EQ(back.peak_bytes, record.peak_bytes);
+  ASSERT_EQ(back.chunks.size(), 2U);
+  EXPECT_EQ(back.chunks[0].chunk.position, stored.position);
+  EXPECT_EQ(back.chunks[0].chunk.voxels, stored.voxels);
+  EXPECT_EQ(back.chunks[0].chunk.file, stored.file);
+  EXPECT_EQ(back.chunks[0].chunk.file_bytes, 77);
+  EXPECT_EQ(back.chunks[1].output, 299U);
+  EXPECT_TRUE(back.chunks[1].chunk.is_absent);
+  EXPECT_EQ(PartialReader(folder.path()).read(-5)->size(), 3U);
+}
+
 TEST(Journal, TornTailIsIgnoredAndWhatStandsBeforeItCounts) {
   const TemporaryFolder folder;
   {
     JournalWriter writer(folder.path(), "s1-w0", Fsync::kNo, {});
-    JournalRecord record;
-    record.block = 7;
-    record.partials = {writer.append_partial(7, std::as_bytes(std::span("abc", 3)))};
     writer.started(7);
-    writer.completed(record);
+    writer.completed(completed_record(7));
     writer.commit();
     writer.started(8);
   }
   const auto journal = folder.path() / "journals" / "s1-w0";
-  std::filesystem::resize_file(journal, std::filesystem::file_size(journal) - 5);
-  JournalReader reader(folder.path());
-  const auto records = reader.poll();
-  ASSERT_EQ(records.size(), 2U);
-  EXPECT_EQ(records[1].block, 7);
-  EXPECT_EQ(PartialReader(folder.path()).read(7)->size(), 3U);
-  EXPECT_TRUE(reader.poll().empty());
+  const auto size = std::filesystem::file_size(journal);
+  // Torn anywhere in the last record; whole again, the same reader takes it.
+  const std::string bytes = read_text(journal);
+  for (const std::uintmax_t cut : {1, 5, 20, 28}) {
+    std::filesystem::resize_file(journal, size - cut);
+    JournalReader reader(folder.path());
+    std::vector<JournalRecord> records;
+    const auto take = [&](const JournalRecord& record) { records.push_back(record); };
+    reader.poll(take);
+    ASSERT_EQ(records.size(), 3U) << cut;
+    EXPECT_EQ(records[2].block, 7);
+    reader.poll(take);
+    EXPECT_EQ(records.size(), 3U);
+    write_text_atomically(journal, bytes, Fsync::kNo);
+    reader.poll(take);
+    EXPECT_EQ(records.size(), 4U);
+  }
+}
+
+TEST(Journal, NoBitCanBeChangedUnseen) {
+  const TemporaryFolder folder;
+  {
+    JournalWriter writer(folder.path(), "s1-w0", Fsync::kNo, {});
+    writer.ended(7, EndCause::kError, "reason");
+    writer.failed(8, "reason");
+  }
+  const auto journal = folder.path() / "journals" / "s1-w0";
+  const std::string good = read_text(journal);
+  for (std::size_t bit = 0; bit < 8 * good.size(); ++bit) {
+    std::string bad = good;
+    bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << (bit % 8)));
+    write_text_atomically(journal, bad, Fsync::kNo);
+    const auto records = records_in(folder.path());
+    ASSERT_LT(records.size(), 3U) << "bit " << bit;
+    for (const JournalRecord& record : records) {
+      const bool is_as_written =
+          record.kind == JournalRecord::Kind::kWorker || (record.block == 7 && record.message == "reason");
+      ASSERT_TRUE(is_as_written) << "bit " << bit;
+    }
+  }
+}
+
+TEST(Journal, ARequeuedWorkerWritesAJournalOfItsOwn) {
+  const TemporaryFolder folder;
+  JournalWriter first(folder.path(), "s1-w0", Fsync::kNo, {});
+  JournalWriter second(folder.path(), "s1-w0", Fsync::kNo, {});
+  EXPECT_EQ(second.worker(), "s1-w0.2");
+}
+
+TEST(Journal, VoidBlocksCountFromTheirSessionOn) {
+  const TemporaryFolder folder;
+  for (const char* worker : {"s2-w0", "s10-w0"}) {
+    JournalWriter writer(folder.path(), worker, Fsync::kNo, {});
+    writer.completed(completed_record(3));
+    writer.completed(completed_record(4));
+    writer.commit();
+  }
+  write_voids(folder.path(), {{3, 11}, {4, 10}});
+  Ledger ledger(folder.path(), 5, 11);
+  ledger.refresh();
+  EXPECT_FALSE(ledger.is_done(3));
+  EXPECT_TRUE(ledger.is_done(4));
+}
+
+TEST(Ledger, KnowsAttemptsFailuresAndTimes) {
+  const TemporaryFolder folder;
+  JournalWriter worker(folder.path(), "s1-w0", Fsync::kNo, {});
+  Ledger ledger(folder.path(), 40, 1);
+  for (std::int64_t block = 0; block < 20; ++block) {
+    worker.started(block);
+    JournalRecord record = completed_record(block);
+    record.seconds = block == 19 ? 100 : 1;
+    worker.completed(record);
+  }
+  worker.started(20);
+  worker.commit();  // after the next block began, as groups are
+  worker.started(21);
+  worker.ended(21, EndCause::kMemory, "too much");
+  worker.failed(22, "bad");
+  worker.started(23);
+  ledger.refresh();
+  EXPECT_EQ(ledger.num_done(), 20);
+  EXPECT_EQ(ledger.attempts_at(20).begun, 1);
+  EXPECT_TRUE(ledger.lacks_memory(21));
+  EXPECT_EQ(ledger.failures().at(22), "bad");
+  EXPECT_EQ(ledger.running().at("s1-w0").block, 23);
+  EXPECT_NEAR(ledger.seconds_quantile(0.9).value(), 1, 0.2);
+  EXPECT_NEAR(ledger.seconds_quantile(1).value(), 100, 20);
+  // Attempts of an earlier session are forgiven, what it did is not done again.
+  Ledger next(folder.path(), 40, 2);
+  next.refresh();
+  EXPECT_EQ(next.num_done(), 20);
+  EXPECT_TRUE(next.failures().empty());
+  EXPECT_TRUE(next.attempts().empty());
 }
 
 TEST(Journal, DamagedPartialIsFound) {
   const TemporaryFolder folder;
   {
     JournalWriter writer(folder.path(), "s1-w0", Fsync::kNo, {});
-    JournalRecord record;
+    JournalRecord record = completed_record(0);
     record.partials = {writer.append_partial(0, std::as_bytes(std::span("abc", 3)))};
     writer.completed(record);
     writer.commit();
@@ -287,6 +428,7 @@ TEST(Claims, OneHolderPerEpochAndTakeoverOnlyFromTheDead) {
   EXPECT_FALSE(second.try_claim(0, "b", alive));
   EXPECT_FALSE(second.try_claim(0, "b", alive));
   EXPECT_TRUE(second.try_claim(0, "b", dead));
+  EXPECT_TRUE(first.is_taken_over(0));
   EXPECT_FALSE(first.try_claim(0, "a", dead)) << "epoch 2 is taken";
 }
 

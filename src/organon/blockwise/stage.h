@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -25,6 +26,14 @@ struct Block {
   Box write_box;        ///< voxels of the step's domain grid
 };
 
+/// A dataset that a step reads block by block.
+struct InputDataset {
+  std::string address;
+  /// The voxels of it that the block with this write box reads. May reach beyond the dataset: a border rule
+  /// fills that part, or the reader leaves it out.
+  std::function<Box(const Box& write_box)> box_read_by;
+};
+
 /// A dataset that a step writes.
 struct OutputDataset {
   std::string address;
@@ -34,8 +43,9 @@ struct OutputDataset {
 
 /// What a step reads and writes, and what it needs: stated before anything runs.
 struct StepPlan {
-  Box domain;                   ///< voxels that the blocks partition
-  Shape3 block_shape{1, 1, 1};  ///< a union of whole chunks of every output
+  Box domain;                        ///< voxels that the blocks partition
+  Shape3 block_shape{1, 1, 1};       ///< a union of whole chunks of every output
+  std::vector<InputDataset> inputs;  ///< an input that is not named here is read by every block
   std::vector<OutputDataset> outputs;
   std::int64_t bytes_per_worker = 0;  ///< upper bound of memory
   std::int64_t bytes_read = 0;        ///< of decoded voxels, upper bound, all blocks
@@ -52,6 +62,11 @@ struct StepPlan {
   }
   /// Of a solve: one block.
   static StepPlan solve() { return over(Box::of_shape({1, 1, 1}), {1, 1, 1}); }
+
+  /// States that blocks read `address`, which has the grid of the domain, with `halo` around them.
+  void reads(const std::string& address, const Shape3& halo = {0, 0, 0}) {
+    inputs.push_back({address, [halo](const Box& write_box) { return write_box.grow(halo, halo); }});
+  }
 
   BlockGrid blocks() const { return BlockGrid(domain, block_shape); }
 };

@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <map>
-#include <set>
+#include <new>
+#include <thread>
 
 #include "organon/base/cancellation.h"
 #include "organon/base/error.h"
@@ -14,11 +14,19 @@
 #include "organon/base/json.h"
 #include "organon/blockwise/claims.h"
 #include "organon/blockwise/journal.h"
+#include "organon/blockwise/ledger.h"
 
 namespace organon::blockwise {
 namespace {
 
-constexpr int kMaxAttempts = 3;
+// A block may take this many times what 95 of 100 took, and never less than the first number: pauses of a
+// file system are no fault of the block.
+constexpr double kLeastTimeoutS = 60;
+constexpr double kSlowestQuantile = 0.95;
+constexpr double kTimesSlowest = 20;
+// Before there are blocks to compare with.
+constexpr double kFirstTimeoutS = 900;
+constexpr double kTimesPlanned = 100;
 
 using Clock = std::chrono::steady_clock;
 
@@ -32,15 +40,24 @@ std::int64_t peak_bytes() {
   return static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
 }
 
+// Another worker was given this one's block, or another supervisor the run: what is computed here is not
+// wanted any more.
+struct TakenOver {};
+
 class RecordingOutput : public BlockOutput {
  public:
   RecordingOutput(const Block& block, std::vector<std::shared_ptr<storage::Dataset>>& datasets,
-                  JournalWriter& journal, std::filesystem::path report)
-      : block_(block), datasets_(datasets), journal_(journal), report_(std::move(report)) {}
+                  JournalWriter& journal, std::filesystem::path report, std::function<bool()> is_taken_over)
+      : block_(block),
+        datasets_(datasets),
+        journal_(journal),
+        report_(std::move(report)),
+        is_taken_over_(std::move(is_taken_over)) {}
 
   void write(std::size_t output, const Box& box, const AnyArray& voxels) override {
     ORGANON_CHECK(output < datasets_.size() && block_.write_box.contains(box));
     fault_point("write");
+    if (is_taken_over_()) throw TakenOver();
     // Durable with the journal's next group commit, so not synced file by file.
     for (const auto& chunk : datasets_[output]->write(box, voxels, Fsync::kNo))
       record_.chunks.push_back({output, chunk});
@@ -61,157 +78,267 @@ class RecordingOutput : public BlockOutput {
   std::vector<std::shared_ptr<storage::Dataset>>& datasets_;
   JournalWriter& journal_;
   std::filesystem::path report_;
+  std::function<bool()> is_taken_over_;
   Clock::time_point last_report_{};
   JournalRecord record_;
-};
-
-// What the journals say of the step so far.
-class Knowledge {
- public:
-  Knowledge(const std::filesystem::path& step_folder, int session)
-      : step_folder_(step_folder), session_prefix_(fmt::format("s{}-", session)), reader_(step_folder) {}
-
-  void refresh() {
-    for (const JournalRecord& record : reader_.poll()) {
-      if (record.kind == JournalRecord::Kind::kCompleted) done_.insert(record.block);
-      // Attempts and failures of earlier runs do not count: the user asked again.
-      if (!record.worker.starts_with(session_prefix_)) continue;
-      if (record.kind == JournalRecord::Kind::kStarted) ++attempts_[record.block];
-      if (record.kind == JournalRecord::Kind::kFailed) failed_.insert(record.block);
-    }
-  }
-  bool is_finished(std::int64_t block) const { return done_.contains(block) || failed_.contains(block); }
-  void set_finished(std::int64_t block) { done_.insert(block); }
-  int attempts(std::int64_t block) const {
-    const auto found = attempts_.find(block);
-    return found == attempts_.end() ? 0 : found->second;
-  }
-  bool is_dead(const std::string& worker) const {
-    return !worker.starts_with(session_prefix_) || std::filesystem::exists(step_folder_ / "dead" / worker);
-  }
-
- private:
-  std::filesystem::path step_folder_;
-  std::string session_prefix_;
-  JournalReader reader_;
-  std::set<std::int64_t> done_;
-  std::set<std::int64_t> failed_;
-  std::map<std::int64_t, int> attempts_;
 };
 
 bool concerns_every_block(ErrorKind kind) {
   return kind == ErrorKind::kCancelled || kind == ErrorKind::kResourceExhausted;
 }
 
+// What cannot become better by trying again.
+bool is_final(ErrorKind kind) {
+  return kind == ErrorKind::kInvalidArgument || kind == ErrorKind::kUnsupported ||
+         kind == ErrorKind::kAlreadyExists;
+}
+
+struct Batches {
+  std::int64_t size = 1;
+  std::int64_t num_blocks = 0;
+
+  std::int64_t count() const { return (num_blocks + size - 1) / size; }
+  std::int64_t begin(std::int64_t batch) const { return batch * size; }
+  std::int64_t end(std::int64_t batch) const { return std::min((batch + 1) * size, num_blocks); }
+};
+
+class Worker {
+ public:
+  Worker(const RunFolder& run, const StageFactory& factory, const WorkerOptions& options)
+      : run_(run),
+        options_(options),
+        folder_(run.step(options.step)),
+        stage_(factory(run.read_description())),
+        step_(stage_->make_step(options.step, run)),
+        step_name_(stage_->steps().at(options.step)),
+        plan_(step_->plan()),
+        blocks_(plan_.blocks()),
+        batches_{parse_json(read_text(folder_ / "plan.json"), (folder_ / "plan.json").string()).at("batch"),
+                 blocks_.count()},
+        datasets_(open_outputs(plan_)),
+        journal_(folder_, fmt::format("s{}-w{}", options.session, options.number), options.fsync,
+                 folders_of(datasets_)),
+        claims_(folder_ / "claims"),
+        ledger_(folder_, blocks_.count(), options.session) {
+    if (options.is_process) watchdog_.emplace(journal_, options.limits);
+    ledger_.refresh();
+    set_timeout();
+  }
+
+  WorkerOutcome run() {
+    try {
+      if (options_.only_block) {
+        process(*options_.only_block);
+      } else if (options_.is_alone) {
+        for (const auto& [block, attempts] : std::map(ledger_.attempts()))
+          if (ledger_.lacks_memory(block)) process(block);
+      } else {
+        while (process_batches()) {
+        }
+      }
+      journal_.commit();
+    } catch (const TakenOver&) {
+      // By another supervisor: this one's own is gone.
+    } catch (const Error& error) {
+      if (!concerns_every_block(error.kind())) throw;
+      if (error.kind() == ErrorKind::kCancelled) {
+        // Who asked for it knows; what is left is another worker's.
+        journal_.commit();
+        return WorkerOutcome::kDone;
+      }
+      try {
+        journal_.commit();
+        journal_.failed(-1, error.what());
+      } catch (const Error&) {
+        // A full disk refuses this line too; the supervisor then knows of the stop by the exit code alone.
+      }
+      return WorkerOutcome::kStopped;
+    }
+    return WorkerOutcome::kDone;
+  }
+
+ private:
+  static std::vector<std::shared_ptr<storage::Dataset>> open_outputs(const StepPlan& plan) {
+    std::vector<std::shared_ptr<storage::Dataset>> datasets;
+    for (const OutputDataset& output : plan.outputs)
+      datasets.push_back(storage::open_dataset(output.address));
+    return datasets;
+  }
+  static std::vector<std::filesystem::path> folders_of(
+      const std::vector<std::shared_ptr<storage::Dataset>>& datasets) {
+    std::vector<std::filesystem::path> folders;
+    for (const auto& dataset : datasets) {
+      // Some formats make a level's folder with its first chunk.
+      std::filesystem::path folder = dataset->path();
+      while (!std::filesystem::exists(folder)) folder = folder.parent_path();
+      folders.push_back(std::move(folder));
+    }
+    return folders;
+  }
+
+  // A block that another worker holds, or that waits for the time when it is alone, is none to do here.
+  bool is_open(std::int64_t block) const {
+    return !ledger_.is_finished(block) && !ledger_.lacks_memory(block);
+  }
+  bool is_dead(const std::string& worker) const {
+    return !worker.starts_with(fmt::format("s{}-", options_.session)) ||
+           std::filesystem::exists(folder_ / "dead" / worker) ||
+           ledger_.silent_seconds(worker) > options_.limits.silent_s;
+  }
+  bool is_superseded() const { return run_.session() != options_.session; }
+
+  void set_timeout() {
+    if (!watchdog_) return;
+    const double given = options_.limits.timeout_s;
+    if (given != 0) return watchdog_->set_timeout(given > 0 ? std::optional(given) : std::nullopt);
+    // The time of a solve is not to be foreseen.
+    if (blocks_.count() == 1) return watchdog_->set_timeout(std::nullopt);
+    const double planned =
+        static_cast<double>(blocks_.box_of(0).volume()) / std::max(plan_.voxels_per_second, 1.0);
+    const auto slowest = ledger_.seconds_quantile(kSlowestQuantile);
+    watchdog_->set_timeout(slowest ? std::max(kLeastTimeoutS, kTimesSlowest * *slowest)
+                                   : std::max(kFirstTimeoutS, kTimesPlanned * planned));
+  }
+
+  // One pass over all batches; false where it found none to claim.
+  bool process_batches() {
+    bool found = false;
+    claims_.refresh();
+    ledger_.refresh();
+    const std::int64_t first =
+        batches_.count() * (options_.number % options_.of_workers) / options_.of_workers;
+    for (std::int64_t i = 0; i < batches_.count(); ++i) {
+      const std::int64_t batch = (first + i) % batches_.count();
+      const auto has_open = [&] {
+        for (std::int64_t id = batches_.begin(batch); id < batches_.end(batch); ++id)
+          if (is_open(id)) return true;
+        return false;
+      };
+      if (!has_open()) continue;
+      if (!claims_.try_claim(batch, journal_.worker(),
+                             [&](const std::string& holder) { return is_dead(holder); }))
+        continue;
+      found = true;
+      ledger_.refresh();  // what a dead holder finished before it died
+      set_timeout();
+      for (std::int64_t id = batches_.begin(batch); id < batches_.end(batch); ++id) {
+        throw_if_cancelled();
+        if (is_superseded()) throw TakenOver();
+        if (claims_.is_taken_over(batch)) break;
+        if (is_open(id)) process(id, batch);
+      }
+    }
+    return found;
+  }
+
+  // "block 7 [0,0,0]..[64,64,64]: " where there is more than one block.
+  std::string context_of(const Block& block) const {
+    return blocks_.count() == 1 ? "" : fmt::format("block {} {}: ", block.id, to_string(block.write_box));
+  }
+
+  // Tries until the block is completed, given up, or another's.
+  void process(std::int64_t id, std::optional<std::int64_t> batch = {}) {
+    const Block block{id, blocks_.position_of(id), blocks_.box_of(id)};
+    for (int pause_ms = 20;; pause_ms *= 5) {
+      const Ledger::Attempts before = ledger_.attempts_at(id);
+      if (before.begun >= kMaxAttempts || before.out_of_memory >= 2) {
+        give_up(block, before);
+        return;
+      }
+      // Time for a file system to come back; a worker that died had its pause.
+      if (before.begun > 0) std::this_thread::sleep_for(std::chrono::milliseconds(pause_ms));
+      if (attempt(block, batch, before.begun > 0)) return;
+      ledger_.refresh();
+      if (!options_.is_alone && ledger_.lacks_memory(id)) return;
+    }
+  }
+
+  void give_up(const Block& block, const Ledger::Attempts& attempts) {
+    std::string reason;
+    for (const std::string& ending : attempts.endings) {
+      // Three times the same is said once.
+      if (reason.find(ending) == std::string::npos) reason += (reason.empty() ? "" : "; ") + ending;
+    }
+    if (reason.empty()) reason = "the worker died in it";
+    journal_.failed(block.id, fmt::format("{}{} ({} attempts)", context_of(block), reason, attempts.begun));
+    ledger_.refresh();
+  }
+
+  // False where the block may be tried again.
+  bool attempt(const Block& block, std::optional<std::int64_t> batch, bool is_again) {
+    journal_.started(block.id);
+    const auto begin = Clock::now();
+    RecordingOutput output(block, datasets_, journal_, folder_ / "reports" / journal_.worker(),
+                           [&] { return is_superseded() || (batch && claims_.is_taken_over(*batch)); });
+    if (watchdog_) watchdog_->begin_block(block.id);
+    try {
+      fault_point("block");
+      fault_point(fmt::format("block {}", block.id));
+      step_->process(block, output);
+      fault_point(step_name_);  // computed and written, not recorded
+    } catch (const TakenOver&) {
+      if (is_superseded()) throw;
+      if (watchdog_) watchdog_->end_block();
+      return true;
+    } catch (const Error& error) {
+      if (watchdog_) watchdog_->end_block();
+      if (concerns_every_block(error.kind())) throw Error(error.kind(), context_of(block) + error.message());
+      if (is_final(error.kind())) {
+        journal_.failed(block.id, context_of(block) + error.what());
+        ledger_.refresh();
+        return true;
+      }
+      journal_.ended(block.id, EndCause::kError, error.what());
+      return false;
+    } catch (const std::bad_alloc&) {
+      if (watchdog_) watchdog_->end_block();
+      journal_.ended(block.id, EndCause::kMemory, "the system gave no more memory");
+      return false;
+    } catch (const std::exception& error) {
+      if (watchdog_) watchdog_->end_block();
+      journal_.ended(block.id, EndCause::kError, error.what());
+      return false;
+    }
+    if (watchdog_) watchdog_->end_block();
+    JournalRecord record = std::move(output.record());
+    record.kind = JournalRecord::Kind::kCompleted;
+    record.block = block.id;
+    record.seconds = seconds_since(begin);
+    record.peak_bytes = peak_bytes();
+    journal_.completed(record);
+    // Where a worker died before, what is finished is recorded at once: a death costs one block, and blocks
+    // beside a deadly one are not taken for guilty.
+    if (is_again) journal_.commit();
+    ledger_.set_done(block.id);
+    return true;
+  }
+
+  const RunFolder& run_;
+  const WorkerOptions options_;
+  const std::filesystem::path folder_;
+  const std::unique_ptr<Stage> stage_;
+  const std::unique_ptr<Step> step_;
+  const std::string step_name_;
+  const StepPlan plan_;
+  const BlockGrid blocks_;
+  const Batches batches_;
+  std::vector<std::shared_ptr<storage::Dataset>> datasets_;
+  JournalWriter journal_;
+  Claims claims_;
+  Ledger ledger_;
+  std::optional<Watchdog> watchdog_;
+};
+
 }  // namespace
 
 WorkerOutcome work(const RunFolder& run, const StageFactory& factory, const WorkerOptions& options) {
-  const std::filesystem::path step_folder = run.step(options.step);
-  const Json plan_json =
-      parse_json(read_text(step_folder / "plan.json"), (step_folder / "plan.json").string());
-  const std::int64_t batch_size = plan_json.at("batch");
-  const std::unique_ptr<Stage> stage = factory(run.read_description());
-  const std::unique_ptr<Step> step = stage->make_step(options.step, run);
-  const std::string step_name = stage->steps().at(options.step);
-  const StepPlan plan = step->plan();
-  const BlockGrid blocks = plan.blocks();
-  const std::int64_t num_batches = (blocks.count() + batch_size - 1) / batch_size;
-
-  std::vector<std::shared_ptr<storage::Dataset>> datasets;
-  std::vector<std::filesystem::path> sync_folders;
-  for (const OutputDataset& output : plan.outputs) {
-    datasets.push_back(storage::open_dataset(output.address));
-    // Some formats make a level's folder with its first chunk.
-    std::filesystem::path folder = datasets.back()->path();
-    while (!std::filesystem::exists(folder)) folder = folder.parent_path();
-    sync_folders.push_back(std::move(folder));
-  }
-  const std::string worker = fmt::format("s{}-w{}", options.session, options.number);
-  JournalWriter journal(step_folder, worker, options.fsync, sync_folders);
-  Claims claims(step_folder / "claims");
-  Knowledge knowledge(step_folder, options.session);
-  knowledge.refresh();
-
-  const auto process = [&](std::int64_t id) {
-    const Block block{id, blocks.position_of(id), blocks.box_of(id)};
-    for (int attempt = knowledge.attempts(id) + 1;; ++attempt) {
-      if (attempt > kMaxAttempts) {
-        journal.failed(id, fmt::format("block {} {}: the worker died in it {} times", id,
-                                       to_string(block.write_box), kMaxAttempts));
-        return;
-      }
-      journal.started(id);
-      const auto begin = Clock::now();
-      RecordingOutput output(block, datasets, journal, step_folder / "reports" / worker);
-      try {
-        fault_point("block");
-        step->process(block, output);
-        fault_point(step_name);  // computed and written, not recorded
-      } catch (const Error& error) {
-        const std::string context =
-            blocks.count() == 1 ? "" : fmt::format("block {} {}: ", id, to_string(block.write_box));
-        if (concerns_every_block(error.kind())) throw Error(error.kind(), context + error.message());
-        if (error.kind() == ErrorKind::kIo && attempt < kMaxAttempts) continue;
-        journal.failed(id, context + error.what());
-        return;
-      } catch (const std::exception& error) {
-        journal.failed(id, fmt::format("block {} {}: {}", id, to_string(block.write_box), error.what()));
-        return;
-      }
-      JournalRecord record = std::move(output.record());
-      record.block = id;
-      record.seconds = seconds_since(begin);
-      record.peak_bytes = peak_bytes();
-      journal.completed(record);
-      // Where a worker died before, what is finished is recorded at once: a death costs one block, and blocks
-      // beside a deadly one are not taken for guilty.
-      if (attempt > 1) journal.commit();
-      knowledge.set_finished(id);
-      return;
-    }
-  };
-
-  const auto batch_is_finished = [&](std::int64_t batch) {
-    const std::int64_t end = std::min((batch + 1) * batch_size, blocks.count());
-    for (std::int64_t id = batch * batch_size; id < end; ++id) {
-      if (!knowledge.is_finished(id)) return false;
-    }
-    return true;
-  };
-
-  const std::int64_t first = num_batches * (options.number % options.of_workers) / options.of_workers;
   try {
-    for (bool found = true; found;) {
-      found = false;
-      claims.refresh();
-      knowledge.refresh();
-      for (std::int64_t i = 0; i < num_batches; ++i) {
-        const std::int64_t batch = (first + i) % num_batches;
-        if (batch_is_finished(batch)) continue;
-        if (!claims.try_claim(batch, worker,
-                              [&](const std::string& holder) { return knowledge.is_dead(holder); }))
-          continue;
-        found = true;
-        knowledge.refresh();  // what a dead holder finished before it died
-        const std::int64_t end = std::min((batch + 1) * batch_size, blocks.count());
-        for (std::int64_t id = batch * batch_size; id < end; ++id) {
-          throw_if_cancelled();
-          if (!knowledge.is_finished(id)) process(id);
-        }
-      }
-    }
-    journal.commit();
+    return Worker(run, factory, options).run();
   } catch (const Error& error) {
+    // Where it had no journal yet, or could not write it.
     if (!concerns_every_block(error.kind())) throw;
-    try {
-      journal.commit();
-      journal.failed(-1, error.what());
-    } catch (const Error&) {
-      // A full disk refuses this line too; the supervisor then knows of the stop by the exit code alone.
-    }
     return WorkerOutcome::kStopped;
   }
-  return WorkerOutcome::kDone;
 }
 
 }  // namespace organon::blockwise

@@ -2,11 +2,13 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "organon/base/files.h"
 #include "organon/blockwise/run_folder.h"
 #include "organon/blockwise/stage.h"
+#include "organon/blockwise/watchdog.h"
 
 namespace organon::blockwise {
 
@@ -19,16 +21,22 @@ struct WorkerOptions {
   int number = 0;      ///< unique in its session
   int of_workers = 1;  ///< how many started together: spreads their first claims
   Fsync fsync = Fsync::kYes;
+  bool is_process = false;                 ///< it keeps the limits, by ending the process
+  bool is_alone = false;                   ///< takes those blocks only that lacked memory beside others
+  std::optional<std::int64_t> only_block;  ///< takes this one, done or not, whoever claimed it
+  BlockLimits limits;
 };
 
 enum class WorkerOutcome {
-  kDone,     ///< nothing left to claim
-  kStopped,  ///< cancelled, or an error that every block would meet (disk full); its message is in the
-             ///< journal
+  kDone,     ///< nothing left to claim, or asked to go
+  kStopped,  ///< an error that every block would meet (disk full); its message is in the journal
 };
 
 /// How a worker process ends where it kStopped; 0 where it is done.
 constexpr int kStoppedExitCode = 4;
+
+/// Attempts at a block before it is given up.
+constexpr int kMaxAttempts = 3;
 
 /// Claims and processes batches of blocks of one step until none is left. What a worker process does.
 WorkerOutcome work(const RunFolder& run, const StageFactory& factory, const WorkerOptions& options);

@@ -157,7 +157,7 @@ inline void expect_stage_contract(const StageUnderTest& stage) {
       const std::string inputs = bytes_of_inputs(description);
       const RunResult result = run_in(stage, description, workers);
       ASSERT_EQ(bytes_of_inputs(description), inputs) << "inputs are read only";
-      ASSERT_TRUE(result.failures.empty()) << result.failures.front();
+      ASSERT_TRUE(result.failures.empty()) << result.failures.front().message;
       const std::string voxels = stage.contents(description);
       if (expected.empty()) {
         expected = voxels;

@@ -44,7 +44,7 @@ blockwise::StageDescription describe(const std::string& labels, const std::files
 
 ObjectTable measure(const blockwise::StageDescription& description) {
   const auto result = blockwise::testing::run_in({make_measure_stage, {}, {}}, description, 2);
-  EXPECT_TRUE(result.failures.empty()) << result.failures.front();
+  EXPECT_TRUE(result.failures.empty()) << result.failures.front().message;
   return tables::read_csv(description.outputs[0]);
 }
 

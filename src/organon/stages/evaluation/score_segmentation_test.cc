@@ -97,7 +97,7 @@ blockwise::StageDescription describe(std::vector<std::string> inputs, const std:
 
 Json run(const blockwise::StageDescription& description) {
   const auto result = blockwise::testing::run_in({make_evaluate_stage, {}, {}}, description, 2);
-  EXPECT_TRUE(result.failures.empty()) << result.failures.front();
+  EXPECT_TRUE(result.failures.empty()) << result.failures.front().message;
   return parse_json(read_text(description.outputs[0]), description.outputs[0]);
 }
 

@@ -87,6 +87,9 @@ class MakeTargets : public Step {
     for (const std::string& name : set_.options.classes)
       plan.outputs.push_back({target_address(set_.group, name), set_.spec});
     const Shape3 halo = voxel::target_halo(set_.labels->spec().grid.voxel_size_nm, set_.target);
+    plan.inputs.push_back({set_.labels->address(), [halo, f = set_.target.factor](const Box& write_box) {
+                             return Box{write_box.begin * f, write_box.end * f}.grow(halo, halo);
+                           }});
     const Shape3 read_shape = Shape3(Index3(set_.block_shape) * set_.target.factor) + halo * 2;
     plan.bytes_per_worker = 40 * read_shape.product();
     plan.bytes_read = plan.blocks().count() * read_shape.product();

@@ -69,7 +69,7 @@ std::shared_ptr<storage::Dataset> run(const StageDescription& description) {
   const auto result = blockwise::run_stage(
       description, [](const StageDescription& d) { return make_import_stage(d); },
       blockwise::RunFolder(blockwise::run_folder_of(description.outputs[0])), options, silent);
-  if (!result.failures.empty()) throw Error(ErrorKind::kInternal, result.failures[0]);
+  if (!result.failures.empty()) throw Error(ErrorKind::kInternal, result.failures[0].message);
   return storage::open_dataset(description.outputs[0]);
 }
 

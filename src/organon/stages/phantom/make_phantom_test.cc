@@ -49,7 +49,7 @@ TEST(MakePhantom, WritesWhatThePhantomLibraryMakes) {
   const TemporaryFolder temporary;
   const auto folder = temporary.path() / "cell";
   const auto result = blockwise::testing::run_in({make_phantom_stage, {}, {}}, description_of(folder, {}), 2);
-  ASSERT_TRUE(result.failures.empty()) << result.failures.front();
+  ASSERT_TRUE(result.failures.empty()) << result.failures.front().message;
   const auto addresses = phantom_addresses(folder.string());
   const auto raw = storage::open_dataset(addresses[0]);
   const auto labels = storage::open_dataset(addresses[1]);

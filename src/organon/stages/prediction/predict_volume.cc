@@ -178,6 +178,11 @@ class PredictVolume : public Step {
     for (const std::string& name : set_.info.classes) {
       plan.outputs.push_back({set_.group + "/" + name, set_.spec, {{"prediction", prediction}}});
     }
+    plan.inputs.push_back(
+        {set_.raw->address(), [tiles = set_.tiles](const Box& write_box) {
+           const Box touched = tiles.positions_touching(write_box);
+           return tiles.input_box(touched.begin).unite(tiles.input_box(touched.end - Index3{1, 1, 1}));
+         }});
     const auto num_classes = static_cast<std::int64_t>(set_.info.classes.size());
     const std::int64_t tile_bytes = set_.tiles.shape.product() * num_classes;
     plan.bytes_per_worker = nn::prediction_bytes(set_.info.options, num_classes, set_.tiles.input) +
@@ -186,7 +191,7 @@ class PredictVolume : public Step {
     const BlockGrid blocks = plan.blocks();
     double tile_runs = 0;
     for (std::int64_t id = 0; id < blocks.count(); ++id) {
-      tile_runs += static_cast<double>(tiles_of(blocks.box_of(id)).volume());
+      tile_runs += static_cast<double>(set_.tiles.positions_touching(blocks.box_of(id)).volume());
     }
     const auto inputs = tile_runs * static_cast<double>(set_.tiles.input.product());
     plan.bytes_read =
@@ -205,7 +210,7 @@ class PredictVolume : public Step {
     const Array<std::uint8_t> inside = read_mask(set_, box);
     std::vector<Array<std::uint8_t>> predictions;
     for (std::size_t c = 0; c < set_.info.classes.size(); ++c) predictions.emplace_back(box.shape());
-    const Box positions = tiles_of(box);
+    const Box positions = set_.tiles.positions_touching(box);
     const std::int64_t num_tiles = positions.volume();
     const BlockGrid each(Box::of_shape(positions.shape()), {1, 1, 1});
     for (std::int64_t i = 0; i < num_tiles; ++i) {
@@ -254,13 +259,6 @@ class PredictVolume : public Step {
   Box tile_box_of(const Index3& position) const {
     const Shape3& shape = set_.tiles.shape;
     return Box::at({position.z * shape.z, position.y * shape.y, position.x * shape.x}, shape);
-  }
-  Box tiles_of(const Box& box) const {
-    const Shape3& shape = set_.tiles.shape;
-    return {
-        {floor_divide(box.begin.z, shape.z), floor_divide(box.begin.y, shape.y),
-         floor_divide(box.begin.x, shape.x)},
-        {ceil_divide(box.end.z, shape.z), ceil_divide(box.end.y, shape.y), ceil_divide(box.end.x, shape.x)}};
   }
 
   // Tiles of the last blocks are kept, as neighbouring blocks may share them.

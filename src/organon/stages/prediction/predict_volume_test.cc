@@ -107,7 +107,7 @@ TEST(PredictVolume, ValidTilesHaveNoSeams) {
       description_of({store(folder.path(), "raw", make_raw(kShape), 8), store_network(folder.path(), info)},
                      folder.path(), R"({"tile": 8, "flips": 1, "chunk_shape": [8, 8, 8]})");
   const auto result = run(description);
-  ASSERT_TRUE(result.failures.empty()) << result.failures.front();
+  ASSERT_TRUE(result.failures.empty()) << result.failures.front().message;
   std::int64_t input = 2;
   while (nn::output_edge(info.options, input) < kShape.largest()) ++input;
   const std::int64_t margin = (input - nn::output_edge(info.options, input)) / 2;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "organon/geometry/block_grid.h"
+#include "organon/geometry/integer_division.h"
 #include "organon/nn/network_options.h"
 
 namespace organon::stages {
@@ -11,6 +12,13 @@ struct TileGrid {
   Shape3 input;  ///< what it reads
   Shape3 halo;   ///< of it before the tile
 
+  /// Positions of the tiles that meet `box`.
+  Box positions_touching(const Box& box) const {
+    return {
+        {floor_divide(box.begin.z, shape.z), floor_divide(box.begin.y, shape.y),
+         floor_divide(box.begin.x, shape.x)},
+        {ceil_divide(box.end.z, shape.z), ceil_divide(box.end.y, shape.y), ceil_divide(box.end.x, shape.x)}};
+  }
   /// Raw that the tile at `position` reads; may reach outside the volume.
   Box input_box(const Index3& position) const {
     const Index3 begin{position.z * shape.z - halo.z, position.y * shape.y - halo.y,

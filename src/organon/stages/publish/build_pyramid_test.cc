@@ -61,7 +61,7 @@ void run(const blockwise::StageDescription& description) {
   const auto result =
       run_stage(description, make_pyramid_stage,
                 blockwise::RunFolder(blockwise::run_folder_of(description.outputs[0])), options, silent);
-  ASSERT_TRUE(result.failures.empty()) << result.failures.front();
+  ASSERT_TRUE(result.failures.empty()) << result.failures.front().message;
 }
 
 std::string levels_of(const blockwise::StageDescription& description) {
@@ -158,7 +158,8 @@ TEST(BuildPyramid, RefusesLevelsOfOthersAndAnS0Elsewhere) {
   const auto result = run_stage(description_of(group, {}), make_pyramid_stage,
                                 blockwise::RunFolder(blockwise::run_folder_of(group)), {}, silent);
   ASSERT_FALSE(result.failures.empty());
-  EXPECT_NE(result.failures[0].find("not made by organon"), std::string::npos) << result.failures[0];
+  EXPECT_NE(result.failures[0].message.find("not made by organon"), std::string::npos)
+      << result.failures[0].message;
 }
 
 }  // namespace

@@ -141,6 +141,7 @@ class ExtractSurfaces : public Step {
 
   StepPlan plan() const override {
     StepPlan plan = StepPlan::over(set_.domain, set_.block_shape);
+    plan.reads(set_.labels->address(), Shape3::cube(1));
     const std::int64_t voxels = Box::of_shape(set_.block_shape).grow(1).volume();
     const auto voxel_bytes = static_cast<std::int64_t>(size_of(set_.labels->spec().data_type));
     // Half of all voxels at a surface would be 12 bytes each.

@@ -73,7 +73,7 @@ void run(const blockwise::StageDescription& description) {
   const auto result =
       run_stage(description, make_mesh_stage,
                 blockwise::RunFolder(blockwise::run_folder_of(description.outputs[0])), options, silent);
-  ASSERT_TRUE(result.failures.empty()) << result.failures.front();
+  ASSERT_TRUE(result.failures.empty()) << result.failures.front().message;
 }
 
 std::string files_of(const blockwise::StageDescription& description) {
@@ -253,7 +253,8 @@ TEST(MeshObjects, RefusesAFolderOfSomethingElse) {
       run_stage(description, make_mesh_stage,
                 blockwise::RunFolder(blockwise::run_folder_of(description.outputs[0])), {}, silent);
   ASSERT_EQ(result.failures.size(), 1u);
-  EXPECT_NE(result.failures[0].find("something else"), std::string::npos) << result.failures[0];
+  EXPECT_NE(result.failures[0].message.find("something else"), std::string::npos)
+      << result.failures[0].message;
 }
 
 }  // namespace

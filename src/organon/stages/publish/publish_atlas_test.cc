@@ -127,7 +127,7 @@ TEST(PublishAtlas, WritesWhatThePageReads) {
   const TemporaryFolder folder;
   const auto description = make_inputs(folder.path(), {});
   const auto result = run(description);
-  ASSERT_TRUE(result.failures.empty()) << result.failures[0];
+  ASSERT_TRUE(result.failures.empty()) << result.failures[0].message;
   const std::filesystem::path out = description.outputs[0];
   const Json index = parse_json(read_text(out / "index.json"), "index.json");
   EXPECT_EQ(index["name"], "my cell");
@@ -225,7 +225,8 @@ TEST(PublishAtlas, AnEarlierPublicationIsReplacedAForeignFolderIsNot) {
   description.outputs = {(folder.path() / "mine").string()};
   const auto refused = run(description);
   ASSERT_FALSE(refused.failures.empty());
-  EXPECT_NE(refused.failures[0].find("not published by organon"), std::string::npos) << refused.failures[0];
+  EXPECT_NE(refused.failures[0].message.find("not published by organon"), std::string::npos)
+      << refused.failures[0].message;
   EXPECT_EQ(read_text(folder.path() / "mine" / "diary.txt"), "dear diary");
 }
 
@@ -239,7 +240,7 @@ TEST(PublishAtlas, NamesWhatDoesNotFit) {
     changed.options_json = options;
     try {
       const auto result = run(changed);
-      return result.failures.empty() ? std::string("nothing") : result.failures[0];
+      return result.failures.empty() ? std::string("nothing") : result.failures[0].message;
     } catch (const Error& error) {
       return std::string(error.what());
     }

@@ -138,6 +138,9 @@ blockwise::StepPlan MakeLevel::plan() const {
   const auto source_bytes = static_cast<std::int64_t>(size_of(level_.source->spec().data_type));
   const auto output_bytes = static_cast<std::int64_t>(size_of(level_.output.spec.data_type));
   blockwise::StepPlan plan = blockwise::StepPlan::over(level_.domain, level_.block_shape);
+  plan.inputs.push_back({level_.source->address(), [factor = level_.factor](const Box& write_box) {
+                           return scaled(write_box, factor);
+                         }});
   plan.outputs = {level_.output};
   const Box block_source = scaled(Box::of_shape(level_.block_shape), level_.factor);
   const std::int64_t piece = min(Shape3::cube(kPieceEdge), block_source.shape()).product() +

@@ -65,6 +65,7 @@ class LabelBackground : public Step {
 
   StepPlan plan() const override {
     StepPlan plan = set_.plan_over_blocks();
+    plan.reads(set_.labels->address(), Shape3::cube(1));
     plan.outputs = {{scratch_, blockwise::block_labels_spec(set_.labels->spec())}};
     const std::int64_t read_voxels = Box::of_shape(set_.block_shape).grow(1).volume();
     plan.bytes_per_worker = 16 * read_voxels + 16 * set_.block_shape.product();
@@ -184,7 +185,12 @@ class FillHoles : public Step {
   FillHoles(const Set& set, const std::string& scratch, const std::filesystem::path& choice)
       : set_(set), tables_(choice), components_(storage::open_dataset(scratch)) {}
 
-  StepPlan plan() const override { return set_.fill_plan(); }
+  StepPlan plan() const override {
+    StepPlan plan = set_.fill_plan();
+    plan.reads(set_.labels->address());
+    plan.reads(components_->address());
+    return plan;
+  }
 
   void process(const Block& block, BlockOutput& output) const override {
     AnyArray labels = set_.labels->read(block.write_box);

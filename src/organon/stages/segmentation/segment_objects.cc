@@ -79,6 +79,7 @@ class LabelBlocks : public Step {
 
   StepPlan plan() const override {
     StepPlan plan = set_.plan_over_blocks();
+    plan.reads(set_.prediction->address(), set_.halo);
     plan.outputs = {{scratch_, blockwise::block_labels_spec(set_.output_spec(DataType::kUint32))}};
     const std::int64_t read_voxels = Box::of_shape(set_.block_shape).grow(set_.halo, set_.halo).volume();
     plan.bytes_per_worker = 3 * read_voxels + 16 * set_.block_shape.product();
@@ -144,7 +145,11 @@ class Relabel : public Step {
     type_ = smallest_unsigned_type(blockwise::values_of<std::uint64_t>(bytes.value()).at(0));
   }
 
-  StepPlan plan() const override { return set_.relabel_plan(type_); }
+  StepPlan plan() const override {
+    StepPlan plan = set_.relabel_plan(type_);
+    plan.reads(labels_->address());
+    return plan;
+  }
 
   void process(const Block& block, BlockOutput& output) const override {
     AnyArray result(type_, block.write_box.shape());

@@ -142,7 +142,7 @@ TEST(TrainNetwork, LearnsAndLeavesNetworkCurvesAndCheckpoints) {
       "keep_checkpoints": 2, "validate_every": 50, "validation_patches": 4, "contrast_range": 0.1,
       "brightness_range": 0.1, "gamma_range": 0.1})");
   const auto result = run(description);
-  ASSERT_TRUE(result.failures.empty()) << result.failures.front();
+  ASSERT_TRUE(result.failures.empty()) << result.failures.front().message;
   const auto network = folder.path() / "network";
   EXPECT_EQ(nn::Network::read_info(network / "network.organon").voxel_size_nm, 8);
   EXPECT_FALSE(std::filesystem::exists(network / "checkpoints" / "step_000050.organon"));
@@ -174,9 +174,10 @@ TEST(TrainNetwork, KilledAndResumedItFollowsTheSameCurve) {
     };
     SilentProgress silent;
     const blockwise::RunFolder folder_of_run(blockwise::run_folder_of(description.outputs[0]));
-    EXPECT_THROW(
-        blockwise::run_stage(description, interrupted, folder_of_run, {1, Fsync::kNo, "", {}, false}, silent),
-        Error);
+    blockwise::RunOptions options;
+    options.workers = 1;
+    options.fsync = Fsync::kNo;
+    EXPECT_THROW(blockwise::run_stage(description, interrupted, folder_of_run, options, silent), Error);
     const auto result = run(description);
     ASSERT_TRUE(result.failures.empty());
     EXPECT_EQ(losses_in(killed.path()), losses_in(whole.path())) << "killed at report " << reports;
@@ -221,15 +222,16 @@ TEST(TrainNetwork, ALossThatIsNotFiniteStopsAndKeepsTheLastCheckpoint) {
       "pooling": [2], "convolutions": 4, "normalization": "none", "steps": 200, "batch": 2, "patch": 16,
       "learning_rate": 10, "warmup_steps": 0, "log_every": 1, "checkpoint_every": 1})"));
   ASSERT_EQ(result.failures.size(), 1U);
-  EXPECT_NE(result.failures[0].find("loss of class"), std::string::npos) << result.failures[0];
+  EXPECT_NE(result.failures[0].message.find("loss of class"), std::string::npos)
+      << result.failures[0].message;
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "network" / "network.organon"));
   std::int64_t last = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder.path() / "network" / "checkpoints")) {
     last = std::max(last, nn::Network::load(entry.path()).step());
   }
   EXPECT_GT(last, 0);
-  EXPECT_NE(result.failures[0].find("step " + std::to_string(last + 1)), std::string::npos)
-      << result.failures[0];
+  EXPECT_NE(result.failures[0].message.find("step " + std::to_string(last + 1)), std::string::npos)
+      << result.failures[0].message;
 }
 
 TEST(TrainNetwork, WhatDoesNotFitIsRefused) {

@@ -1,0 +1,287 @@
+#include "organon/app/run_commands.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <thread>
+
+#include "organon/app/draw_block.h"
+#include "organon/app/stage_command.h"
+#include "organon/app/terminal_progress.h"
+#include "organon/base/cancellation.h"
+#include "organon/base/error.h"
+#include "organon/base/json.h"
+#include "organon/blockwise/status.h"
+#include "organon/blockwise/verify.h"
+#include "organon/storage/multiscale.h"
+
+namespace organon::app {
+namespace {
+
+using blockwise::RunFolder;
+using blockwise::RunStatus;
+using blockwise::StepStatus;
+
+constexpr std::size_t kMostShown = 10;
+
+std::string state_of(const RunStatus& status) {
+  if (status.is_running) return "running";
+  if (status.is_complete) return "complete";
+  const bool has_failed = std::any_of(status.steps.begin(), status.steps.end(),
+                                      [](const StepStatus& step) { return step.failed > 0; });
+  return has_failed ? "failed" : "stopped";
+}
+
+Json to_json(const RunFolder& run, const RunStatus& status) {
+  Json steps = Json::array();
+  for (const StepStatus& step : status.steps) {
+    Json failures = Json::array();
+    for (const auto& [block, message] : step.failures)
+      failures.push_back({{"block", block}, {"message", message}});
+    steps.push_back({{"step", step.name},
+                     {"blocks", step.num_blocks},
+                     {"ready", step.ready},
+                     {"processing", step.processing},
+                     {"orphaned", step.orphaned},
+                     {"completed", step.completed},
+                     {"skipped", step.skipped},
+                     {"failed", step.failed},
+                     {"blocks_per_second", step.blocks_per_second},
+                     {"seconds_left", step.seconds_left ? Json(*step.seconds_left) : Json()},
+                     {"peak_bytes", step.peak_bytes},
+                     {"failures", failures},
+                     {"workers", step.workers}});
+  }
+  return {{"run", run.path().string()},
+          {"verb", status.description.verb},
+          {"outputs", status.description.outputs},
+          {"state", state_of(status)},
+          {"session", status.session},
+          {"num_steps", status.num_steps},
+          {"steps", steps}};
+}
+
+void print_status(const RunFolder& run, const RunStatus& status) {
+  fmt::print("{}: {}\n", blockwise::title_of(status.description), state_of(status));
+  fmt::print("  {:<22} {:>9} {:>9} {:>10} {:>9} {:>8} {:>7} {:>8} {:>9} {:>9} {:>9}\n", "step", "blocks",
+             "ready", "processing", "completed", "skipped", "failed", "orphaned", "blocks/s", "left", "peak");
+  for (const StepStatus& step : status.steps) {
+    fmt::print("  {:<22} {:>9} {:>9} {:>10} {:>9} {:>8} {:>7} {:>8} {:>9.3g} {:>9} {:>9}\n", step.name,
+               step.num_blocks, step.ready, step.processing, step.completed, step.skipped, step.failed,
+               step.orphaned, step.blocks_per_second,
+               step.seconds_left ? clock_text(*step.seconds_left) : "-",
+               bytes_text(static_cast<double>(step.peak_bytes)));
+  }
+  const std::size_t left = status.num_steps - std::min(status.num_steps, status.steps.size());
+  if (left > 0 && !status.steps.empty()) fmt::print("  {} of {} steps to come\n", left, status.num_steps);
+  for (std::size_t i = 0; i < status.steps.size(); ++i) {
+    const StepStatus& step = status.steps[i];
+    for (const auto& [block, message] : step.failures) {
+      fmt::print(
+          "  failed: {}\n    alone, and its input drawn:  organon block '{}' --step {} --block {} --draw "
+          "block.png\n",
+          message, run.path().string(), i + 1, block);
+    }
+  }
+}
+
+int status_command(const RunArguments& arguments) {
+  for (;;) {
+    const auto runs = blockwise::find_runs(arguments.place);
+    if (runs.empty()) {
+      throw Error(
+          ErrorKind::kNotFound,
+          fmt::format("{}: no run is kept here: name an output, a run folder, or a folder with either",
+                      arguments.place));
+    }
+    if (arguments.watch && ::isatty(STDOUT_FILENO) != 0) fmt::print("\033[H\033[2J");
+    bool is_running = false;
+    for (const RunFolder& run : runs) {
+      if (!std::filesystem::exists(run.path() / "stage.json")) continue;  // about to begin
+      const RunStatus status = blockwise::read_status(run);
+      is_running = is_running || status.is_running;
+      if (arguments.json) {
+        fmt::print("{}\n", to_json(run, status).dump());
+      } else {
+        print_status(run, status);
+      }
+    }
+    std::fflush(stdout);
+    if (!arguments.watch || !is_running || is_cancelled()) return 0;
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+  }
+}
+
+int block_command(const RunArguments& arguments) {
+  const auto runs = blockwise::find_runs(arguments.place);
+  if (runs.size() != 1) {
+    throw Error(ErrorKind::kInvalidArgument,
+                fmt::format("{}: expected one run or its output, found {}", arguments.place, runs.size()));
+  }
+  const RunFolder& run = runs.front();
+  const auto step = static_cast<std::size_t>(arguments.step - 1);
+  if (!arguments.picture.empty()) {
+    const auto stage = make_stage(run.read_description());
+    const auto names = stage->steps();
+    if (step >= names.size()) {
+      throw Error(ErrorKind::kInvalidArgument,
+                  fmt::format("--step: this run has steps 1 to {}", names.size()));
+    }
+    const blockwise::StepPlan plan = stage->make_step(step, run)->plan();
+    if (arguments.block >= plan.blocks().count()) {
+      throw Error(ErrorKind::kInvalidArgument, fmt::format("--block: step {} has blocks 0 to {}",
+                                                           arguments.step, plan.blocks().count() - 1));
+    }
+    draw_block_inputs(plan, plan.blocks().box_of(arguments.block), arguments.picture);
+    fmt::print(stderr, "drew what block {} of step {} reads: {}\n", arguments.block, arguments.step,
+               arguments.picture);
+  }
+  blockwise::run_block(run, make_stage, step, arguments.block, Fsync::kYes);
+  fmt::print(stderr, "block {} of step {} is done; run the stage again to finish it\n", arguments.block,
+             arguments.step);
+  return 0;
+}
+
+// The datasets that an address stands for: itself, or the levels of a group.
+std::vector<std::string> datasets_of(const std::string& address) {
+  std::vector<std::string> datasets;
+  for (const auto& level : storage::open_multiscale(address).levels) datasets.push_back(level->address());
+  return datasets;
+}
+
+void print_verification(const std::string& address, const blockwise::Verification& found, bool as_json) {
+  if (as_json) {
+    Json damage = Json::array();
+    for (const auto& one : found.damage) damage.push_back({{"place", one.place}, {"reason", one.reason}});
+    fmt::print("{}\n", Json({{"dataset", address},
+                             {"against", found.run ? "ledger" : "decoding"},
+                             {"chunks", found.num_chunks},
+                             {"stored", found.num_stored},
+                             {"bytes", found.bytes_read},
+                             {"damage", damage}})
+                           .dump());
+    return;
+  }
+  fmt::print("{}: {} of {} chunks stored, {} read, {}: {}\n", address, found.num_stored, found.num_chunks,
+             bytes_text(static_cast<double>(found.bytes_read)),
+             found.run ? "compared with the ledger" : "decoded (nothing is known of how it was made)",
+             found.damage.empty() ? "sound" : fmt::format("{} damaged", found.damage.size()));
+  for (std::size_t i = 0; i < std::min(kMostShown, found.damage.size()); ++i)
+    fmt::print("  {}: {}\n", found.damage[i].place, found.damage[i].reason);
+  if (found.damage.size() > kMostShown)
+    fmt::print("  ... and {} more; all with --json\n", found.damage.size() - kMostShown);
+}
+
+int verify_command(const RunArguments& arguments, bool repairs) {
+  const std::unique_ptr<Progress> progress = make_progress(arguments.json);
+  SilentProgress silent;
+  Progress& shown = ::isatty(STDERR_FILENO) != 0 ? *progress : silent;
+  bool is_sound = true;
+  for (const std::string& group : arguments.addresses) {
+    for (const std::string& address : datasets_of(group)) {
+      const blockwise::Verification found = blockwise::verify_dataset(address, shown);
+      if (&shown == progress.get()) shown.finish("read");
+      print_verification(address, found, arguments.json);
+      if (found.damage.empty()) continue;
+      if (!repairs) {
+        is_sound = false;
+        continue;
+      }
+      blockwise::RunOptions options;
+      options.workers = arguments.workers;
+      options.worker_program = program_path();
+      const auto result = blockwise::repair_dataset(found, make_stage, options, *progress);
+      for (const auto& failure : result.failures) fmt::print(stderr, "  {}\n", failure.message);
+      const blockwise::Verification again = blockwise::verify_dataset(address, silent);
+      print_verification(address, again, arguments.json);
+      is_sound = is_sound && result.failures.empty() && again.damage.empty();
+    }
+  }
+  if (!is_sound && !repairs && !arguments.json)
+    fmt::print(stderr, "organon repair computes damaged chunks again\n");
+  return is_sound ? 0 : 1;
+}
+
+int clean_command(const RunArguments& arguments) {
+  const auto waste = blockwise::find_waste(arguments.folder);
+  std::int64_t freed = 0;
+  for (const auto& one : waste) {
+    const bool goes = one.is_safe || arguments.scratch;
+    if (goes) freed += one.bytes;
+    if (arguments.json) {
+      fmt::print("{}\n", Json({{"path", one.path.string()},
+                               {"reason", one.reason},
+                               {"bytes", one.bytes},
+                               {"removed", goes && arguments.yes}})
+                             .dump());
+    } else {
+      fmt::print("{:>10}  {}{}: {}\n", bytes_text(static_cast<double>(one.bytes)),
+                 goes ? "" : "(with --scratch) ", one.path.string(), one.reason);
+    }
+    if (goes && arguments.yes) std::filesystem::remove_all(one.path);
+  }
+  if (arguments.json) return 0;
+  if (waste.empty()) {
+    fmt::print("{}: nothing to clean\n", arguments.folder);
+  } else {
+    fmt::print("{} {}\n", bytes_text(static_cast<double>(freed)),
+               arguments.yes ? "freed" : "can go: the same command with --yes removes them");
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_run_commands(CLI::App& app, RunArguments& arguments, int& exit_code) {
+  constexpr char kTrust[] = "Trust and tidy";
+  CLI::App* status =
+      app.add_subcommand("status", "how far runs are: blocks, rate, time left, failures")->group(kTrust);
+  status->add_option("PLACE", arguments.place, "an output, a run folder, or a folder with either")
+      ->required();
+  status->add_flag("--watch", arguments.watch, "show it every second until nothing runs");
+  status->add_flag("--json", arguments.json, "machine-readable lines on stdout");
+  status->footer("Example:\n  organon status cell.n5/predictions --watch");
+  status->callback([&] { exit_code = status_command(arguments); });
+
+  CLI::App* block =
+      app.add_subcommand("block", "run one block of a run that began, in this process")->group(kTrust);
+  block->add_option("PLACE", arguments.place, "a run folder, or its output")->required();
+  block->add_option("--step", arguments.step, "which step of the stage; 1 is the first")
+      ->check(CLI::Range(1, 1000))
+      ->required();
+  block->add_option("--block", arguments.block, "which block of the step")
+      ->check(CLI::NonNegativeNumber)
+      ->required();
+  block->add_option("--draw", arguments.picture, "first draw what it reads into this PNG");
+  block->footer("Example:\n  organon block cell.n5/labels/mito --step 1 --block 17 --draw block.png");
+  block->callback([&] { exit_code = block_command(arguments); });
+
+  for (const bool repairs : {false, true}) {
+    CLI::App* verb = app.add_subcommand(repairs ? "repair" : "verify",
+                                        repairs ? "verify, and compute damaged chunks again"
+                                                : "read every chunk and compare it with what was written")
+                         ->group(kTrust);
+    verb->add_option("DATASETS", arguments.addresses, "datasets or groups of levels")->required();
+    verb->add_flag("--json", arguments.json, "machine-readable lines on stdout");
+    if (repairs) {
+      verb->add_option("--workers", arguments.workers, "worker processes; 0: one per core")
+          ->check(CLI::Range(0, 4096));
+    }
+    verb->footer(fmt::format("Example:\n  organon {} cell.n5/refined/mito", verb->get_name()));
+    verb->callback([&, repairs] { exit_code = verify_command(arguments, repairs); });
+  }
+
+  CLI::App* clean = app.add_subcommand("clean", "what no one needs any more, with sizes")->group(kTrust);
+  clean->add_option("FOLDER", arguments.folder, "of a cell")->required();
+  clean->add_flag("--yes", arguments.yes, "remove it");
+  clean->add_flag("--scratch", arguments.scratch, "also what runs that were cut short could go on with");
+  clean->add_flag("--json", arguments.json, "machine-readable lines on stdout");
+  clean->footer("Example:\n  organon clean cell/ --yes");
+  clean->callback([&] { exit_code = clean_command(arguments); });
+}
+
+}  // namespace organon::app

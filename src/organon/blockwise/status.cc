@@ -1,0 +1,176 @@
+#include "organon/blockwise/status.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "organon/base/error.h"
+#include "organon/base/files.h"
+#include "organon/base/json.h"
+#include "organon/blockwise/journal.h"
+
+namespace organon::blockwise {
+namespace {
+
+constexpr double kRateSeconds = 300;  // that the rate is taken over
+// Writers rename their temporary files within moments; older ones have no writer any more.
+constexpr auto kForgottenAfter = std::chrono::hours(1);
+
+StepStatus step_status(const RunFolder& run, std::size_t step, const Json& plan, int session,
+                       bool is_running) {
+  StepStatus status;
+  status.name = plan.at("step");
+  status.num_blocks = plan.at("num_blocks");
+  const std::string prefix = fmt::format("s{}-", session);
+  std::set<std::int64_t> completed;
+  std::set<std::int64_t> skipped;
+  std::map<std::int64_t, std::string> failed;
+  std::map<std::int64_t, std::string> started;  // block -> last worker
+  std::vector<double> times;
+  JournalReader(run.step(step)).poll([&](const JournalRecord& record) {
+    using Kind = JournalRecord::Kind;
+    const bool is_current = record.worker.starts_with(prefix);
+    if (record.kind == Kind::kCompleted) {
+      const bool is_empty = record.partials.empty() &&
+                            std::all_of(record.chunks.begin(), record.chunks.end(),
+                                        [](const OutputChunk& chunk) { return chunk.chunk.is_absent; });
+      completed.insert(record.block);
+      if (is_empty) skipped.insert(record.block);
+      status.peak_bytes = std::max(status.peak_bytes, record.peak_bytes);
+      if (is_current) times.push_back(record.unix_time);
+    }
+    if (record.kind == Kind::kStarted) started[record.block] = record.worker;
+    if (record.kind == Kind::kFailed && is_current && record.block >= 0)
+      failed[record.block] = record.message;
+    if (record.kind == Kind::kWorker && is_current) {
+      status.workers.push_back(fmt::format("{} on {}", record.worker, record.message));
+    }
+  });
+  status.skipped = static_cast<std::int64_t>(skipped.size());
+  status.completed = static_cast<std::int64_t>(completed.size()) - status.skipped;
+  for (const auto& [block, message] : failed)
+    if (!completed.contains(block)) status.failures.emplace_back(block, message);
+  status.failed = static_cast<std::int64_t>(status.failures.size());
+  for (const auto& [block, worker] : started) {
+    if (completed.contains(block) || failed.contains(block)) continue;
+    const bool lives = is_running && worker.starts_with(prefix) &&
+                       !std::filesystem::exists(run.step(step) / "dead" / worker);
+    ++(lives ? status.processing : status.orphaned);
+  }
+  status.ready = status.num_blocks - status.completed - status.skipped - status.failed - status.processing -
+                 status.orphaned;
+  std::sort(times.begin(), times.end());
+  if (times.size() >= 2) {
+    const auto first = std::lower_bound(times.begin(), times.end() - 1, times.back() - kRateSeconds);
+    const double seconds = times.back() - *first;
+    if (seconds > 0) status.blocks_per_second = static_cast<double>(times.end() - first - 1) / seconds;
+  }
+  const std::int64_t left = status.ready + status.processing + status.orphaned;
+  if (is_running && left > 0 && status.blocks_per_second > 0)
+    status.seconds_left = static_cast<double>(left) / status.blocks_per_second;
+  return status;
+}
+
+std::int64_t bytes_below(const std::filesystem::path& path) {
+  std::error_code gone;
+  if (!std::filesystem::is_directory(path))
+    return static_cast<std::int64_t>(std::filesystem::file_size(path, gone));
+  std::int64_t sum = 0;
+  for (auto at = std::filesystem::recursive_directory_iterator(path, gone); at != end(at); at.increment(gone))
+    if (at->is_regular_file(gone)) sum += static_cast<std::int64_t>(at->file_size(gone));
+  return sum;
+}
+
+bool is_run(const std::filesystem::path& folder) {
+  return std::filesystem::exists(folder / "session") || std::filesystem::exists(folder / "stage.json");
+}
+
+bool is_temporary_file(const std::string& name) {
+  return name.starts_with('.') && name.ends_with(".partial");
+}
+
+}  // namespace
+
+RunStatus read_status(const RunFolder& run) {
+  if (!std::filesystem::exists(run.path() / "stage.json")) {
+    throw Error(ErrorKind::kNotFound, fmt::format("{}: no run of organon is kept here", run.path().string()));
+  }
+  RunStatus status;
+  status.description = run.read_description();
+  status.is_running = run.is_running();
+  status.is_complete = run.read_completion().has_value();
+  status.session = run.session();
+  for (std::size_t step = 0; std::filesystem::exists(run.step(step) / "plan.json"); ++step) {
+    const std::filesystem::path file = run.step(step) / "plan.json";
+    const Json plan = parse_json(read_text(file), file.string());
+    status.num_steps = plan.at("num_steps");
+    status.steps.push_back(step_status(run, step, plan, status.session, status.is_running));
+  }
+  return status;
+}
+
+std::vector<RunFolder> find_runs(const std::filesystem::path& folder) {
+  if (is_run(folder)) return {RunFolder(folder)};
+  std::vector<RunFolder> runs;
+  for (std::filesystem::path path = std::filesystem::absolute(folder).lexically_normal();
+       path.has_relative_path(); path = path.parent_path()) {
+    const std::filesystem::path run = run_folder_of(path.string());
+    if (is_run(run)) return {RunFolder(run)};
+  }
+  if (!std::filesystem::is_directory(folder)) return runs;
+  for (auto at = std::filesystem::recursive_directory_iterator(folder); at != end(at); ++at) {
+    if (!at->is_directory()) continue;
+    // Millions of chunks need not be walked through.
+    if (std::filesystem::exists(at->path() / "attributes.json") ||
+        std::filesystem::exists(at->path() / ".zarray"))
+      at.disable_recursion_pending();
+    if (at->path().filename() != ".organon") continue;
+    at.disable_recursion_pending();
+    std::error_code missing;
+    for (const auto& entry : std::filesystem::directory_iterator(at->path() / "runs", missing))
+      if (is_run(entry.path())) runs.emplace_back(entry.path());
+  }
+  std::sort(runs.begin(), runs.end(),
+            [](const RunFolder& a, const RunFolder& b) { return a.path() < b.path(); });
+  return runs;
+}
+
+std::vector<Waste> find_waste(const std::filesystem::path& folder) {
+  std::vector<Waste> waste;
+  std::set<std::filesystem::path> gone_runs;
+  for (const RunFolder& run : find_runs(folder)) {
+    if (run.is_running() || !std::filesystem::exists(run.path() / "stage.json")) continue;
+    const StageDescription description = run.read_description();
+    const bool has_output =
+        std::any_of(description.outputs.begin(), description.outputs.end(), [](const std::string& address) {
+          return std::filesystem::exists(storage::parse_address(address).path);
+        });
+    if (!has_output) {
+      waste.push_back({run.path(), "run whose output is gone", bytes_below(run.path()), true});
+      gone_runs.insert(run.path());
+      continue;
+    }
+    const std::filesystem::path scratch = run.path() / "scratch.n5";
+    if (std::filesystem::exists(scratch) && !run.read_completion())
+      waste.push_back({scratch, "scratch of a run that was cut short", bytes_below(scratch), false});
+  }
+  if (!std::filesystem::is_directory(folder)) return waste;
+  const auto now = std::filesystem::file_time_type::clock::now();
+  for (auto at = std::filesystem::recursive_directory_iterator(folder); at != end(at); ++at) {
+    const std::string name = at->path().filename().string();
+    if (at->is_directory() && gone_runs.contains(at->path())) at.disable_recursion_pending();
+    if (at->is_directory() && name.starts_with(".deleted-")) {
+      at.disable_recursion_pending();
+      waste.push_back({at->path(), "dataset that was replaced", bytes_below(at->path()), true});
+    } else if (at->is_regular_file() && is_temporary_file(name) &&
+               now - at->last_write_time() > kForgottenAfter) {
+      waste.push_back(
+          {at->path(), "file of a writer that died", static_cast<std::int64_t>(at->file_size()), true});
+    }
+  }
+  return waste;
+}
+
+}  // namespace organon::blockwise

@@ -1,0 +1,231 @@
+#include "organon/blockwise/step_runner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <exception>
+#include <optional>
+#include <set>
+#include <thread>
+
+#include "organon/base/cancellation.h"
+#include "organon/base/error.h"
+
+namespace organon::blockwise {
+namespace {
+
+constexpr auto kPollInterval = std::chrono::milliseconds(100);
+// Ends of workers, beyond three of each, after which something else than blocks is wrong.
+constexpr int kMaxDeathsPerStep = 64;
+// A few bad blocks are told apart from a stage that cannot work.
+constexpr std::size_t kFewestFailures = 10;
+
+std::string report_note(const std::filesystem::path& step_folder, double& fraction) {
+  fraction = 0;
+  std::string note;
+  std::error_code missing;
+  for (const auto& entry : std::filesystem::directory_iterator(step_folder / "reports", missing)) {
+    if (entry.path().filename().string().starts_with(".")) continue;
+    const std::string text = read_text(entry.path());
+    const std::size_t blank = text.find(' ');
+    fraction = std::max(fraction, std::atof(text.c_str()));
+    if (blank != std::string::npos) note = text.substr(blank + 1);
+  }
+  return note;
+}
+
+class StepRunner {
+ public:
+  StepRunner(const StepRun& step, const RunFolder& run, const StageFactory& factory,
+             const RunOptions& options, WorkerPool* pool, Progress& progress)
+      : step_(step),
+        run_(run),
+        factory_(factory),
+        options_(options),
+        pool_(pool),
+        progress_(progress),
+        folder_(run.step(step.step)),
+        ledger_(folder_, step.num_blocks, step.session) {}
+
+  std::map<std::int64_t, std::string> run() {
+    look();
+    if (pool_ == nullptr) {
+      run_threads();
+    } else {
+      run_pool(false);
+      run_pool(true);
+    }
+    look();
+    throw_if_cancelled();
+    if (!stop_message_.empty()) throw Error(ErrorKind::kResourceExhausted, stop_message_);
+    return ledger_.failures();
+  }
+
+ private:
+  // Takes in what the journals say, and tells of it.
+  void look() {
+    ledger_.refresh();
+    if (stop_message_.empty()) stop_message_ = ledger_.stop_message();
+    // Why is told at the end, or by status meanwhile.
+    for (const auto& [block, message] : ledger_.failures())
+      if (told_.insert(block).second) progress_.warn(fmt::format("block {} is given up", block));
+    double fraction = 0;
+    const std::string note = report_note(folder_, fraction);
+    const auto finished = ledger_.num_done() + static_cast<std::int64_t>(ledger_.failures().size());
+    // A step of one long block counts in thousandths.
+    progress_.update(step_.num_blocks > 1 ? finished
+                     : finished > 0       ? 1000
+                                          : static_cast<std::int64_t>(fraction * 1000),
+                     note);
+  }
+
+  bool has_too_many_failures() const {
+    const std::size_t failed = ledger_.failures().size();
+    return failed >= kFewestFailures &&
+           static_cast<double>(failed) > options_.max_failed_share * static_cast<double>(step_.num_blocks);
+  }
+  bool must_stop() const { return is_cancelled() || !stop_message_.empty() || has_too_many_failures(); }
+
+  std::int64_t num_lacking_memory() const {
+    return std::count_if(ledger_.attempts().begin(), ledger_.attempts().end(),
+                         [](const auto& entry) { return entry.second.out_of_memory > 0; });
+  }
+  // Blocks that a worker could take now.
+  bool has_open(bool alone) const {
+    const std::int64_t lacking = num_lacking_memory();
+    if (alone) return lacking > 0;
+    return ledger_.num_done() + static_cast<std::int64_t>(ledger_.failures().size()) + lacking <
+           step_.num_blocks;
+  }
+
+  WorkerOptions worker(bool alone) {
+    WorkerOptions worker;
+    worker.step = step_.step;
+    worker.session = step_.session;
+    worker.number = next_number_++;
+    worker.of_workers = step_.num_workers;
+    worker.fsync = options_.fsync;
+    worker.is_alone = alone;
+    worker.limits = options_.limits;
+    worker.limits.memory_bytes = alone ? step_.memory_bytes : step_.memory_bytes / step_.num_workers;
+    worker.is_process = pool_ != nullptr;
+    return worker;
+  }
+
+  void run_threads() {
+    std::atomic<bool> has_error{false};
+    std::exception_ptr error;
+    const auto run_one = [&](const WorkerOptions& options) {
+      try {
+        work(run_, factory_, options);
+      } catch (...) {
+        if (!has_error.exchange(true)) error = std::current_exception();
+      }
+    };
+    {
+      std::vector<std::jthread> threads;
+      for (int i = 0; i < step_.num_workers; ++i) threads.emplace_back(run_one, worker(false));
+    }
+    look();
+    if (!error && has_open(true)) run_one(worker(true));
+    if (error) std::rethrow_exception(error);
+  }
+
+  void run_pool(bool alone) {
+    const int wanted = alone ? 1 : step_.num_workers;
+    for (int i = 0; i < wanted && has_open(alone) && !must_stop(); ++i) pool_->start(worker(alone));
+    bool is_told_to_stop = false;
+    while (pool_->num_running() > 0) {
+      const auto endings = pool_->poll();
+      for (const WorkerPool::Ending& ending : endings) note(ending);
+      look();
+      if (must_stop() && !is_told_to_stop) {
+        is_told_to_stop = true;
+        pool_->ask_to_stop();
+      }
+      kill_silent();
+      // A clean end with work left means that others hold it: only the last one is replaced then.
+      const bool has_died = std::any_of(endings.begin(), endings.end(), [](const auto& ending) {
+        return ending.how != WorkerPool::Ending::How::kDone;
+      });
+      if (!must_stop() && has_open(alone) && pool_->num_running() < wanted &&
+          (has_died || pool_->num_running() == 0)) {
+        pool_->start(worker(alone));
+      }
+      if (endings.empty()) std::this_thread::sleep_for(kPollInterval);
+    }
+  }
+
+  void note(const WorkerPool::Ending& ending) {
+    using How = WorkerPool::Ending::How;
+    ledger_.refresh();
+    if (ending.how == How::kGaveUp || ending.how == How::kDied) mark_dead(ending);
+    if (ending.how == How::kStopped && ledger_.stop_message().empty() && !is_cancelled()) {
+      stop_message_ = fmt::format("the disk or memory is full: {} has {} MiB free", run_.path().string(),
+                                  std::filesystem::space(run_.path()).available >> 20);
+    }
+    if (++num_ended_ > kMaxDeathsPerStep + 3 * step_.num_workers && !ledger_.is_finished()) {
+      stop_message_ = fmt::format("{} workers ended in this step without finishing it; the last: {}",
+                                  num_ended_, ending.message);
+    }
+  }
+
+  // So that others take its batches over at once, and the reason stands with the block it was in.
+  void mark_dead(const WorkerPool::Ending& ending) {
+    if (ending.how == WorkerPool::Ending::How::kDied) {
+      const auto running = ledger_.running().find(ending.worker);
+      if (running != ledger_.running().end() && !ledger_.is_done(running->second.block)) {
+        const std::int64_t block = running->second.block;
+        journal().ended(block, ending.cause, ending.message);
+        progress_.warn(fmt::format("block {}: {}", block, ending.message));
+      }
+    }
+    write_text_atomically(folder_ / "dead" / ending.worker, "dead", Fsync::kNo);
+  }
+
+  void kill_silent() {
+    for (const auto& [worker, running] : std::map(ledger_.running())) {
+      if (ledger_.silent_seconds(worker) <= options_.limits.silent_s || !killed_.insert(worker).second)
+        continue;
+      progress_.warn(
+          fmt::format("{} shows no sign of life for {:.0f} s: ended", worker, options_.limits.silent_s));
+      pool_->kill(worker);
+    }
+  }
+
+  JournalWriter& journal() {
+    if (!journal_) {
+      journal_.emplace(folder_, fmt::format("s{}-supervisor", step_.session), options_.fsync,
+                       std::vector<std::filesystem::path>{});
+    }
+    return *journal_;
+  }
+
+  const StepRun step_;
+  const RunFolder& run_;
+  const StageFactory& factory_;
+  const RunOptions& options_;
+  WorkerPool* pool_;
+  Progress& progress_;
+  const std::filesystem::path folder_;
+  Ledger ledger_;
+  std::optional<JournalWriter> journal_;
+  std::string stop_message_;
+  std::set<std::int64_t> told_;
+  std::set<std::string> killed_;
+  int next_number_ = 0;
+  int num_ended_ = 0;
+};
+
+}  // namespace
+
+std::map<std::int64_t, std::string> run_step(const StepRun& step, const RunFolder& run,
+                                             const StageFactory& factory, const RunOptions& options,
+                                             WorkerPool* pool, Progress& progress) {
+  return StepRunner(step, run, factory, options, pool, progress).run();
+}
+
+}  // namespace organon::blockwise

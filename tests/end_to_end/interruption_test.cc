@@ -45,7 +45,9 @@ TEST(Interruption, CtrlCKeepsWhatIsFinished) {
     EXPECT_NE(stopped.err.find("run the same command again to go on"), std::string::npos) << stopped.err;
     const auto runs = folder.path() / ".organon/runs/cell.n5:labels";
     EXPECT_FALSE(std::filesystem::exists(runs / "complete.json"));
-    EXPECT_FALSE(std::filesystem::exists(runs / "steps/0/dead")) << "a worker was killed in place of stopped";
+    EXPECT_FALSE(std::filesystem::exists(runs / "steps/0/dead"))
+        << "a worker was killed in place of stopped\n"
+        << stopped.err;
     const std::int64_t finished = count_completed_blocks(folder.path() / "cell.n5/labels", 0);
 
     const Ending second = run_organon(segment, {folder.path(), {}, 0, {}});

@@ -45,6 +45,17 @@ void add_execution_options(CLI::App& command, ExecutionOptions& execution) {
   command.add_option("--workers", execution.workers, "worker processes; 0: one per core")
       ->check(CLI::Range(0, 4096))
       ->group("Running");
+  command
+      .add_option(
+          "--engine", execution.engine,
+          "where workers live: local, or slurm (--workers tasks of a job array; run it where jobs are "
+          "submitted, with the data where every node sees them) [local]")
+      ->check(CLI::IsMember({"local", "slurm"}))
+      ->group("Running");
+  command
+      .add_option("--sbatch-args", execution.sbatch_args,
+                  "further arguments of sbatch, such as \"--partition=gpu --gres=gpu:1 --time=4:00:00\"")
+      ->group("Running");
   command.add_flag("--dry-run", execution.dry_run, "print the plan (blocks, bytes, memory, time) and stop")
       ->group("Running");
   command.add_flag("--json", execution.json, "machine-readable lines on stdout")->group("Running");
@@ -222,11 +233,15 @@ int run_command_line(int argc, char** argv) {
   work->add_option("--memory", worker.limits.memory_bytes);
   work->add_option("--silent-s", worker.limits.silent_s);
   work->add_flag("--alone", worker.is_alone);
+  bool follows = false;
+  work->add_flag("--follow", follows);
   work->add_flag("--no-fsync", no_fsync);
   work->callback([&] {
     worker.is_process = true;
     worker.fsync = no_fsync ? Fsync::kNo : Fsync::kYes;
-    const auto outcome = blockwise::work(blockwise::RunFolder(work_folder), make_stage, worker);
+    const blockwise::RunFolder run_folder(work_folder);
+    const auto outcome = follows ? blockwise::follow_steps(run_folder, make_stage, worker)
+                                 : blockwise::work(run_folder, make_stage, worker);
     exit_code = outcome == blockwise::WorkerOutcome::kDone ? 0 : blockwise::kStoppedExitCode;
   });
 

@@ -16,9 +16,11 @@ struct ExecutionOptions {
   bool dry_run = false;
   bool json = false;
   bool force = false;
-  std::string memory;     ///< of all workers together: "8GiB"; empty: what the machine can give
-  double timeout_s = 0;   ///< of a block; 0: far above what others took; below 0: none
-  double silent_s = 180;  ///< without a sign of life a worker is taken for dead
+  std::string engine = "local";  ///< or "slurm"
+  std::string sbatch_args;       ///< words, as a shell would split them
+  std::string memory;            ///< of all workers together: "8GiB"; empty: what the machine can give
+  double timeout_s = 0;          ///< of a block; 0: far above what others took; below 0: none
+  double silent_s = 180;         ///< without a sign of life a worker is taken for dead
   double max_failed_share = 0.1;
 };
 

@@ -8,13 +8,17 @@ namespace organon {
 namespace {
 
 volatile std::sig_atomic_t cancelled = 0;
+volatile std::sig_atomic_t interrupted = 0;
 
-// SIGTERM never ends the process by itself: a terminal's Ctrl-C reaches workers and their supervisor alike,
-// and the supervisor then tells the workers once more.
+// Two SIGINT end the process, SIGTERM never does: a terminal's Ctrl-C reaches workers and their supervisor
+// alike, and the supervisor's own word to the workers may come before or after it.
 void on_signal(int signal) {
-  if (cancelled != 0 && signal == SIGINT) {
-    std::signal(signal, SIG_DFL);
-    std::raise(signal);
+  if (signal == SIGINT) {
+    if (interrupted != 0) {
+      std::signal(signal, SIG_DFL);
+      std::raise(signal);
+    }
+    interrupted = 1;
   }
   cancelled = 1;
 }

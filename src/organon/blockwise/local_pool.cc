@@ -43,18 +43,12 @@ class LocalPool : public WorkerPool {
     for (const auto& [pid, worker] : running_) ::waitpid(pid, nullptr, 0);
   }
 
-  void start(const WorkerOptions& worker) override {
-    const pid_t parent = ::getpid();
-    const pid_t child = ::fork();
-    if (child < 0) throw_system_error("cannot start", "a worker process");
-    if (child == 0) {
-      // Workers never outlive their supervisor, whatever kills it.
-      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-      if (::getppid() != parent) ::_exit(kCannotStartExitCode);
-      if (options_.needs_fresh_workers) execute(worker);
-      work_here(worker);
+  void start(const WorkerOptions& first, int count) override {
+    for (int i = 0; i < count; ++i) {
+      WorkerOptions worker = first;
+      worker.number = first.number + i;
+      start_one(worker);
     }
-    running_.emplace(child, fmt::format("s{}-w{}", worker.session, worker.number));
   }
 
   std::vector<Ending> poll() override {
@@ -81,6 +75,20 @@ class LocalPool : public WorkerPool {
   }
 
  private:
+  void start_one(const WorkerOptions& worker) {
+    const pid_t parent = ::getpid();
+    const pid_t child = ::fork();
+    if (child < 0) throw_system_error("cannot start", "a worker process");
+    if (child == 0) {
+      // Workers never outlive their supervisor, whatever kills it.
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      if (::getppid() != parent) ::_exit(kCannotStartExitCode);
+      if (options_.needs_fresh_workers) execute(worker);
+      work_here(worker);
+    }
+    running_.emplace(child, fmt::format("s{}-w{}", worker.session, worker.number));
+  }
+
   Ending ending_of(const std::string& worker, int status) {
     Ending ending;
     ending.worker = worker;

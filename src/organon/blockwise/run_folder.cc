@@ -139,6 +139,19 @@ void RunFolder::write_completion(const Completion& completion) const {
                                                           {"seconds", completion.seconds}}));
 }
 
+std::optional<std::size_t> RunFolder::current_step(int session) const {
+  const auto bytes = read_file_if_exists(path_ / "current_step");
+  if (!bytes) return std::nullopt;
+  const std::string text(reinterpret_cast<const char*>(bytes->data()), bytes->size());
+  const std::size_t blank = text.find(' ');
+  if (blank == std::string::npos || std::atoi(text.c_str()) != session) return std::nullopt;
+  return static_cast<std::size_t>(std::atoll(text.c_str() + blank));
+}
+
+void RunFolder::write_current_step(int session, std::size_t step) const {
+  write_text_atomically(path_ / "current_step", fmt::format("{} {}", session, step), Fsync::kNo);
+}
+
 void RunFolder::remove_completion() const {
   std::filesystem::remove(path_ / "complete.json");
   sync_folder(path_);

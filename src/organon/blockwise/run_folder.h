@@ -14,6 +14,7 @@ namespace organon::blockwise {
 ///     stage.json          the description and identity of what runs
 ///     lock                held by the supervisor
 ///     session             number of the last supervisor that ran here
+///     current_step        of which session, and which step it is at
 ///     steps/<i>/          outputs.json plan.json claims/ journals/ partials/ reports/ dead/
 ///     scratch/            datasets between steps, deleted at the end
 ///     complete.json       identity and result hash: the outputs are sealed
@@ -35,6 +36,9 @@ class RunFolder {
   /// Number of the last supervisor that ran here; 0 before the first.
   int session() const;
   void write_session(int session) const;
+  /// The step that the supervisor of `session` is at; nothing where it has not begun one, or is another's.
+  std::optional<std::size_t> current_step(int session) const;
+  void write_current_step(int session, std::size_t step) const;
 
   struct Completion {
     std::string identity;

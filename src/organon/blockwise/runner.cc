@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <chrono>
 #include <fstream>
+#include <limits>
 #include <thread>
 
 #include "organon/base/cancellation.h"
@@ -20,6 +21,9 @@
 
 namespace organon::blockwise {
 namespace {
+
+// What a worker of a cluster has is its job's affair.
+constexpr std::int64_t kUnknownMemory = std::numeric_limits<std::int64_t>::max();
 
 // Held while a supervisor runs here; the kernel lets go of it when the process dies.
 class RunLock {
@@ -161,8 +165,9 @@ RunResult run_stage(const StageDescription& given, const StageFactory& factory, 
   }
   const int wanted = options.workers > 0 ? options.workers
                                          : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  const std::int64_t memory_bytes =
-      options.memory_bytes > 0 ? options.memory_bytes : available_memory_bytes();
+  const std::int64_t memory_bytes = options.memory_bytes > 0 ? options.memory_bytes
+                                    : options.uses_slurm     ? kUnknownMemory
+                                                             : available_memory_bytes();
   // Nothing is touched before it is known that this can run.
   const std::vector<StepPlan> first_plans = asked->plans();
   for (const StepPlan& plan : first_plans) workers_that_fit(plan, wanted, memory_bytes);
@@ -180,7 +185,12 @@ RunResult run_stage(const StageDescription& given, const StageFactory& factory, 
   const std::unique_ptr<Stage> stage = factory(effective);
   const int session = next_session(run);
   std::unique_ptr<WorkerPool> pool;
-  if (!options.worker_program.empty()) {
+  if (options.uses_slurm) {
+    std::int64_t bytes = 0;
+    for (const StepPlan& plan : first_plans) bytes = std::max(bytes, plan.bytes_per_worker);
+    pool = make_slurm_pool(
+        run, {options.worker_program, options.worker_arguments, options.sbatch_arguments, bytes});
+  } else if (!options.worker_program.empty()) {
     pool = make_local_pool(run, factory,
                            {options.worker_program, options.worker_arguments, stage->needs_fresh_workers()});
   }
@@ -211,6 +221,7 @@ RunResult run_stage(const StageDescription& given, const StageFactory& factory, 
     const bool is_long_block = num_blocks == 1;
     progress.start(title_of(description) + ": " + names[i], is_long_block ? 1000 : num_blocks,
                    is_long_block ? "permille" : "blocks");
+    run.write_current_step(session, i);
     const StepRun step_run{i, session, num_blocks, workers_that_fit(plan, wanted, memory_bytes),
                            memory_bytes};
     const auto failures = run_step(step_run, run, factory, options, pool.get(), progress);

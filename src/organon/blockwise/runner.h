@@ -17,9 +17,12 @@ struct RunOptions {
   /// the process with it). Requires, where not empty: the calling process has no other thread.
   std::string worker_program;
   std::vector<std::string> worker_arguments;  ///< before `work`
-  bool force = false;                         ///< run even where the result is there and unchanged
-  std::int64_t memory_bytes = 0;              ///< of all workers together; 0: what the machine can give
-  BlockLimits limits;                         ///< memory_bytes in it is set by the runner
+  /// Workers are tasks of a Slurm cluster, submitted with these further arguments of sbatch.
+  bool uses_slurm = false;
+  std::vector<std::string> sbatch_arguments;
+  bool force = false;             ///< run even where the result is there and unchanged
+  std::int64_t memory_bytes = 0;  ///< of all workers together; 0: what the machine can give
+  BlockLimits limits;             ///< memory_bytes in it is set by the runner
   /// A step stops early where more than this share of its blocks is given up, and at least ten.
   double max_failed_share = 0.1;
 };

@@ -73,7 +73,8 @@ class StepRunner {
     for (const auto& [block, message] : ledger_.failures())
       if (told_.insert(block).second) progress_.warn(fmt::format("block {} is given up", block));
     double fraction = 0;
-    const std::string note = report_note(folder_, fraction);
+    std::string note = report_note(folder_, fraction);
+    if (pool_ != nullptr && !pool_->state().empty()) note = pool_->state();
     const auto finished = ledger_.num_done() + static_cast<std::int64_t>(ledger_.failures().size());
     // A step of one long block counts in thousandths.
     progress_.update(step_.num_blocks > 1 ? finished
@@ -110,9 +111,17 @@ class StepRunner {
     worker.fsync = options_.fsync;
     worker.is_alone = alone;
     worker.limits = options_.limits;
-    worker.limits.memory_bytes = alone ? step_.memory_bytes : step_.memory_bytes / step_.num_workers;
+    // Tasks of a cluster have what their job has.
+    if (pool_ == nullptr || !pool_->outlives_steps())
+      worker.limits.memory_bytes = alone ? step_.memory_bytes : step_.memory_bytes / step_.num_workers;
     worker.is_process = pool_ != nullptr;
     return worker;
+  }
+
+  void start_workers(bool alone, int count) {
+    if (count <= 0) return;
+    pool_->start(worker(alone), count);
+    next_number_ += count - 1;
   }
 
   void run_threads() {
@@ -136,27 +145,40 @@ class StepRunner {
 
   void run_pool(bool alone) {
     const int wanted = alone ? 1 : step_.num_workers;
-    for (int i = 0; i < wanted && has_open(alone) && !must_stop(); ++i) pool_->start(worker(alone));
+    if (has_open(alone) && !must_stop()) start_workers(alone, wanted - pool_->num_running());
     bool is_told_to_stop = false;
     while (pool_->num_running() > 0) {
-      const auto endings = pool_->poll();
-      for (const WorkerPool::Ending& ending : endings) note(ending);
+      if (pool_->outlives_steps() && !has_open(alone)) return;
+      auto endings = pool_->poll();
+      for (WorkerPool::Ending& ending : endings) {
+        if (killed_.contains(ending.worker) && ending.how == WorkerPool::Ending::How::kDone) {
+          ending.how = WorkerPool::Ending::How::kDied;
+          ending.message = "its worker showed no sign of life";
+        }
+        note(ending);
+      }
       look();
       if (must_stop() && !is_told_to_stop) {
         is_told_to_stop = true;
         pool_->ask_to_stop();
       }
       kill_silent();
-      // A clean end with work left means that others hold it: only the last one is replaced then.
-      const bool has_died = std::any_of(endings.begin(), endings.end(), [](const auto& ending) {
-        return ending.how != WorkerPool::Ending::How::kDone;
-      });
-      if (!must_stop() && has_open(alone) && pool_->num_running() < wanted &&
-          (has_died || pool_->num_running() == 0)) {
-        pool_->start(worker(alone));
-      }
+      if (!must_stop() && has_open(alone)) replace(endings, alone, wanted);
       if (endings.empty()) std::this_thread::sleep_for(kPollInterval);
     }
+  }
+
+  void replace(const std::vector<WorkerPool::Ending>& endings, bool alone, int wanted) {
+    if (pool_->num_running() == 0 || (pool_->outlives_steps() && !endings.empty())) {
+      start_workers(alone, pool_->outlives_steps() ? wanted - pool_->num_running() : 1);
+      return;
+    }
+    // A process that ended well with work left leaves it to those who hold it: only the last one is replaced
+    // then.
+    const auto died = std::count_if(endings.begin(), endings.end(), [](const auto& ending) {
+      return ending.how != WorkerPool::Ending::How::kDone;
+    });
+    start_workers(alone, std::min(static_cast<int>(died), wanted - pool_->num_running()));
   }
 
   void note(const WorkerPool::Ending& ending) {

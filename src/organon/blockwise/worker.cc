@@ -27,6 +27,7 @@ constexpr double kTimesSlowest = 20;
 // Before there are blocks to compare with.
 constexpr double kFirstTimeoutS = 900;
 constexpr double kTimesPlanned = 100;
+constexpr auto kStepInterval = std::chrono::milliseconds(300);  // between looks for the next step
 
 using Clock = std::chrono::steady_clock;
 
@@ -125,6 +126,10 @@ class Worker {
     set_timeout();
   }
 
+  /// Blocks that it completed.
+  std::int64_t num_done() const { return num_done_; }
+
+  /// Until nothing is left to claim; again later, where others may have died meanwhile.
   WorkerOutcome run() {
     try {
       if (options_.only_block) {
@@ -181,9 +186,14 @@ class Worker {
     return !ledger_.is_finished(block) && !ledger_.lacks_memory(block);
   }
   bool is_dead(const std::string& worker) const {
-    return !worker.starts_with(fmt::format("s{}-", options_.session)) ||
+    return !worker.starts_with(fmt::format("s{}-", options_.session)) || is_earlier_self(worker) ||
            std::filesystem::exists(folder_ / "dead" / worker) ||
            ledger_.silent_seconds(worker) > options_.limits.silent_s;
+  }
+  // A task that a cluster put back into its queue.
+  bool is_earlier_self(const std::string& worker) const {
+    const std::string name = fmt::format("s{}-w{}", options_.session, options_.number);
+    return worker != journal_.worker() && (worker == name || worker.starts_with(name + "."));
   }
   bool is_superseded() const { return run_.session() != options_.session; }
 
@@ -310,6 +320,7 @@ class Worker {
     // beside a deadly one are not taken for guilty.
     if (is_again) journal_.commit();
     ledger_.set_done(block.id);
+    ++num_done_;
     return true;
   }
 
@@ -326,10 +337,41 @@ class Worker {
   JournalWriter journal_;
   Claims claims_;
   Ledger ledger_;
-  std::optional<Watchdog> watchdog_;
+  std::int64_t num_done_ = 0;
+  std::optional<Watchdog> watchdog_;  // last: its thread uses the journal
 };
 
 }  // namespace
+
+WorkerOutcome follow_steps(const RunFolder& run, const StageFactory& factory, WorkerOptions options) {
+  std::optional<Worker> worker;
+  std::optional<std::size_t> step;
+  Clock::time_point last_done = Clock::now();
+  std::int64_t num_done = 0;
+  try {
+    while (!is_cancelled() && run.session() == options.session &&
+           seconds_since(last_done) < options.limits.silent_s) {
+      const auto current = run.current_step(options.session);
+      if (current && current != step) {
+        step = current;
+        options.step = *current;
+        worker.reset();
+        worker.emplace(run, factory, options);
+        num_done = 0;
+      }
+      if (worker) {
+        if (worker->run() == WorkerOutcome::kStopped) return WorkerOutcome::kStopped;
+        if (worker->num_done() > num_done || worker->num_done() == 0) last_done = Clock::now();
+        num_done = worker->num_done();
+      }
+      std::this_thread::sleep_for(kStepInterval);
+    }
+  } catch (const Error& error) {
+    if (!concerns_every_block(error.kind())) throw;
+    return WorkerOutcome::kStopped;
+  }
+  return WorkerOutcome::kDone;
+}
 
 WorkerOutcome work(const RunFolder& run, const StageFactory& factory, const WorkerOptions& options) {
   try {

@@ -13,8 +13,9 @@ class WorkerPool {
  public:
   virtual ~WorkerPool() = default;
 
-  /// One more worker of step `options.step`; `options.number` was never used in this session.
-  virtual void start(const WorkerOptions& options) = 0;
+  /// `count` more workers of step `first.step`, with the numbers from `first.number` on: never used in this
+  /// step.
+  virtual void start(const WorkerOptions& first, int count) = 0;
 
   struct Ending {
     std::string worker;  ///< as its journal is named; empty where it did not come to write one
@@ -35,6 +36,10 @@ class WorkerPool {
   virtual void ask_to_stop() = 0;
   /// Ends one now: it shows no sign of life.
   virtual void kill(const std::string& worker) = 0;
+  /// True where workers go on with the next step by themselves and wait while there is nothing to do.
+  virtual bool outlives_steps() const { return false; }
+  /// What keeps workers from working, for people; empty where nothing does.
+  virtual std::string state() const { return {}; }
 };
 
 struct LocalPoolOptions {
@@ -48,6 +53,17 @@ struct LocalPoolOptions {
 /// Child processes, which die with this one. Requires: the calling process has no other thread.
 std::unique_ptr<WorkerPool> make_local_pool(const RunFolder& run, const StageFactory& factory,
                                             const LocalPoolOptions& options);
+
+struct SlurmPoolOptions {
+  std::string program;                        ///< at the same path on every node
+  std::vector<std::string> arguments;         ///< before `work`
+  std::vector<std::string> sbatch_arguments;  ///< of the user: partition, time, gres, ...
+  std::int64_t bytes_per_worker = 0;          ///< asked for, where the user does not say --mem
+};
+
+/// Tasks of Slurm job arrays. The run folder and all data lie on a file system that every node sees at the
+/// same path. Its functions' errors: kNotFound where there is no sbatch; kIo where it fails again and again.
+std::unique_ptr<WorkerPool> make_slurm_pool(const RunFolder& run, const SlurmPoolOptions& options);
 
 /// The words after the program's name that start a worker so.
 std::vector<std::string> words_of(const RunFolder& run, const WorkerOptions& options);

@@ -1,14 +1,16 @@
-// How fast blocks are recorded, and how fast a restart knows what is done: journals of one chunk per block, group
-// commit with fsync, four writers one after the other.
+// How fast blocks are recorded, and how fast a restart knows what is done: journals of one chunk per block,
+// group commit with fsync, four writers one after the other.
 //
-//   ledger_benchmark FOLDER [BLOCKS]        standard: 10,000,000 blocks; FOLDER is made and left for looking at
+//   ledger_benchmark FOLDER [BLOCKS]        standard: 10,000,000 blocks; FOLDER is made and left for looking
+//   at
+
+#include "organon/blockwise/ledger.h"
 
 #include <fmt/format.h>
 
 #include <chrono>
 #include <cstdlib>
 
-#include "organon/blockwise/ledger.h"
 #include "organon/blockwise/watchdog.h"
 
 using namespace organon;
@@ -52,15 +54,18 @@ int main(int argc, char** argv) {
   }
   const double write_s = seconds_since(begin);
   std::uintmax_t bytes = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(folder / "journals")) bytes += entry.file_size();
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "journals"))
+    bytes += entry.file_size();
 
   begin = std::chrono::steady_clock::now();
   Ledger ledger(folder, num_blocks, 2);
   ledger.refresh();
   const double start_s = seconds_since(begin);
-  fmt::print("blocks {}: {:.0f} commits/s; {:.0f} bytes per block; a restart knows {} done blocks after {:.2f} s, with {} MiB\n",
-             num_blocks, static_cast<double>(num_blocks) / write_s,
-             static_cast<double>(bytes) / static_cast<double>(num_blocks), ledger.num_done(), start_s,
-             resident_bytes() >> 20);
+  fmt::print(
+      "blocks {}: {:.0f} commits/s; {:.0f} bytes per block; a restart knows {} done blocks after {:.2f} s, "
+      "with {} MiB\n",
+      num_blocks, static_cast<double>(num_blocks) / write_s,
+      static_cast<double>(bytes) / static_cast<double>(num_blocks), ledger.num_done(), start_s,
+      resident_bytes() >> 20);
   return ledger.num_done() == num_blocks ? 0 : 1;
 }

@@ -37,7 +37,7 @@ void Claims::refresh() {
     if (!name) continue;
     Claim& claim = newest_[name->first];
     if (name->second <= claim.epoch) continue;
-    claim = {name->second, read_text(entry.path())};
+    claim = {name->second, {}};
   }
 }
 
@@ -53,7 +53,11 @@ bool Claims::is_taken_over(std::int64_t batch) const {
 bool Claims::try_claim(std::int64_t batch, const std::string& worker,
                        const std::function<bool(const std::string& holder)>& is_dead) {
   Claim& claim = newest_[batch];
-  if (claim.epoch > 0 && !is_dead(claim.holder)) return false;
+  if (claim.epoch > 0) {
+    // Read late: most claims are never asked about, and a cluster has many.
+    if (claim.holder.empty()) claim.holder = read_text(file_of(batch, claim.epoch));
+    if (!is_dead(claim.holder)) return false;
+  }
   const std::filesystem::path path = file_of(batch, claim.epoch + 1);
   // The name is written first and then linked into place, so that a claim without its holder is never seen;
   // link() fails where the file exists, on network file systems too.

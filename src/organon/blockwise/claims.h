@@ -28,7 +28,7 @@ class Claims {
  private:
   struct Claim {
     std::int64_t epoch = 0;
-    std::string holder;
+    std::string holder;  ///< empty: not read yet
   };
   std::filesystem::path file_of(std::int64_t batch, std::int64_t epoch) const;
 

@@ -22,6 +22,9 @@
 namespace organon::blockwise {
 namespace {
 
+constexpr std::int64_t kFewestBatches = 256;
+constexpr std::int64_t kBatchesPerWorker = 16;
+
 // What a worker of a cluster has is its job's affair.
 constexpr std::int64_t kUnknownMemory = std::numeric_limits<std::int64_t>::max();
 
@@ -206,8 +209,10 @@ RunResult run_stage(const StageDescription& given, const StageFactory& factory, 
     const std::filesystem::path plan_file = run.step(i) / "plan.json";
     if (!std::filesystem::exists(plan_file)) {
       create_outputs(plan, description.verb, run, i);
-      // Small batches where there are few blocks, so that workers end together; larger ones keep claims few.
-      const std::int64_t batch = std::clamp<std::int64_t>(num_blocks / 256, 1, 64);
+      // Many batches per worker, so that they end together; not more, so that claims are few, whatever the
+      // volume.
+      const std::int64_t num_batches = std::max<std::int64_t>(kFewestBatches, kBatchesPerWorker * wanted);
+      const std::int64_t batch = std::max<std::int64_t>(num_blocks / num_batches, 1);
       write_text_atomically(plan_file, to_text({{"step", names[i]},
                                                 {"num_steps", names.size()},
                                                 {"num_blocks", num_blocks},

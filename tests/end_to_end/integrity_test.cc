@@ -108,6 +108,36 @@ TEST_F(Integrity, DamagedPartialsAreFoundAndMended) {
   expect_repaired("what block", 18, 0);
 }
 
+TEST_F(Integrity, ADamagedSolveIsFoundAndMended) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(path() / ".organon/runs/cell.n5:labels/steps/2/partials"))
+    if (std::filesystem::file_size(entry.path()) > 0) flip_bit(entry.path(), 3);
+  expect_repaired("what block 0 of step 3 left", 18, 18);
+}
+
+TEST_F(Integrity, LostScratchIsComputedAgain) {
+  std::vector<std::string> segment = segment_;
+  segment[2] = "other.n5/labels";
+  const Ending failed = run_organon(segment, {path(), {{"ORGANON_FAULT", "relabel:*:throw"}}, 0, {}});
+  EXPECT_EQ(failed.exit_code, 1) << failed.err;
+  // The run could go on, so its scratch goes only where that is asked for.
+  const auto scratch = path() / ".organon/runs/other.n5:labels/scratch.n5";
+  expect_done({"clean", ".", "--yes"});
+  EXPECT_TRUE(std::filesystem::exists(scratch));
+  expect_done({"clean", ".", "--yes", "--scratch"});
+  EXPECT_FALSE(std::filesystem::exists(scratch));
+  expect_done(segment);
+  EXPECT_EQ(digest_of(path() / "other.n5/labels"), digest_of(path() / "cell.n5/labels"));
+}
+
+TEST_F(Integrity, AMovedCellIsNoWaste) {
+  std::filesystem::create_directories(path() / "moved");
+  for (const char* name : {"cell.n5", ".organon"})
+    std::filesystem::rename(path() / name, path() / "moved" / name);
+  expect_done({"clean", "moved", "--yes"});
+  EXPECT_TRUE(std::filesystem::exists(path() / "moved/.organon/runs/cell.n5:labels/complete.json"));
+}
+
 TEST_F(Integrity, DataOfOthersIsDecoded) {
   const auto file = path() / "p.n5/mito/0/0/0";
   const Ending sound = run({"verify", "p.n5/mito"});

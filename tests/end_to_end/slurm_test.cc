@@ -147,6 +147,15 @@ TEST_F(Slurm, RequeuedAndWarnedTasksGoOn) {
   }
 }
 
+TEST_F(Slurm, ABlockThatLacksMemoryHasANodeForItself) {
+  std::vector<std::string> arguments = on_slurm();
+  arguments.insert(arguments.end(), {"--sbatch-args", "--mem=700M --comment='two words'"});
+  const Ending ending = segment(
+      kOutput, {{"ORGANON_FAULT", "block 9:1:memory"}, {"ORGANON_FAULT_ONCE", path() / "once"}}, arguments);
+  EXPECT_TRUE(std::filesystem::exists(path() / "once"));
+  expect_done(ending);
+}
+
 TEST_F(Slurm, ASubmissionThatFailsAtFirstIsTriedAgain) {
   // A stand-in for a controller that is busy: sbatch as it is, but for two failures first.
   const std::string real = run_command({"sh", "-c", "command -v sbatch"}).out;

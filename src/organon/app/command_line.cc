@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <deque>
 #include <map>
 #include <memory>
@@ -238,6 +239,10 @@ int run_command_line(int argc, char** argv) {
   work->add_flag("--no-fsync", no_fsync);
   work->callback([&] {
     worker.is_process = true;
+    // What Slurm gives a task, in MiB.
+    const char* slurm_memory = std::getenv("SLURM_MEM_PER_NODE");
+    if (worker.limits.memory_bytes == 0 && slurm_memory != nullptr)
+      worker.limits.memory_bytes = std::atoll(slurm_memory) << 20;
     worker.fsync = no_fsync ? Fsync::kNo : Fsync::kYes;
     const blockwise::RunFolder run_folder(work_folder);
     const auto outcome = follows ? blockwise::follow_steps(run_folder, make_stage, worker)

@@ -29,13 +29,10 @@ Rgb8 color_of_id(std::uint64_t id) {
   return {channel(0), channel(8), channel(16)};
 }
 
-// Colours of one plane of `voxels`, as an image of height x width.
+// Colours of `voxels`, in their order.
 Picture colored_plane(const AnyArray& voxels, bool is_labels) {
   const Shape3 shape = voxels.shape();
-  Picture picture({1, shape.z * (shape.y > 1 ? 1 : shape.y) * (shape.z > 1 ? 1 : shape.y), 1});
-  const std::int64_t height = shape.z > 1 ? shape.z : shape.y;
-  const std::int64_t width = shape.x > 1 ? shape.x : (shape.z > 1 ? shape.y : 1);
-  picture = Picture({1, height, width});
+  Picture picture({1, 1, shape.product()});
   dispatch(voxels.type(), [&](auto zero) {
     using T = decltype(zero);
     const T* values = voxels.view<T>().data();
@@ -91,7 +88,8 @@ Picture draw_plane(const storage::Dataset& dataset, const Box& read_box, const B
   if (axis == 1) cut(plane.begin.y, plane.end.y);
   if (axis == 2) cut(plane.begin.x, plane.end.x);
   const AnyArray voxels = dataset.read(plane);
-  const bool is_labels = dataset.attributes().value("role", "") == "labels" || size_of(voxels.type()) > 2;
+  const bool is_labels = dataset.attributes().value("role", "") == "labels" ||
+                         (size_of(voxels.type()) > 2 && !is_floating(voxels.type()));
   // Image axes: the two that are left, in their order.
   const auto flat = [&](const Box& box) {
     const Box at = box.translate(read_box.begin * -1);

@@ -210,7 +210,8 @@ int clean_command(const RunArguments& arguments) {
   const auto waste = blockwise::find_waste(arguments.folder);
   std::int64_t freed = 0;
   for (const auto& one : waste) {
-    const bool goes = one.is_safe || arguments.scratch;
+    const bool is_in_use = !one.run.empty() && RunFolder(one.run).is_running();
+    const bool goes = (one.is_safe || arguments.scratch) && !is_in_use;
     if (goes) freed += one.bytes;
     if (arguments.json) {
       fmt::print("{}\n", Json({{"path", one.path.string()},

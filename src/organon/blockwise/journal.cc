@@ -157,7 +157,7 @@ bool decode(std::string_view bytes, bool with_results, JournalRecord& record) {
   if (record.kind < Kind::kStarted || record.kind > Kind::kWorker) return false;
   if (record.kind == Kind::kEnded) {
     const auto cause = payload.take<std::uint8_t>();
-    if (cause > static_cast<std::uint8_t>(EndCause::kMemory)) return false;
+    if (cause > static_cast<std::uint8_t>(EndCause::kLeft)) return false;
     record.cause = static_cast<EndCause>(cause);
   }
   if (has_message(record.kind)) record.message = payload.take_text();
@@ -257,6 +257,8 @@ std::string_view to_string(EndCause cause) {
       return "timeout";
     case EndCause::kMemory:
       return "out of memory";
+    case EndCause::kLeft:
+      return "left";
   }
   return "";
 }
@@ -436,11 +438,17 @@ void JournalReader::poll(const std::function<void(const JournalRecord&)>& use) {
 std::vector<std::byte> read_partial(const std::filesystem::path& step_folder, const std::string& worker,
                                     const PartialRecord& partial) {
   const std::filesystem::path file = partial_file(step_folder, worker);
-  std::ifstream stream(file, std::ios::binary);
-  std::vector<std::byte> bytes(static_cast<std::size_t>(partial.num_bytes));
-  stream.seekg(partial.offset);
-  stream.read(reinterpret_cast<char*>(bytes.data()), partial.num_bytes);
-  if (!stream || hash_bytes(bytes) != partial.hash) {
+  std::ifstream stream(file, std::ios::binary | std::ios::ate);
+  const std::int64_t file_bytes = stream ? static_cast<std::int64_t>(stream.tellg()) : 0;
+  std::vector<std::byte> bytes;
+  const bool fits = partial.offset >= 0 && partial.num_bytes >= 0 && partial.num_bytes <= file_bytes &&
+                    partial.offset <= file_bytes - partial.num_bytes;
+  if (fits) {
+    bytes.resize(static_cast<std::size_t>(partial.num_bytes));
+    stream.seekg(partial.offset);
+    stream.read(reinterpret_cast<char*>(bytes.data()), partial.num_bytes);
+  }
+  if (!fits || !stream || hash_bytes(bytes) != partial.hash) {
     throw Error(
         ErrorKind::kCorruptData,
         fmt::format("{}: the {} bytes at {} are not those that were recorded; `organon repair` the output "

@@ -35,8 +35,9 @@ enum class EndCause : std::uint8_t {
   kCrash = 1,    ///< its worker died
   kTimeout = 2,  ///< it took far longer than the other blocks
   kMemory = 3,   ///< it needed more than a worker's share; tried again alone
+  kLeft = 4,     ///< its worker was asked to go, or lost its claim: not the block's doing
 };
-/// "error", "crash", "timeout", "out of memory".
+/// "error", "crash", "timeout", "out of memory", "left".
 std::string_view to_string(EndCause cause);
 
 /// One entry of a journal.
@@ -71,7 +72,7 @@ void write_voids(const std::filesystem::path& step_folder, const std::map<std::i
 int session_of(const std::string& worker);
 
 /// Appends to one worker's journal, `<step>/journals/<worker>`, and its partial file beside it. Safe for
-/// several threads.
+/// several threads, but for append_partial(), which only the worker's own calls.
 ///
 /// A record is binary, little-endian: uint32 bytes of payload, uint64 low half of the payload's XXH3-128,
 /// payload (journal.cc has the layout). Reading a journal ends at the first record that is cut short or

@@ -21,9 +21,10 @@ Ledger::Ledger(const std::filesystem::path& step_folder, std::int64_t num_blocks
 
 void Ledger::refresh() {
   reader_.poll([&](const JournalRecord& record) { take(record); });
+  last_refresh_ = Clock::now();
   for (const auto& [worker, bytes] : reader_.bytes_read()) {
-    const auto [growth, is_new] = growth_.try_emplace(worker, Growth{bytes, Clock::now()});
-    if (growth->second.bytes != bytes) growth->second = {bytes, Clock::now()};
+    const auto [growth, is_new] = growth_.try_emplace(worker, Growth{bytes, last_refresh_});
+    if (growth->second.bytes != bytes) growth->second = {bytes, last_refresh_};
   }
 }
 
@@ -50,7 +51,7 @@ void Ledger::take(const JournalRecord& record) {
   if (running != running_.end() && record.kind != Kind::kAlive && running->second.block == record.block)
     running_.erase(running);
   if (record.kind == Kind::kFailed && record.block < 0) stop_message_ = record.message;
-  if (!is_block || is_done(record.block)) return;
+  if (!is_block || is_finished(record.block)) return;
   if (record.kind == Kind::kFailed) {
     failures_[record.block] = record.message;
     attempts_.erase(record.block);
@@ -58,6 +59,11 @@ void Ledger::take(const JournalRecord& record) {
   if (record.kind == Kind::kStarted) {
     ++attempts_[record.block].begun;
     running_[record.worker] = {record.block, Clock::now()};
+  }
+  if (record.kind == Kind::kEnded && record.cause == EndCause::kLeft) {
+    // Not the block's doing.
+    if (Attempts& attempts = attempts_[record.block]; attempts.begun > 0) --attempts.begun;
+    return;
   }
   if (record.kind == Kind::kEnded) {
     Attempts& attempts = attempts_[record.block];
@@ -81,7 +87,7 @@ bool Ledger::lacks_memory(std::int64_t block) const {
 double Ledger::silent_seconds(const std::string& worker) const {
   const auto found = growth_.find(worker);
   if (found == growth_.end()) return 0;
-  return std::chrono::duration<double>(Clock::now() - found->second.at).count();
+  return std::chrono::duration<double>(last_refresh_ - found->second.at).count();
 }
 
 std::optional<double> Ledger::seconds_quantile(double q) const {

@@ -57,7 +57,8 @@ class Ledger {
   };
   /// By worker of this session.
   const std::map<std::string, Running>& running() const { return running_; }
-  /// Since its journal grew, by this process's own clock: clocks of other machines do not matter.
+  /// How long its journal had not grown at the last refresh(), by this process's own clock: clocks of other
+  /// machines do not matter.
   double silent_seconds(const std::string& worker) const;
 
   /// Seconds that the share `q` of the completed blocks took at most, within a fifth; nothing before 8
@@ -82,6 +83,7 @@ class Ledger {
     Clock::time_point at;
   };
   std::map<std::string, Growth> growth_;
+  Clock::time_point last_refresh_;
   std::array<std::int64_t, 192> blocks_of_seconds_{};  ///< histogram, four bins per factor of two
   std::int64_t peak_bytes_ = 0;
 };

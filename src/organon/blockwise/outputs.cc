@@ -137,9 +137,14 @@ void create_outputs(const StepPlan& plan, const std::string& verb, const RunFold
   for (const OutputDataset& output : plan.outputs) create_output(output, plan, verb);
 }
 
-void create_missing_outputs(const StepPlan& plan, const std::string& verb) {
-  for (const OutputDataset& output : plan.outputs)
-    if (find_dataset(output.address) == nullptr) create_output(output, plan, verb);
+bool create_missing_outputs(const StepPlan& plan, const std::string& verb) {
+  bool is_any_missing = false;
+  for (const OutputDataset& output : plan.outputs) {
+    if (find_dataset(output.address) != nullptr) continue;
+    create_output(output, plan, verb);
+    is_any_missing = true;
+  }
+  return is_any_missing;
 }
 
 Results results_of(const RunFolder& run, const std::vector<StepPlan>& plans) {

@@ -26,8 +26,9 @@ void clear_outputs(const StageDescription& description, const RunFolder& run);
 /// chunks.
 void create_outputs(const StepPlan& plan, const std::string& verb, const RunFolder& run, std::size_t step);
 
-/// Makes those datasets of a step that are not there, though it has begun: scratch that was deleted.
-void create_missing_outputs(const StepPlan& plan, const std::string& verb);
+/// Makes those datasets of a step that are not there, though it has begun. Returns whether there were any:
+/// what the step wrote is lost then.
+bool create_missing_outputs(const StepPlan& plan, const std::string& verb);
 
 bool outputs_exist(const StageDescription& description);
 

@@ -186,6 +186,20 @@ std::filesystem::path run_folder_of(const std::string& output_address) {
   return container.parent_path() / ".organon" / "runs" / name;
 }
 
+std::filesystem::path output_of_run_folder(const std::filesystem::path& run) {
+  std::string path;
+  const std::string name = run.filename().string();
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    if (name[i] == '%' && i + 2 < name.size()) {
+      path += static_cast<char>(std::stoi(name.substr(i + 1, 2), nullptr, 16));
+      i += 2;
+    } else {
+      path += name[i] == ':' ? '/' : name[i];
+    }
+  }
+  return run.parent_path().parent_path().parent_path() / path;
+}
+
 std::string identity_of_input(const std::string& address) {
   const std::filesystem::path path = storage::parse_address(address).path;
   if (std::filesystem::is_regular_file(path)) {

@@ -16,7 +16,7 @@ namespace organon::blockwise {
 ///     session             number of the last supervisor that ran here
 ///     current_step        of which session, and which step it is at
 ///     steps/<i>/          outputs.json plan.json claims/ journals/ partials/ reports/ dead/
-///     scratch/            datasets between steps, deleted at the end
+///     scratch.n5/         datasets between steps, deleted at the end
 ///     complete.json       identity and result hash: the outputs are sealed
 class RunFolder {
  public:
@@ -63,6 +63,9 @@ class RunFolder {
 /// output's container (`x.n5`, `x.zarr`, `x.precomputed`), or the output itself where it has none. The name
 /// is the output's path from there, with `:` for `/`.
 std::filesystem::path run_folder_of(const std::string& output_address);
+
+/// The output that gave the run folder its name: the inverse of run_folder_of().
+std::filesystem::path output_of_run_folder(const std::filesystem::path& run);
 
 /// Stands for the content of an input: of our own datasets the result hash in their provenance, of other
 /// datasets and folders the path, size and modification time of every file (but of containers and runs that

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <fstream>
 #include <limits>
+#include <map>
 #include <thread>
 
 #include "organon/base/cancellation.h"
@@ -22,6 +23,8 @@
 namespace organon::blockwise {
 namespace {
 
+// Of a worker that holds no voxels: program and libraries.
+constexpr std::int64_t kProgramBytes = std::int64_t{128} << 20;
 constexpr std::int64_t kFewestBatches = 256;
 constexpr std::int64_t kBatchesPerWorker = 16;
 
@@ -38,6 +41,8 @@ class RunLock {
     if (descriptor_ < 0) throw_system_error("cannot open", path.string());
     // Workers of a supervisor that was killed just now may still be on their way out.
     for (int i = 0; ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0; ++i) {
+      // Some file systems of clusters have no locks.
+      if (errno != EWOULDBLOCK) break;
       if (i == 20) {
         ::close(descriptor_);
         throw Error(ErrorKind::kAlreadyExists,
@@ -54,6 +59,13 @@ class RunLock {
   int descriptor_ = -1;
 };
 
+// Every block of the step is computed again: what it wrote was removed.
+void void_all(const RunFolder& run, std::size_t step, std::int64_t num_blocks, int session) {
+  std::map<std::int64_t, int> voids;
+  for (std::int64_t block = 0; block < num_blocks; ++block) voids[block] = session;
+  write_voids(run.step(step), voids);
+}
+
 int next_session(const RunFolder& run) {
   const int session = run.session() + 1;
   run.write_session(session);
@@ -61,7 +73,7 @@ int next_session(const RunFolder& run) {
 }
 
 int workers_that_fit(const StepPlan& plan, int wanted, std::int64_t available) {
-  const std::int64_t per_worker = std::max<std::int64_t>(plan.bytes_per_worker, 1);
+  const std::int64_t per_worker = plan.bytes_per_worker + kProgramBytes;
   const std::int64_t fitting = available / per_worker;
   if (fitting < 1) {
     throw Error(
@@ -115,12 +127,15 @@ void run_block(const RunFolder& run, const StageFactory& factory, std::size_t st
   worker.session = next_session(run);
   worker.fsync = fsync;
   worker.only_block = block;
-  work(run, factory, worker);
+  const WorkerOutcome outcome = work(run, factory, worker);
   Ledger ledger(run.step(step), num_blocks, worker.session);
   ledger.refresh();
   const auto failure = ledger.failures().find(block);
   if (failure != ledger.failures().end()) throw Error(ErrorKind::kInternal, failure->second);
   throw_if_cancelled();
+  if (outcome == WorkerOutcome::kStopped)
+    throw Error(ErrorKind::kResourceExhausted,
+                ledger.stop_message().empty() ? "the disk or memory is full" : ledger.stop_message());
 }
 
 bool is_complete(const StageDescription& description, const StageFactory& factory, const RunFolder& run) {
@@ -221,7 +236,7 @@ RunResult run_stage(const StageDescription& given, const StageFactory& factory, 
                                                 {"bytes_read", plan.bytes_read},
                                                 {"bytes_written", plan.bytes_written}}));
     }
-    create_missing_outputs(plan, description.verb);
+    if (create_missing_outputs(plan, description.verb)) void_all(run, i, num_blocks, session);
     if (num_blocks == 0) continue;
     const bool is_long_block = num_blocks == 1;
     progress.start(title_of(description) + ": " + names[i], is_long_block ? 1000 : num_blocks,

@@ -22,6 +22,7 @@ constexpr int kMostSubmissions = 6;  // tries of one submission; controllers are
 // Before the end of its time a worker is told, so that it can finish its block.
 constexpr int kWarningS = 120;
 constexpr std::int64_t kBaseBytes = std::int64_t{512} << 20;  // of a worker that holds no voxels
+constexpr int kLargestArray = 1000;
 constexpr int kNoSuchTask = -1;
 
 // Tasks of job arrays, one per worker. Only command-line text is used: sbatch, squeue, scancel.
@@ -36,6 +37,8 @@ class SlurmPool : public WorkerPool {
   }
 
   void start(const WorkerOptions& worker, int count) override {
+    // As many as every cluster takes in one array.
+    for (; count > kLargestArray; count -= kLargestArray) start(worker, kLargestArray);
     if (count <= 0) return;
     WorkerOptions first = worker;
     first.number = next_number_;
@@ -47,20 +50,19 @@ class SlurmPool : public WorkerPool {
         "--job-name=organon",
         "--open-mode=append",
         fmt::format("--signal=B:TERM@{}", kWarningS),
-        fmt::format("--array={}-{}", next_number_, next_number_ + count - 1),
+        fmt::format("--array=0-{}", count - 1),
         fmt::format("--output={}", (run_.path() / "slurm" / "%A_%a.log").string()),
     };
     const auto says = [&](const std::string& option) {
       return std::any_of(options_.sbatch_arguments.begin(), options_.sbatch_arguments.end(),
                          [&](const std::string& given) { return given.starts_with(option); });
     };
-    if (worker.is_alone) {
-      words.push_back("--mem=0");  // all of a node
-      words.push_back("--exclusive");
-    } else if (!says("--mem")) {
+    if (!worker.is_alone && !says("--mem")) {
       words.push_back(fmt::format("--mem={}M", (options_.bytes_per_worker + kBaseBytes) >> 20));
     }
     words.insert(words.end(), options_.sbatch_arguments.begin(), options_.sbatch_arguments.end());
+    // All of a node, whatever the user asks for the others.
+    if (worker.is_alone) words.insert(words.end(), {"--mem=0", "--exclusive"});
     std::vector<std::string> program = {options_.program};
     program.insert(program.end(), options_.arguments.begin(), options_.arguments.end());
     // The number is the task's.
@@ -75,9 +77,12 @@ class SlurmPool : public WorkerPool {
     if (!worker.is_alone) program.push_back("--follow");
     words.push_back("--wrap");
     // The shell gives way to the worker, which then gets the signals itself.
-    words.push_back("exec " + quoted_for_shell(program) + " --number $SLURM_ARRAY_TASK_ID");
-    auto& tasks = arrays_[submit(words)];
-    for (int i = 0; i < count; ++i) tasks[next_number_ + i] = "PENDING";
+    words.push_back("exec " + quoted_for_shell(program) + " --number $((" + std::to_string(next_number_) +
+                    " + SLURM_ARRAY_TASK_ID))");
+    // Indices begin at 0 in every array, as clusters bound them; numbers of workers go on.
+    const std::string array = submit(words);
+    first_number_[array] = next_number_;
+    for (int i = 0; i < count; ++i) arrays_[array][next_number_ + i] = "PENDING";
     session_ = worker.session;
     next_number_ += count;
   }
@@ -87,7 +92,7 @@ class SlurmPool : public WorkerPool {
     if (arrays_.empty() || Clock::now() - last_query_ < kQueryInterval) return endings;
     last_query_ = Clock::now();
     for (auto array = arrays_.begin(); array != arrays_.end();) {
-      const auto states = query(array->first);
+      const auto states = query(array->first, first_number_.at(array->first));
       if (states) {
         for (auto task = array->second.begin(); task != array->second.end();) {
           const auto state = states->find(task->first);
@@ -123,7 +128,8 @@ class SlurmPool : public WorkerPool {
   void kill(const std::string& worker) override {
     const int number = number_of(worker);
     for (const auto& [array, tasks] : arrays_)
-      if (tasks.contains(number)) run_command({"scancel", fmt::format("{}_{}", array, number)});
+      if (tasks.contains(number))
+        run_command({"scancel", fmt::format("{}_{}", array, number - first_number_.at(array))});
   }
 
   std::string state() const override {
@@ -186,7 +192,7 @@ class SlurmPool : public WorkerPool {
 
   // State by task; nothing where the controller does not answer, so that nobody is taken for dead. Tasks that
   // ended long ago are not there any more.
-  static std::optional<std::map<int, std::string>> query(const std::string& array) {
+  static std::optional<std::map<int, std::string>> query(const std::string& array, int first_number) {
     const CommandResult result =
         run_command({"squeue", "--noheader", "--array", "--states=all", "--jobs", array, "--format=%K %T"});
     std::map<int, std::string> states;
@@ -197,13 +203,14 @@ class SlurmPool : public WorkerPool {
     std::istringstream lines(result.out);
     int number = 0;
     std::string state;
-    while (lines >> number >> state) states[number] = state;
+    while (lines >> number >> state) states[first_number + number] = state;
     return states;
   }
 
   const RunFolder& run_;
   SlurmPoolOptions options_;
   std::map<std::string, std::map<int, std::string>> arrays_;  // job id -> number of worker -> state
+  std::map<std::string, int> first_number_;                   // job id -> worker of index 0
   int next_number_ = 0;
   int session_ = 0;
   Clock::time_point last_query_{};

@@ -105,7 +105,7 @@ RunStatus read_status(const RunFolder& run) {
   for (std::size_t step = 0; std::filesystem::exists(run.step(step) / "plan.json"); ++step) {
     const std::filesystem::path file = run.step(step) / "plan.json";
     const Json plan = parse_json(read_text(file), file.string());
-    status.num_steps = plan.at("num_steps");
+    status.num_steps = plan.value("num_steps", std::size_t{0});
     status.steps.push_back(step_status(run, step, plan, status.session, status.is_running));
   }
   return status;
@@ -142,19 +142,18 @@ std::vector<Waste> find_waste(const std::filesystem::path& folder) {
   std::set<std::filesystem::path> gone_runs;
   for (const RunFolder& run : find_runs(folder)) {
     if (run.is_running() || !std::filesystem::exists(run.path() / "stage.json")) continue;
-    const StageDescription description = run.read_description();
-    const bool has_output =
-        std::any_of(description.outputs.begin(), description.outputs.end(), [](const std::string& address) {
-          return std::filesystem::exists(storage::parse_address(address).path);
-        });
-    if (!has_output) {
-      waste.push_back({run.path(), "run whose output is gone", bytes_below(run.path()), true});
+    // By its name, not by what it notes: the whole may have been moved.
+    const bool is_complete = run.read_completion().has_value();
+    if (!std::filesystem::exists(output_of_run_folder(run.path()))) {
+      waste.push_back({run.path(), is_complete ? "run whose output is gone" : "run that was cut short",
+                       bytes_below(run.path()), is_complete, run.path()});
       gone_runs.insert(run.path());
       continue;
     }
     const std::filesystem::path scratch = run.path() / "scratch.n5";
     if (std::filesystem::exists(scratch) && !run.read_completion())
-      waste.push_back({scratch, "scratch of a run that was cut short", bytes_below(scratch), false});
+      waste.push_back(
+          {scratch, "scratch of a run that was cut short", bytes_below(scratch), false, run.path()});
   }
   if (!std::filesystem::is_directory(folder)) return waste;
   const auto now = std::filesystem::file_time_type::clock::now();
@@ -163,11 +162,11 @@ std::vector<Waste> find_waste(const std::filesystem::path& folder) {
     if (at->is_directory() && gone_runs.contains(at->path())) at.disable_recursion_pending();
     if (at->is_directory() && name.starts_with(".deleted-")) {
       at.disable_recursion_pending();
-      waste.push_back({at->path(), "dataset that was replaced", bytes_below(at->path()), true});
+      waste.push_back({at->path(), "dataset that was replaced", bytes_below(at->path()), true, {}});
     } else if (at->is_regular_file() && is_temporary_file(name) &&
                now - at->last_write_time() > kForgottenAfter) {
       waste.push_back(
-          {at->path(), "file of a writer that died", static_cast<std::int64_t>(at->file_size()), true});
+          {at->path(), "file of a writer that died", static_cast<std::int64_t>(at->file_size()), true, {}});
     }
   }
   return waste;

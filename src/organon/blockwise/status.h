@@ -47,7 +47,8 @@ struct Waste {
   std::filesystem::path path;
   std::string reason;
   std::int64_t bytes = 0;
-  bool is_safe = true;  ///< false: its run could go on with it, and would begin the stage anew without
+  bool is_safe = true;        ///< false: its run could go on with it, and computes it again without
+  std::filesystem::path run;  ///< that it belongs to; nothing is removed while that runs
 };
 /// Below `folder`: runs whose outputs are gone, what deleted outputs and killed writers left, scratch of runs
 /// that were cut short. Nothing of runs that work now.

@@ -37,6 +37,13 @@ std::string report_note(const std::filesystem::path& step_folder, double& fracti
   return note;
 }
 
+// "s1-w3" is "s1-w3.2" when it lives again.
+std::string next_life_of(const std::string& worker) {
+  const std::size_t dot = worker.find('.');
+  if (dot == std::string::npos) return worker + ".2";
+  return fmt::format("{}.{}", worker.substr(0, dot), std::atoi(worker.c_str() + dot + 1) + 1);
+}
+
 class StepRunner {
  public:
   StepRunner(const StepRun& step, const RunFolder& run, const StageFactory& factory,
@@ -61,6 +68,8 @@ class StepRunner {
     look();
     throw_if_cancelled();
     if (!stop_message_.empty()) throw Error(ErrorKind::kResourceExhausted, stop_message_);
+    if (!ledger_.is_finished() && !has_too_many_failures())
+      throw Error(ErrorKind::kInternal, fmt::format("workers left step {} unfinished", step_.step + 1));
     return ledger_.failures();
   }
 
@@ -124,6 +133,15 @@ class StepRunner {
     next_number_ += count - 1;
   }
 
+  // Nobody beside the one that is to be alone.
+  void send_home() {
+    for (int i = 0; pool_->num_running() > 0 && !is_cancelled(); ++i) {
+      if (i % 100 == 0) pool_->ask_to_stop();  // a controller may not listen at once
+      for (const WorkerPool::Ending& ending : pool_->poll()) note(ending);
+      std::this_thread::sleep_for(kPollInterval);
+    }
+  }
+
   void run_threads() {
     std::atomic<bool> has_error{false};
     std::exception_ptr error;
@@ -145,6 +163,7 @@ class StepRunner {
 
   void run_pool(bool alone) {
     const int wanted = alone ? 1 : step_.num_workers;
+    if (alone && has_open(alone) && !must_stop()) send_home();
     if (has_open(alone) && !must_stop()) start_workers(alone, wanted - pool_->num_running());
     bool is_told_to_stop = false;
     while (pool_->num_running() > 0) {
@@ -189,9 +208,13 @@ class StepRunner {
       stop_message_ = fmt::format("the disk or memory is full: {} has {} MiB free", run_.path().string(),
                                   std::filesystem::space(run_.path()).available >> 20);
     }
-    if (++num_ended_ > kMaxDeathsPerStep + 3 * step_.num_workers && !ledger_.is_finished()) {
+    // Deaths without end, while nothing gets done, are not the blocks' doing.
+    const auto finished = ledger_.num_done() + static_cast<std::int64_t>(ledger_.failures().size());
+    if (finished > finished_at_death_ || ending.how == How::kDone) num_deaths_ = 0;
+    finished_at_death_ = finished;
+    if (++num_deaths_ > kMaxDeathsPerStep + 3 * step_.num_workers && !ledger_.is_finished()) {
       stop_message_ = fmt::format("{} workers ended in this step without finishing it; the last: {}",
-                                  num_ended_, ending.message);
+                                  num_deaths_, ending.message);
     }
   }
 
@@ -205,13 +228,16 @@ class StepRunner {
         progress_.warn(fmt::format("block {}: {}", block, ending.message));
       }
     }
+    dead_.insert(ending.worker);
     write_text_atomically(folder_ / "dead" / ending.worker, "dead", Fsync::kNo);
   }
 
   void kill_silent() {
     for (const auto& [worker, running] : std::map(ledger_.running())) {
-      if (ledger_.silent_seconds(worker) <= options_.limits.silent_s || !killed_.insert(worker).second)
-        continue;
+      if (ledger_.silent_seconds(worker) <= options_.limits.silent_s || dead_.contains(worker)) continue;
+      // Requeued by a cluster: its next life has a journal of its own, and its task number.
+      if (std::filesystem::exists(folder_ / "journals" / next_life_of(worker))) continue;
+      if (!killed_.insert(worker).second) continue;
       progress_.warn(
           fmt::format("{} shows no sign of life for {:.0f} s: ended", worker, options_.limits.silent_s));
       pool_->kill(worker);
@@ -238,8 +264,10 @@ class StepRunner {
   std::string stop_message_;
   std::set<std::int64_t> told_;
   std::set<std::string> killed_;
+  std::set<std::string> dead_;
   int next_number_ = 0;
-  int num_ended_ = 0;
+  int num_deaths_ = 0;
+  std::int64_t finished_at_death_ = 0;
 };
 
 }  // namespace

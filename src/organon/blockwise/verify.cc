@@ -192,7 +192,15 @@ Verification verify_dataset(const std::string& address, Progress& progress) {
       chunks.count(),
       [&](std::int64_t id) {
         const Index3 position = chunks.position_of(id);
-        const auto file = dataset->read_chunk_file(position);
+        std::optional<std::vector<std::byte>> file;
+        try {
+          file = dataset->read_chunk_file(position);
+        } catch (const Error& error) {
+          const auto entry = recorded ? recorded->chunks.find({position.z, position.y, position.x})
+                                      : std::map<ChunkKey, Recorded>::const_iterator{};
+          note(id, error.message(), recorded && entry != recorded->chunks.end() ? entry->second.block : -1);
+          return;
+        }
         {
           const std::lock_guard lock(mutex);
           result.num_stored += file.has_value() ? 1 : 0;
@@ -240,21 +248,36 @@ RunResult repair_dataset(const Verification& verification, const StageFactory& f
                     "it anew",
                     title_of(description)));
   }
-  std::vector<StepPlan> plans;
-  std::vector<std::unique_ptr<Step>> steps;
-  for (std::size_t i = 0; i < stage->steps().size(); ++i) {
-    steps.push_back(stage->make_step(i, run));
-    plans.push_back(steps.back()->plan());
-    create_missing_outputs(plans.back(), description.verb);
+  if (run.is_running()) {
+    throw Error(ErrorKind::kAlreadyExists,
+                fmt::format("{} is being made just now: wait for it", title_of(description)));
   }
-  const auto blocks = blocks_to_repair(run, verification.damage, plans);
-  for (std::size_t i = 0; i < plans.size(); ++i) {
+  // From here on a run that is cut short is gone on with.
+  run.remove_completion();
+  std::vector<std::set<std::int64_t>> blocks;
+  try {
+    std::vector<StepPlan> plans;
+    std::vector<std::unique_ptr<Step>> steps;
+    for (std::size_t i = 0; i < stage->steps().size(); ++i) {
+      steps.push_back(stage->make_step(i, run));
+      plans.push_back(steps.back()->plan());
+      create_missing_outputs(plans.back(), description.verb);
+    }
+    blocks = blocks_to_repair(run, verification.damage, plans);
+  } catch (const std::exception&) {
+    // What an earlier step left is damaged, so that the later ones cannot be planned: all are computed again.
+    blocks.clear();
+    for (std::size_t i = 0; std::filesystem::exists(run.step(i)); ++i) {
+      blocks.emplace_back();
+      for (std::int64_t block = 0; block < read_num_blocks(run, i); ++block) blocks.back().insert(block);
+    }
+  }
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
     if (blocks[i].empty()) continue;
     auto voids = read_voids(run.step(i));
     for (const std::int64_t block : blocks[i]) voids[block] = run.session() + 1;
     write_voids(run.step(i), voids);
   }
-  run.remove_completion();
   RunResult result = run_stage(description, factory, run, options, progress);
   if (result.failures.empty() && completion && result.result != completion->result) {
     throw Error(ErrorKind::kInternal,

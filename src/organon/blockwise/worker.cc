@@ -193,7 +193,11 @@ class Worker {
   // A task that a cluster put back into its queue.
   bool is_earlier_self(const std::string& worker) const {
     const std::string name = fmt::format("s{}-w{}", options_.session, options_.number);
-    return worker != journal_.worker() && (worker == name || worker.starts_with(name + "."));
+    if (worker != name && !worker.starts_with(name + ".")) return false;
+    const auto life = [&](const std::string& of) {
+      return of.size() > name.size() ? std::atoi(of.c_str() + name.size() + 1) : 1;
+    };
+    return life(worker) < life(journal_.worker());
   }
   bool is_superseded() const { return run_.session() != options_.session; }
 
@@ -206,8 +210,9 @@ class Worker {
     const double planned =
         static_cast<double>(blocks_.box_of(0).volume()) / std::max(plan_.voxels_per_second, 1.0);
     const auto slowest = ledger_.seconds_quantile(kSlowestQuantile);
-    watchdog_->set_timeout(slowest ? std::max(kLeastTimeoutS, kTimesSlowest * *slowest)
-                                   : std::max(kFirstTimeoutS, kTimesPlanned * planned));
+    watchdog_->set_timeout(slowest
+                               ? std::max({kLeastTimeoutS, kTimesSlowest * *slowest, kTimesPlanned * planned})
+                               : std::max(kFirstTimeoutS, kTimesPlanned * planned));
   }
 
   // One pass over all batches; false where it found none to claim.
@@ -288,10 +293,12 @@ class Worker {
       fault_point(step_name_);  // computed and written, not recorded
     } catch (const TakenOver&) {
       if (is_superseded()) throw;
+      journal_.ended(block.id, EndCause::kLeft, "its claim was taken over");
       if (watchdog_) watchdog_->end_block();
       return true;
     } catch (const Error& error) {
       if (watchdog_) watchdog_->end_block();
+      if (error.kind() == ErrorKind::kCancelled) journal_.ended(block.id, EndCause::kLeft, error.message());
       if (concerns_every_block(error.kind())) throw Error(error.kind(), context_of(block) + error.message());
       if (is_final(error.kind())) {
         journal_.failed(block.id, context_of(block) + error.what());
@@ -358,10 +365,11 @@ WorkerOutcome follow_steps(const RunFolder& run, const StageFactory& factory, Wo
         worker.reset();
         worker.emplace(run, factory, options);
         num_done = 0;
+        last_done = Clock::now();
       }
       if (worker) {
         if (worker->run() == WorkerOutcome::kStopped) return WorkerOutcome::kStopped;
-        if (worker->num_done() > num_done || worker->num_done() == 0) last_done = Clock::now();
+        if (worker->num_done() > num_done) last_done = Clock::now();
         num_done = worker->num_done();
       }
       std::this_thread::sleep_for(kStepInterval);

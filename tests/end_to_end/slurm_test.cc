@@ -149,7 +149,7 @@ TEST_F(Slurm, RequeuedAndWarnedTasksGoOn) {
 
 TEST_F(Slurm, ABlockThatLacksMemoryHasANodeForItself) {
   std::vector<std::string> arguments = on_slurm();
-  arguments.insert(arguments.end(), {"--sbatch-args", "--mem=700M --comment='two words'"});
+  arguments.insert(arguments.end(), {"--sbatch-args", "--mem=700M \"--comment=two words\""});
   const Ending ending = segment(
       kOutput, {{"ORGANON_FAULT", "block 9:1:memory"}, {"ORGANON_FAULT_ONCE", path() / "once"}}, arguments);
   EXPECT_TRUE(std::filesystem::exists(path() / "once"));

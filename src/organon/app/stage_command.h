@@ -17,7 +17,7 @@ struct ExecutionOptions {
   bool json = false;
   bool force = false;
   std::string engine = "local";  ///< or "slurm"
-  std::string sbatch_args;       ///< words, as a shell would split them
+  std::string sbatch_args;       ///< words; quotes around one that holds blanks
   std::string memory;            ///< of all workers together: "8GiB"; empty: what the machine can give
   double timeout_s = 0;          ///< of a block; 0: far above what others took; below 0: none
   double silent_s = 180;         ///< without a sign of life a worker is taken for dead

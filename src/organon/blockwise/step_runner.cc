@@ -204,6 +204,8 @@ class StepRunner {
     using How = WorkerPool::Ending::How;
     ledger_.refresh();
     if (ending.how == How::kGaveUp || ending.how == How::kDied) mark_dead(ending);
+    // A task that its cluster ended may have held claims; it is certainly gone.
+    if (ending.how == How::kDone && pool_->outlives_steps()) mark_gone(ending.worker);
     if (ending.how == How::kStopped && ledger_.stop_message().empty() && !is_cancelled()) {
       stop_message_ = fmt::format("the disk or memory is full: {} has {} MiB free", run_.path().string(),
                                   std::filesystem::space(run_.path()).available >> 20);
@@ -228,8 +230,12 @@ class StepRunner {
         progress_.warn(fmt::format("block {}: {}", block, ending.message));
       }
     }
-    dead_.insert(ending.worker);
-    write_text_atomically(folder_ / "dead" / ending.worker, "dead", Fsync::kNo);
+    mark_gone(ending.worker);
+  }
+
+  void mark_gone(const std::string& worker) {
+    dead_.insert(worker);
+    write_text_atomically(folder_ / "dead" / worker, "dead", Fsync::kNo);
   }
 
   void kill_silent() {

@@ -27,6 +27,9 @@ constexpr double kTimesSlowest = 20;
 // Before there are blocks to compare with.
 constexpr double kFirstTimeoutS = 900;
 constexpr double kTimesPlanned = 100;
+// Idle for so many times the silence of a dead worker, a follower goes; it takes over what the dead held
+// before.
+constexpr double kSilencesIdle = 4;
 constexpr auto kStepInterval = std::chrono::milliseconds(300);  // between looks for the next step
 
 using Clock = std::chrono::steady_clock;
@@ -357,7 +360,7 @@ WorkerOutcome follow_steps(const RunFolder& run, const StageFactory& factory, Wo
   std::int64_t num_done = 0;
   try {
     while (!is_cancelled() && run.session() == options.session &&
-           seconds_since(last_done) < options.limits.silent_s) {
+           seconds_since(last_done) < kSilencesIdle * options.limits.silent_s) {
       const auto current = run.current_step(options.session);
       if (current && current != step) {
         step = current;

@@ -39,8 +39,8 @@ constexpr int kStoppedExitCode = 4;
 constexpr int kMaxAttempts = 3;
 
 /// As work(), for one step after the other as the supervisor of `options.session` begins them. Ends where
-/// that run is over, where it is asked to, or where there was nothing to do for as long as a silent worker is
-/// waited for.
+/// that run is over, where it is asked to, or where there was nothing to do for four times the silence of a
+/// dead worker.
 WorkerOutcome follow_steps(const RunFolder& run, const StageFactory& factory, WorkerOptions options);
 
 /// Claims and processes batches of blocks of one step until none is left. What a worker process does.

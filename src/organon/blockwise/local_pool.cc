@@ -121,6 +121,7 @@ class LocalPool : public WorkerPool {
     std::vector<std::string> words = {options_.program};
     words.insert(words.end(), options_.arguments.begin(), options_.arguments.end());
     for (const std::string& word : words_of(run_, worker)) words.push_back(word);
+    words.insert(words.end(), {"--number", std::to_string(worker.number)});
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
@@ -158,7 +159,6 @@ std::vector<std::string> words_of(const RunFolder& run, const WorkerOptions& wor
   std::vector<std::string> words = {"work",         run.path().string(),
                                     "--step",       std::to_string(worker.step),
                                     "--session",    std::to_string(worker.session),
-                                    "--number",     std::to_string(worker.number),
                                     "--of-workers", std::to_string(worker.of_workers),
                                     "--timeout-s",  fmt::format("{}", worker.limits.timeout_s),
                                     "--memory",     std::to_string(worker.limits.memory_bytes),

@@ -40,8 +40,6 @@ class SlurmPool : public WorkerPool {
     // As many as every cluster takes in one array.
     for (; count > kLargestArray; count -= kLargestArray) start(worker, kLargestArray);
     if (count <= 0) return;
-    WorkerOptions first = worker;
-    first.number = next_number_;
     std::filesystem::create_directories(run_.path() / "slurm");
     std::vector<std::string> words = {
         "sbatch",
@@ -65,15 +63,7 @@ class SlurmPool : public WorkerPool {
     if (worker.is_alone) words.insert(words.end(), {"--mem=0", "--exclusive"});
     std::vector<std::string> program = {options_.program};
     program.insert(program.end(), options_.arguments.begin(), options_.arguments.end());
-    // The number is the task's.
-    const std::vector<std::string> worker_words = words_of(run_, first);
-    for (std::size_t i = 0; i < worker_words.size(); ++i) {
-      if (worker_words[i] == "--number") {
-        ++i;
-      } else {
-        program.push_back(worker_words[i]);
-      }
-    }
+    for (const std::string& word : words_of(run_, worker)) program.push_back(word);
     if (!worker.is_alone) program.push_back("--follow");
     words.push_back("--wrap");
     // The shell gives way to the worker, which then gets the signals itself.

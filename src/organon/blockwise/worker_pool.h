@@ -65,7 +65,8 @@ struct SlurmPoolOptions {
 /// same path. Its functions' errors: kNotFound where there is no sbatch; kIo where it fails again and again.
 std::unique_ptr<WorkerPool> make_slurm_pool(const RunFolder& run, const SlurmPoolOptions& options);
 
-/// The words after the program's name that start a worker so.
+/// The words after the program's name that start a worker so; its number, which differs from one to the next,
+/// comes after them.
 std::vector<std::string> words_of(const RunFolder& run, const WorkerOptions& options);
 
 }  // namespace organon::blockwise

@@ -34,6 +34,8 @@ class FileDescriptor {
   int value_;
 };
 
+}  // namespace
+
 void write_all(int descriptor, std::span<const std::byte> bytes, const std::string& path) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
@@ -44,8 +46,6 @@ void write_all(int descriptor, std::span<const std::byte> bytes, const std::stri
     bytes = bytes.subspan(static_cast<std::size_t>(written));
   }
 }
-
-}  // namespace
 
 void sync_folder(const std::filesystem::path& folder) {
   const FileDescriptor descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));

@@ -26,6 +26,9 @@ std::optional<std::vector<std::byte>> read_file_if_exists(const std::filesystem:
 /// The whole file as text. Errors: kNotFound, kIo.
 std::string read_text(const std::filesystem::path& path);
 
+/// Writes all of `bytes` to an open file; `path` is for the message. Errors: kIo, kResourceExhausted.
+void write_all(int descriptor, std::span<const std::byte> bytes, const std::string& path);
+
 /// Makes the names in `folder` durable.
 void sync_folder(const std::filesystem::path& folder);
 

@@ -205,22 +205,11 @@ int create_for_append(const std::filesystem::path& path) {
   return descriptor;
 }
 
-void write_all(int descriptor, std::string_view bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
-    if (written < 0) {
-      if (errno == EINTR) continue;
-      throw_system_error("cannot append to", path);
-    }
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-}
-
 // Appends all or nothing: behind half a record nothing would be read any more.
 void append(int descriptor, std::string_view bytes, const std::string& path) {
   const off_t end = ::lseek(descriptor, 0, SEEK_END);
   try {
-    write_all(descriptor, bytes, path);
+    write_all(descriptor, std::as_bytes(std::span(bytes)), path);
   } catch (const Error&) {
     if (::ftruncate(descriptor, end) != 0) throw_system_error("cannot shorten", path);
     throw;

@@ -32,7 +32,9 @@ class Ledger {
   /// Blocks given up, and why.
   const std::map<std::int64_t, std::string>& failures() const { return failures_; }
   bool is_finished(std::int64_t block) const { return is_done(block) || failures_.contains(block); }
-  bool is_finished() const { return num_done_ + static_cast<std::int64_t>(failures_.size()) >= num_blocks(); }
+  /// Done or given up.
+  std::int64_t num_finished() const { return num_done_ + static_cast<std::int64_t>(failures_.size()); }
+  bool is_finished() const { return num_finished() >= num_blocks(); }
   /// A worker's own block, before its record is committed.
   void set_done(std::int64_t block);
 

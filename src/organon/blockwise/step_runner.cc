@@ -84,7 +84,7 @@ class StepRunner {
     double fraction = 0;
     std::string note = report_note(folder_, fraction);
     if (pool_ != nullptr && !pool_->state().empty()) note = pool_->state();
-    const auto finished = ledger_.num_done() + static_cast<std::int64_t>(ledger_.failures().size());
+    const std::int64_t finished = ledger_.num_finished();
     // A step of one long block counts in thousandths.
     progress_.update(step_.num_blocks > 1 ? finished
                      : finished > 0       ? 1000
@@ -107,8 +107,7 @@ class StepRunner {
   bool has_open(bool alone) const {
     const std::int64_t lacking = num_lacking_memory();
     if (alone) return lacking > 0;
-    return ledger_.num_done() + static_cast<std::int64_t>(ledger_.failures().size()) + lacking <
-           step_.num_blocks;
+    return ledger_.num_finished() + lacking < step_.num_blocks;
   }
 
   WorkerOptions worker(bool alone) {
@@ -211,7 +210,7 @@ class StepRunner {
                                   std::filesystem::space(run_.path()).available >> 20);
     }
     // Deaths without end, while nothing gets done, are not the blocks' doing.
-    const auto finished = ledger_.num_done() + static_cast<std::int64_t>(ledger_.failures().size());
+    const std::int64_t finished = ledger_.num_finished();
     if (finished > finished_at_death_ || ending.how == How::kDone) num_deaths_ = 0;
     finished_at_death_ = finished;
     if (++num_deaths_ > kMaxDeathsPerStep + 3 * step_.num_workers && !ledger_.is_finished()) {

@@ -15,6 +15,8 @@
 #include "organon/stages/publish/mesh_objects.h"
 #include "organon/stages/publish/publish_atlas.h"
 #include "organon/stages/refinement/fill_holes.h"
+#include "organon/stages/segmentation/agglomerate_fragments.h"
+#include "organon/stages/segmentation/make_fragments.h"
 #include "organon/stages/segmentation/segment_objects.h"
 #ifdef ORGANON_WITH_NN
 #include "organon/stages/prediction/predict_volume.h"
@@ -56,6 +58,10 @@ BoundOptions publish_options() {
 
 std::filesystem::path scores_text(const blockwise::StageDescription& description) {
   return std::filesystem::path(description.outputs.front()).replace_extension(".txt");
+}
+
+std::filesystem::path cuts_text(const blockwise::StageDescription& description) {
+  return storage::parse_address(description.outputs.front()).path / "cuts.txt";
 }
 
 constexpr char kPrepare[] = "Look at, bring in, prepare data";
@@ -127,6 +133,23 @@ std::vector<StageVerb> make_stage_verbs() {
        {"OUT"},
        bound<SegmentOptions>,
        make_segment_stage},
+      {"watershed",
+       kObjects,
+       "prediction -> fragments, one around each summit, and the graph of their interfaces",
+       "watershed cell.n5/predictions/mito cell.n5/fragments/mito --sigma-nm 12 --threshold 127",
+       {"PREDICTION"},
+       {"OUT"},
+       bound<WatershedOptions>,
+       make_watershed_stage},
+      {"agglomerate",
+       kObjects,
+       "fragments -> objects: merge across deep interfaces; another threshold takes seconds",
+       "agglomerate cell.n5/fragments/mito cell.n5/labels/mito --quantile 25 --threshold 0.9",
+       {"FRAGMENTS"},
+       {"OUT"},
+       bound<AgglomerateFragmentsOptions>,
+       make_agglomerate_stage,
+       cuts_text},
       {"refine",
        kObjects,
        "fill the holes of objects",

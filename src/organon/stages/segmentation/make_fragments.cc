@@ -481,4 +481,10 @@ tables::RegionGraph read_region_graph(const std::string& address) {
   }
 }
 
+std::int64_t region_graph_bytes(const std::string& address) {
+  std::error_code is_missing;
+  const auto bytes = std::filesystem::file_size(storage::open_dataset(address)->path() / kGraphFile, is_missing);
+  return is_missing ? 0 : static_cast<std::int64_t>(bytes);
+}
+
 }  // namespace organon::stages

@@ -26,5 +26,7 @@ std::unique_ptr<blockwise::Stage> make_watershed_stage(const blockwise::StageDes
 
 /// The graph that lies with the fragments at `address`. Errors: kNotFound where it has none; kCorruptData.
 tables::RegionGraph read_region_graph(const std::string& address);
+/// Bytes of its file; 0 where there is none yet.
+std::int64_t region_graph_bytes(const std::string& address);
 
 }  // namespace organon::stages

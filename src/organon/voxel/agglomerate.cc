@@ -168,23 +168,16 @@ class Agglomeration {
 
   double statistic_of(std::span<const LevelCount> counts) const {
     if (options_.statistic == InterfaceStatistic::kHighest) return counts.back().level;
-    std::uint64_t num_faces = 0;
-    std::uint64_t sum = 0;
-    for (const LevelCount& count : counts) {
-      num_faces += count.faces;
-      sum += static_cast<std::uint64_t>(count.level) * count.faces;
-    }
-    if (options_.statistic == InterfaceStatistic::kMean)
+    if (options_.statistic == InterfaceStatistic::kMean) {
+      std::uint64_t num_faces = 0;
+      std::uint64_t sum = 0;
+      for (const LevelCount& count : counts) {
+        num_faces += count.faces;
+        sum += static_cast<std::uint64_t>(count.level) * count.faces;
+      }
       return static_cast<double>(sum) / static_cast<double>(num_faces);
-    const double wanted = std::floor(options_.quantile_percent * static_cast<double>(num_faces) / 100);
-    const std::uint64_t element =
-        std::min(static_cast<std::uint64_t>(std::max(wanted, 0.0)), num_faces - 1);
-    std::uint64_t before = 0;
-    for (const LevelCount& count : counts) {
-      before += count.faces;
-      if (element < before) return count.level;
     }
-    return counts.back().level;
+    return quantile_level(counts, options_.quantile_percent);
   }
 
   double score_of(std::uint32_t number) const {
@@ -282,6 +275,19 @@ class Agglomeration {
 };
 
 }  // namespace
+
+std::uint32_t quantile_level(std::span<const LevelCount> counts, double quantile_percent) {
+  std::uint64_t num_faces = 0;
+  for (const LevelCount& count : counts) num_faces += count.faces;
+  const double wanted = std::floor(quantile_percent * static_cast<double>(num_faces) / 100);
+  const auto element = std::min(static_cast<std::uint64_t>(std::max(wanted, 0.0)), num_faces - 1);
+  std::uint64_t before = 0;
+  for (const LevelCount& count : counts) {
+    before += count.faces;
+    if (element < before) return count.level;
+  }
+  return counts.back().level;
+}
 
 std::vector<Merge> agglomerate(const RegionGraph& graph, const AgglomerateOptions& options,
                                const std::function<void()>& while_running) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "organon/tables/region_graph.h"
@@ -10,8 +11,7 @@ namespace organon::voxel {
 
 /// What of an interface's faces counts.
 enum class InterfaceStatistic {
-  kQuantile,  ///< the level below which `quantile_percent` of the faces lie: element floor(q n / 100), counted
-              ///< from 0, at most the last, as waterz
+  kQuantile,  ///< quantile_level(), as waterz
   kMean,
   kHighest,  ///< single linkage
 };
@@ -48,6 +48,10 @@ struct Merge {
 /// `while_running` is called now and then; it may throw.
 std::vector<Merge> agglomerate(const tables::RegionGraph& graph, const AgglomerateOptions& options,
                                const std::function<void()>& while_running = {});
+
+/// The level of element floor(quantile_percent n / 100) of an interface's n faces, counted from 0 in ascending
+/// order, at most the last. Requires: at least one face.
+std::uint32_t quantile_level(std::span<const tables::LevelCount> counts, double quantile_percent);
 
 /// For each region of the graph the smallest id of the object it is part of after the merges with a score
 /// below `threshold`. Requires: `merges` as agglomerate() gives them.

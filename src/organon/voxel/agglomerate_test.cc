@@ -10,6 +10,7 @@
 #include "organon/array/array.h"
 #include "organon/base/random.h"
 #include "organon/geometry/block_grid.h"
+#include "organon/voxel/balance_regions.h"
 #include "organon/voxel/measure_interfaces.h"
 
 namespace organon::voxel {
@@ -225,6 +226,72 @@ TEST(Agglomerate, ManyInterfacesOfOneRegionKeepTheirMemoryBounded) {
     add_counts();
   }
   EXPECT_EQ(agglomerate(graph, {}).size(), kNum - 1);
+}
+
+// All votes anew after each merge.
+std::vector<Merge> balance_by_definition(const RegionGraph& graph, const BalanceOptions& options) {
+  std::map<std::pair<ObjectId, ObjectId>, std::int64_t> votes;
+  std::map<ObjectId, std::uint64_t> peaks;
+  for (const auto& region : graph.regions) peaks[region.id] = region.peak_level;
+  const auto depth = [&](double level) {
+    return options.scale == LevelScale::kTanh ? std::atanh(std::min(level, 254.0) / 255) : level / 255;
+  };
+  for (std::size_t i = 0; i < graph.interfaces.size(); ++i) {
+    std::vector<double> levels;
+    for (const auto& count : graph.counts_of(i)) levels.insert(levels.end(), count.faces, count.level);
+    const auto n = static_cast<double>(levels.size());
+    const double neck = levels[static_cast<std::size_t>(
+        std::min(std::floor(options.quantile_percent * n / 100), n - 1))];
+    const auto& [a, b, first] = graph.interfaces[i];
+    const double body = depth(static_cast<double>(std::min(peaks[a], peaks[b])));
+    const double ratio = std::clamp(body > 0 ? depth(neck) / body : 1, 0.001, 0.999);
+    votes[{a, b}] = std::llround(std::log(ratio / (1 - ratio)) * n * 65536);
+  }
+  std::vector<Merge> merges;
+  while (true) {
+    std::pair<ObjectId, ObjectId> best;
+    std::int64_t most = 0;
+    for (const auto& [pair, count] : votes) {
+      if (count <= most) continue;
+      most = count;
+      best = pair;
+    }
+    if (most == 0) return merges;
+    merges.push_back({best.first, best.second, 0});
+    std::map<std::pair<ObjectId, ObjectId>, std::int64_t> next;
+    for (const auto& [pair, count] : votes) {
+      if (pair == best) continue;
+      const ObjectId a = pair.first == best.second ? best.first : pair.first;
+      const ObjectId b = pair.second == best.second ? best.first : pair.second;
+      next[{std::min(a, b), std::max(a, b)}] += count;
+    }
+    votes = next;
+  }
+}
+
+TEST(BalanceRegions, EqualsTheDefinition) {
+  std::uint64_t seed = 100;
+  for (const std::uint64_t num_levels : {3, 256}) {
+    for (const LevelScale scale : {LevelScale::kLinear, LevelScale::kTanh}) {
+      for (int repeat = 0; repeat < 4; ++repeat) {
+        const auto volume = random_volume({10, 11, 12}, 40, num_levels, ++seed);
+        const RegionGraph graph = graph_of(volume);
+        const BalanceOptions options{repeat == 0 ? 50.0 : 90.0, scale};
+        const auto merges = balance_regions(graph, options);
+        EXPECT_EQ(merges, balance_by_definition(graph, options)) << seed;
+      }
+    }
+  }
+}
+
+TEST(BalanceRegions, ABroadNeckMergesAndAThinOneDoesNot) {
+  RegionGraph graph;
+  graph.regions = {{1, 1000, 200}, {2, 1000, 200}, {3, 1000, 200}};
+  graph.add_interface(1, 2);
+  graph.counts.push_back({180, 50});
+  graph.add_interface(2, 3);
+  graph.counts.push_back({60, 50});
+  EXPECT_EQ(balance_regions(graph, {}), (std::vector<Merge>{{1, 2, 0}}));
 }
 
 TEST(Cut, TakesTheMergesBelowTheThreshold) {

@@ -13,6 +13,7 @@
 #include "organon/stages/segmentation/make_fragments.h"
 #include "organon/stages/segmentation/merge_report.h"
 #include "organon/voxel/agglomerate.h"
+#include "organon/voxel/balance_regions.h"
 
 namespace organon::stages {
 namespace {
@@ -98,8 +99,8 @@ class MergeRegions : public Step {
 
   void process(const Block&, BlockOutput& output) const override {
     const tables::RegionGraph graph = read_region_graph(set_.fragments->address());
-    const auto merges = voxel::agglomerate(graph, options_of(set_.options, set_.voxel_nm3()), throw_if_cancelled);
-    const std::vector<ObjectId> roots = voxel::cut(graph, merges, set_.options.threshold);
+    const auto merges = merges_of(graph);
+    const std::vector<ObjectId> roots = voxel::cut(graph, merges, set_.options.threshold > 0 ? set_.options.threshold : 1);
     // Fragments are in raster order of first voxels, so objects are in that of their first fragments.
     std::vector<std::uint64_t> voxels(graph.regions.empty() ? 1 : graph.regions.back().id + 1, 0);
     for (std::size_t i = 0; i < roots.size(); ++i) voxels[roots[i]] += graph.regions[i].voxels;
@@ -116,6 +117,14 @@ class MergeRegions : public Step {
   }
 
  private:
+  std::vector<voxel::Merge> merges_of(const tables::RegionGraph& graph) const {
+    if (set_.options.threshold > 0)
+      return voxel::agglomerate(graph, options_of(set_.options, set_.voxel_nm3()), throw_if_cancelled);
+    voxel::BalanceOptions options;
+    options.scale = set_.options.level_scale == "tanh" ? voxel::LevelScale::kTanh : voxel::LevelScale::kLinear;
+    return voxel::balance_regions(graph, options, throw_if_cancelled);
+  }
+
   const Set& set_;
 };
 
@@ -174,8 +183,10 @@ class WriteReport : public Step {
   void process(const Block&, BlockOutput& output) const override {
     const auto bytes = blockwise::PartialReader(merged_).read(kMergesKey).value();
     const auto merges = blockwise::values_of<voxel::Merge>(bytes);
-    const auto cuts = cuts_of(read_region_graph(set_.fragments->address()), merges, set_.voxel_nm3(),
-                              set_.options.min_volume_nm3);
+    auto cuts = cuts_of(read_region_graph(set_.fragments->address()), merges, set_.voxel_nm3(),
+                        set_.options.min_volume_nm3);
+    // Without a threshold there is one result.
+    if (set_.options.threshold == 0) cuts.erase(cuts.begin(), cuts.end() - 1);
     write_merge_report(storage::open_dataset(set_.output)->path(), merges, cuts, set_.options.threshold);
     const Hash128 hash = hash_bytes(bytes);
     output.emit(0, std::as_bytes(std::span(&hash, 1)));
@@ -208,13 +219,21 @@ class AgglomerateStage : public blockwise::Stage {
 
 void AgglomerateFragmentsOptions::bind(OptionTable& table) {
   table
-      .add("statistic", statistic,
-           {"what of an interface's depths counts", "", -1e300, 1e300, {"quantile", "mean", "highest"}})
-      .add("quantile", quantile, {"share of an interface's faces that may be shallower", "%", 0, 100, {}})
       .add("threshold", threshold,
-           {"fragments are merged while 1 - (depth of their interface, 0 to 1) is below this", "", 0, 2, {}})
+           {"fragments are merged while 1 - (depth of their interface, 0 to 1) is below this; 0: without a "
+            "threshold, while necks are deeper than half their bodies",
+            "", 0, 2, {}})
+      .add("level_scale", level_scale,
+           {"without a threshold: what the prediction is, tanh of a distance or a probability (linear)",
+            "",
+            -1e300,
+            1e300,
+            {"tanh", "linear"}})
+      .add("statistic", statistic,
+           {"with a threshold: what of an interface's depths counts", "", -1e300, 1e300, {"quantile", "mean", "highest"}})
+      .add("quantile", quantile, {"with a threshold: share of an interface's faces that may be shallower", "%", 0, 100, {}})
       .add("relative", relative,
-           {"depths in parts of the lower peak of both fragments (neck to body), so that one threshold fits thin "
+           {"with a threshold: depths in parts of the lower peak of both fragments (neck to body), so that one threshold fits thin "
             "and thick objects",
             "",
             -1e300,
@@ -222,7 +241,7 @@ void AgglomerateFragmentsOptions::bind(OptionTable& table) {
             {}})
       .add("min_volume_nm3", min_volume_nm3, {"smaller objects are dropped; 0: none", "nm^3", 0, 1e18, {}})
       .add("max_both_volume_nm3", max_both_volume_nm3,
-           {"two objects of at least this volume each are not merged; 0: no such limit", "nm^3", 0, 1e18, {}});
+           {"with a threshold: two objects of at least this volume each are not merged; 0: no such limit", "nm^3", 0, 1e18, {}});
 }
 
 std::unique_ptr<blockwise::Stage> make_agglomerate_stage(const StageDescription& description) {

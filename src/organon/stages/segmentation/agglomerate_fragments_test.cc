@@ -90,7 +90,8 @@ TEST(AgglomerateFragments, DeepInterfacesAreMergedAndThinNecksStay) {
   const TemporaryFolder folder;
   const std::string fragments = make_fragments(folder.path());
   ASSERT_GE(read_region_graph(fragments).regions.size(), 3U);
-  for (const char* options : {R"({"quantile": 50, "threshold": 0.8, "min_volume_nm3": 1e5})",
+  for (const char* options : {R"({"min_volume_nm3": 1e5})",
+                              R"({"quantile": 50, "threshold": 0.8, "min_volume_nm3": 1e5})",
                               R"({"statistic": "highest", "relative": true, "threshold": 0.6, "min_volume_nm3": 1e5})"}) {
     const auto objects = objects_of(description_of(fragments, folder.path(), options));
     EXPECT_EQ(objects(12, 15, 13), 1U) << options;

@@ -94,7 +94,7 @@ void write_merge_report(const std::filesystem::path& folder, const std::vector<v
   std::string csv = "threshold,objects,objects_kept,largest_volume_nm3\n";
   std::string text = fmt::format("{:>9} {:>10} {:>12} {:>18}\n", "threshold", "objects", "large enough",
                                  "largest um^3");
-  const auto nearest = std::min_element(cuts.begin(), cuts.end(), [&](const Cut& a, const Cut& b) {
+  const auto chosen = std::min_element(cuts.begin(), cuts.end(), [&](const Cut& a, const Cut& b) {
     return std::abs(a.threshold - threshold) < std::abs(b.threshold - threshold);
   });
   for (const Cut& cut : cuts) {
@@ -104,7 +104,7 @@ void write_merge_report(const std::filesystem::path& folder, const std::vector<v
                     {"objects", cut.objects},
                     {"objects_kept", cut.objects_kept},
                     {"largest_volume_nm3", cut.largest_volume_nm3}});
-    const bool is_chosen = &cut == &*nearest;
+    const bool is_chosen = &cut == &*chosen;
     if ((&cut - cuts.data()) % kCutsPerLine != 0 && !is_chosen) continue;
     text += fmt::format("{:>9.3f} {:>10} {:>12} {:>18.4f}{}\n", cut.threshold, cut.objects, cut.objects_kept,
                         cut.largest_volume_nm3 / 1e9, is_chosen ? "  <- chosen" : "");
@@ -112,7 +112,7 @@ void write_merge_report(const std::filesystem::path& folder, const std::vector<v
   write_text_atomically(folder / "cuts.csv", csv);
   write_text_atomically(folder / "cuts.txt", text);
   write_text_atomically(folder / "cuts.json", to_text({{"chosen_threshold", threshold}, {"cuts", json}}));
-  write_text_atomically(folder / "cuts.svg", tables::to_svg({plot_of(cuts, threshold)}));
+  if (cuts.size() > 1) write_text_atomically(folder / "cuts.svg", tables::to_svg({plot_of(cuts, threshold)}));
 }
 
 }  // namespace organon::stages

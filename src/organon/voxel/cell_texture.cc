@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -13,7 +14,16 @@ namespace organon::voxel {
 namespace {
 
 constexpr int kLeastExponent = -8;  // variances up to 2 to this share the least code
-constexpr int kBinsPerOctave = 8;
+// 2 to the power of k / 8: where the bins of an octave begin. Written out: log() differs between machines.
+constexpr std::array<double, 8> kBinBegins = {1.0,
+                                              1.0905077326652577,
+                                              1.189207115002721,
+                                              1.2968395546510096,
+                                              1.4142135623730951,
+                                              1.5422108254079408,
+                                              1.681792830507429,
+                                              1.8340080864093424};
+constexpr int kBinsPerOctave = static_cast<int>(kBinBegins.size());
 constexpr double kLeastShare = 1.0 / 64;
 constexpr std::int64_t kPaddingShare = 32;
 constexpr std::int64_t kLeastPairs = 8;
@@ -97,8 +107,9 @@ std::uint16_t texture_code(double variance) {
   if (!(variance > std::ldexp(1.0, kLeastExponent))) return kFirstTexture;
   int exponent = 0;
   const double mantissa = 2 * std::frexp(variance, &exponent);  // 1 .. 2
-  const int bin =
-      (exponent - 1 - kLeastExponent) * kBinsPerOctave + static_cast<int>((mantissa - 1) * kBinsPerOctave);
+  const auto in_octave =
+      std::upper_bound(kBinBegins.begin(), kBinBegins.end(), mantissa) - kBinBegins.begin() - 1;
+  const int bin = (exponent - 1 - kLeastExponent) * kBinsPerOctave + static_cast<int>(in_octave);
   return static_cast<std::uint16_t>(
       std::min<std::size_t>(kFirstTexture + static_cast<std::size_t>(bin), kNumTextures - 1));
 }
@@ -107,8 +118,8 @@ double texture_sd(std::uint16_t code) {
   ORGANON_CHECK(code >= kFirstTexture);
   const int bin = code - kFirstTexture;
   if (bin == 0) return 0;
-  const double mantissa = 1 + static_cast<double>(bin % kBinsPerOctave) / kBinsPerOctave;
-  return std::sqrt(std::ldexp(mantissa, bin / kBinsPerOctave + kLeastExponent));
+  return std::sqrt(std::ldexp(kBinBegins[static_cast<std::size_t>(bin % kBinsPerOctave)],
+                              bin / kBinsPerOctave + kLeastExponent));
 }
 
 template <class T>

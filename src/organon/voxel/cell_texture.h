@@ -7,8 +7,8 @@
 
 namespace organon::voxel {
 
-/// Texture of a cell as a small number: 0 and 1 have the meanings below, others are 2 + bin of a scale that
-/// is nearly logarithmic, eight bins to a doubling of variance. Whole numbers, so that every machine finds
+/// Texture of a cell as a small number: 0 and 1 have the meanings below, others are 2 + bin of a
+/// logarithmic scale, eight bins to a doubling of variance. Whole numbers, so that every machine finds
 /// the same.
 inline constexpr std::uint16_t kConstantCell = 0;   ///< every voxel has one value: nothing was imaged here
 inline constexpr std::uint16_t kUncountedCell = 1;  ///< partly filled up, or too small to tell

@@ -377,7 +377,7 @@ void MaskOptions::bind(OptionTable& table) {
             {}})
       .add("window_nm", window_nm, {"the median texture of so wide a cube decides", "nm", 0, 1e5, {}})
       .add("threshold", threshold,
-           {"sample is what has at least this texture (standard deviation without noise, to 6 %); 0: in the "
+           {"sample is what has at least this texture (standard deviation without noise, to 5 %); 0: in the "
             "valley of the histogram",
             "grey values",
             0,

@@ -1,10 +1,13 @@
 #include "organon/stages/ingest/two_modes.h"
 
 #include <algorithm>
-#include <numeric>
+#include <iterator>
 
 namespace organon::stages {
 namespace {
+
+// What lies up to this part of the lower peak above the lowest bin is the valley's floor.
+constexpr std::uint64_t kFloorPart = 8;
 
 // The last bin of the lower class: the split with the largest variance between classes, the first of equals.
 std::optional<std::size_t> otsu_split(const std::vector<std::uint64_t>& counts) {
@@ -62,10 +65,13 @@ std::optional<TwoModes> find_two_modes(const std::vector<std::uint64_t>& counts,
   const auto begin = sums.begin() + static_cast<std::ptrdiff_t>(modes.low_peak);
   const auto end = sums.begin() + static_cast<std::ptrdiff_t>(modes.high_peak) + 1;
   const std::uint64_t lowest = *std::min_element(begin, end);
-  const auto first = std::find(begin, end, lowest);
-  const auto after = std::find_if(first, end, [&](std::uint64_t sum) { return sum != lowest; });
-  modes.valley = static_cast<std::size_t>(first - sums.begin()) + static_cast<std::size_t>(after - first) / 2;
   const std::uint64_t lower_peak = std::min(sums[modes.low_peak], sums[modes.high_peak]);
+  // The valley's floor is flat and uneven: its middle parts the kinds, not its deepest hole.
+  const auto is_floor = [&](std::uint64_t sum) { return sum <= lowest + lower_peak / kFloorPart; };
+  const auto first = std::find_if(begin, end, is_floor);
+  const auto last =
+      std::find_if(std::make_reverse_iterator(end), std::make_reverse_iterator(begin), is_floor);
+  modes.valley = static_cast<std::size_t>(first - sums.begin() + (last.base() - sums.begin())) / 2;
   modes.valley_depth = 1 - static_cast<double>(lowest) / static_cast<double>(lower_peak);
   if (modes.valley_depth < options.min_valley_depth) return std::nullopt;
   return modes;

@@ -23,9 +23,10 @@ struct TwoModesOptions {
 
 /// Where a histogram falls into two kinds, or nothing where it does not.
 ///
-/// Otsu's threshold parts it; the kinds are told apart at the lowest place between the peaks of both sides
-/// (the middle of several), for Otsu's own leans towards the wider kind. Any histogram has a threshold of
-/// Otsu's: two kinds need a valley between them. Source: [otsu1979]; the valley is ours.
+/// Otsu's threshold parts it; the kinds are told apart in the middle of the valley's floor between the peaks
+/// of both sides (bins up to 1/8 of the lower peak above the lowest), for Otsu's own leans towards the wider
+/// kind. Any histogram has a threshold of Otsu's: two kinds need a valley between them. Source: [otsu1979];
+/// the valley is ours.
 std::optional<TwoModes> find_two_modes(const std::vector<std::uint64_t>& counts,
                                        const TwoModesOptions& options);
 

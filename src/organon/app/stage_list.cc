@@ -10,6 +10,7 @@
 #include "organon/stages/evaluation/score_segmentation.h"
 #include "organon/stages/ground_truth/make_targets.h"
 #include "organon/stages/ingest/import_stack.h"
+#include "organon/stages/ingest/mask_sample.h"
 #include "organon/stages/phantom/make_phantom.h"
 #include "organon/stages/publish/build_pyramid.h"
 #include "organon/stages/publish/mesh_objects.h"
@@ -64,6 +65,10 @@ std::filesystem::path cuts_text(const blockwise::StageDescription& description) 
   return storage::parse_address(description.outputs.front()).path / "cuts.txt";
 }
 
+std::filesystem::path mask_text(const blockwise::StageDescription& description) {
+  return stages::mask_file(description.outputs.front(), ".txt");
+}
+
 constexpr char kPrepare[] = "Look at, bring in, prepare data";
 constexpr char kLearn[] = "Learn";
 constexpr char kObjects[] = "Objects";
@@ -98,6 +103,15 @@ std::vector<StageVerb> make_stage_verbs() {
        {"GROUP"},
        bound<PyramidOptions>,
        make_pyramid_stage},
+      {"mask",
+       kPrepare,
+       "find the sample in empty resin, so that nothing else is predicted; POLYGONS (JSON) correct it",
+       "mask cell.n5/raw polygons.json cell.n5/mask",
+       {"RAW", "[POLYGONS]"},
+       {"OUT"},
+       bound<MaskOptions>,
+       make_mask_stage,
+       mask_text},
       {"targets",
        kLearn,
        "labels -> signed tanh boundary distances and where they count",

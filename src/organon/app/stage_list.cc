@@ -15,7 +15,9 @@
 #include "organon/stages/publish/build_pyramid.h"
 #include "organon/stages/publish/mesh_objects.h"
 #include "organon/stages/publish/publish_atlas.h"
+#include "organon/stages/refinement/edit_labels.h"
 #include "organon/stages/refinement/fill_holes.h"
+#include "organon/stages/refinement/restrict_labels.h"
 #include "organon/stages/segmentation/agglomerate_fragments.h"
 #include "organon/stages/segmentation/make_fragments.h"
 #include "organon/stages/segmentation/segment_objects.h"
@@ -172,6 +174,23 @@ std::vector<StageVerb> make_stage_verbs() {
        {"OUT"},
        bound<RefineOptions>,
        make_refine_stage},
+      {"restrict",
+       kObjects,
+       "what of a class lies inside or outside of others, expanded where asked",
+       "restrict cell.n5/refined/er cell.n5/refined/nucleus cell.n5/refined/er_periph --keep outside "
+       "--expand-nm 80",
+       {"LABELS", "OTHERS..."},
+       {"OUT"},
+       bound<RestrictOptions>,
+       make_restrict_stage},
+      {"edit",
+       kObjects,
+       "replay an expert's edits: keep, drop, merge, split; drop small objects",
+       "edit cell.n5/refined/mito edits/mito.json cell.n5/edited/mito",
+       {"LABELS", "[EDITS]"},
+       {"OUT"},
+       bound<EditOptions>,
+       make_edit_stage},
       {"evaluate",
        kQuality,
        "score a segmentation or prediction against truth",

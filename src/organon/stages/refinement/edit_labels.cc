@@ -73,6 +73,13 @@ struct Set {
       const std::string& file = description.inputs[1];
       edits = parse_label_edits(read_text(file), std::filesystem::path(file).filename().string());
     }
+    block_shape =
+        blockwise::block_shape_or(description.block_shape, Shape3::cube(256), spec.shape, spec.chunk_shape);
+    domain = blockwise::domain_in(description.box_nm, spec.grid, spec.shape, spec.chunk_shape);
+  }
+
+  /// Looks up which objects are split: not before the labels are there. Errors: kInvalidArgument.
+  void resolve_splits() {
     for (const LabelEdit& edit : edits) {
       if (edit.action != LabelEdit::Action::kSplit) continue;
       const std::uint64_t id = id_at(edit.objects.front().point_nm);
@@ -86,9 +93,6 @@ struct Set {
         splits[id].push_back(object.point_nm);
       }
     }
-    block_shape =
-        blockwise::block_shape_or(description.block_shape, Shape3::cube(256), spec.shape, spec.chunk_shape);
-    domain = blockwise::domain_in(description.box_nm, spec.grid, spec.shape, spec.chunk_shape);
   }
 
   /// Errors: kInvalidArgument where no object is there.
@@ -162,7 +166,7 @@ struct Set {
 
 class SumParts : public Step {
  public:
-  explicit SumParts(const Set& set) : set_(set) {}
+  explicit SumParts(Set set) : set_(std::move(set)) {}
   StepPlan plan() const override { return set_.plan_over_blocks(); }
 
   void process(const Block& block, BlockOutput& output) const override {
@@ -184,12 +188,12 @@ class SumParts : public Step {
   }
 
  private:
-  const Set& set_;
+  const Set set_;
 };
 
 class ApplyEdits : public Step {
  public:
-  ApplyEdits(const Set& set, const std::filesystem::path& sums) : set_(set), sums_(sums) {}
+  ApplyEdits(Set set, const std::filesystem::path& sums) : set_(std::move(set)), sums_(sums) {}
 
   StepPlan plan() const override {
     StepPlan plan = StepPlan::solve();
@@ -281,13 +285,13 @@ class ApplyEdits : public Step {
     return parts;
   }
 
-  const Set& set_;
+  const Set set_;
   blockwise::PartialReader sums_;
 };
 
 class Rename : public Step {
  public:
-  Rename(const Set& set, const std::filesystem::path& names) : set_(set) {
+  Rename(Set set, const std::filesystem::path& names) : set_(std::move(set)) {
     names_ = blockwise::values_of<PartName>(blockwise::PartialReader(names).read(0).value());
     std::uint64_t highest = 0;
     for (const PartName& name : names_) highest = std::max(highest, name.new_id);
@@ -320,7 +324,7 @@ class Rename : public Step {
   }
 
  private:
-  const Set& set_;
+  const Set set_;
   std::vector<PartName> names_;  // ascending by part, all parts there are
   DataType type_ = DataType::kUint8;
 };
@@ -331,9 +335,11 @@ class EditStage : public blockwise::Stage {
 
   std::vector<std::string> steps() const override { return {"sum parts", "apply edits", "rename"}; }
   std::unique_ptr<Step> make_step(std::size_t index, const RunFolder& run) const override {
-    if (index == 0) return std::make_unique<SumParts>(set_);
-    if (index == 1) return std::make_unique<ApplyEdits>(set_, run.step(0));
-    return std::make_unique<Rename>(set_, run.step(1));
+    Set set = set_;
+    set.resolve_splits();
+    if (index == 0) return std::make_unique<SumParts>(std::move(set));
+    if (index == 1) return std::make_unique<ApplyEdits>(std::move(set), run.step(0));
+    return std::make_unique<Rename>(std::move(set), run.step(1));
   }
   std::vector<StepPlan> plans() const override {
     return {SumParts(set_).plan(), StepPlan::solve(), set_.rename_plan(DataType::kUint32)};

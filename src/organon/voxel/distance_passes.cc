@@ -1,0 +1,247 @@
+#include "organon/voxel/distance_passes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "organon/base/error.h"
+#include "organon/voxel/distance_kernels.h"
+
+namespace organon::voxel {
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+// End of the run of voxels from `begin` on that are the same as the first.
+template <class Id, class IsSame>
+std::int64_t end_of_run(const Id* ids, std::int64_t stride, std::int64_t begin, std::int64_t count,
+                        IsSame is_same) {
+  const Id id = ids[begin * stride];
+  std::int64_t x = begin + 1;
+  if (stride == 1) {
+    while (x + 32 <= count) {
+      std::uint8_t differs = 0;
+      for (std::int64_t i = 0; i < 32; ++i) differs |= static_cast<std::uint8_t>(!is_same(ids[x + i], id));
+      if (differs != 0) break;
+      x += 32;
+    }
+  }
+  while (x < count && is_same(ids[x * stride], id)) ++x;
+  return x;
+}
+
+}  // namespace
+
+void check_distance_arguments(const SizeNm& voxel_size_nm, double bound_nm) {
+  if (voxel_size_nm.smallest() > 0 && std::isfinite(voxel_size_nm.product()) && bound_nm >= 0) return;
+  throw Error(ErrorKind::kInvalidArgument,
+              fmt::format("distance transform needs positive voxel sizes and a bound >= 0, found {} and {} nm",
+                          to_string(voxel_size_nm), bound_nm));
+}
+
+DistancePass::DistancePass(std::int64_t length, double step_nm, double bound_nm, DistanceBorder border)
+    : length_(length), border_(border) {
+  // A little more than the bound's square, so that a distance equal to the bound is not lost to rounding.
+  const double bound_nm2 = bound_nm * bound_nm * (1 + 1e-6);
+  const auto rounded = [limit = std::min(bound_nm2, double{std::numeric_limits<float>::max()})](double square) {
+    return square > limit ? kInfinity : static_cast<float>(square);
+  };
+  bound_nm2_ = bound_nm2 > double{std::numeric_limits<float>::max()} ? kInfinity : static_cast<float>(bound_nm2);
+  const std::int64_t rows = length + 2 * margin();
+  squares_.reserve(static_cast<std::size_t>(rows + 2));
+  for (std::int64_t k = 0; k <= rows; ++k) {
+    const double distance_nm = static_cast<double>(k) * step_nm;
+    squares_.push_back(rounded(distance_nm * distance_nm));
+  }
+  squares_.push_back(kInfinity);
+  descending_.assign(squares_.begin() + 1, squares_.begin() + 1 + length);
+  std::reverse(descending_.begin(), descending_.end());
+}
+
+template <class Id, class IsZero, class IsSame>
+void DistancePass::start(const Id* ids, std::int64_t id_stride, IsZero is_zero, IsSame is_same,
+                         float* squared_nm2, std::int64_t stride) {
+  const std::int64_t count = length_;
+  float* row = squared_nm2;
+  if (stride != 1) {
+    result_.resize(static_cast<std::size_t>(count));
+    row = result_.data();
+  }
+  const bool is_closed = border_ == DistanceBorder::kBackground;
+  const float* const up = squares_.data() + 1;
+  for (std::int64_t begin = 0; begin < count;) {
+    const std::int64_t end = end_of_run(ids, id_stride, begin, count, is_same);
+    const std::int64_t size = end - begin;
+    const bool has_begin = begin > 0 || is_closed;
+    const bool has_end = end < count || is_closed;
+    float* const to = row + begin;
+    // Steps count up from an end of the run and down to the other: 1 2 3 2 1.
+    const std::int64_t rising = !has_begin ? 0 : !has_end ? size : (size + 1) / 2;
+    if (is_zero(ids[begin * id_stride])) {
+      std::fill_n(to, size, 0.0F);
+    } else if (!has_begin && !has_end) {
+      std::fill_n(to, size, kInfinity);
+    } else {
+      std::copy_n(up, rising, to);
+      std::copy_n(descending_.data() + count - (size - rising), size - rising, to + rising);
+    }
+    begin = end;
+  }
+  if (stride != 1)
+    for (std::int64_t x = 0; x < count; ++x) squared_nm2[x * stride] = row[x];
+}
+
+template <class Id>
+void DistancePass::start_row(const Id* ids, std::int64_t id_stride, float* squared_nm2, std::int64_t stride) {
+  start(
+      ids, id_stride, [](Id id) { return id == 0; }, [](Id a, Id b) { return a == b; }, squared_nm2, stride);
+}
+
+void DistancePass::start_mask_row(const std::uint8_t* mask, std::int64_t mask_stride, bool to_foreground,
+                                  float* squared_nm2, std::int64_t stride) {
+  start(
+      mask, mask_stride, [to_foreground](std::uint8_t value) { return (value != 0) == to_foreground; },
+      [](std::uint8_t a, std::uint8_t b) { return (a != 0) == (b != 0); }, squared_nm2, stride);
+}
+
+// Lines that begin at `first` and `across` apart, of voxels `along` apart. find_meetings(row, flags) notes the
+// lines where an object of this row meets another of the row before, and says whether there are any.
+template <class FindMeetings>
+void DistancePass::search_bundle(float* first, std::int64_t width, std::int64_t across, std::int64_t along,
+                                 bool take_root, FindMeetings find_meetings) {
+  const std::int64_t margin = this->margin();
+  const std::int64_t rows = length_ + 2 * margin;
+  const auto row_of = [](auto& voxels, std::int64_t row) { return voxels.data() + row * kBundleWidth; };
+  if (values_.empty()) {
+    values_.resize(static_cast<std::size_t>(rows * kBundleWidth));
+    result_.resize(values_.size());
+    meets_.resize(values_.size());
+    minima_.resize(static_cast<std::size_t>((rows / kRowsPerMinimum + 1) * kBundleWidth));
+    is_row_zero_.resize(static_cast<std::size_t>(rows));
+  }
+  std::int64_t num_filled = 0;
+  std::uint32_t least = std::bit_cast<std::uint32_t>(kInfinity);
+  for (std::int64_t i = 0; i < length_; ++i) {
+    const float* const from = first + i * along;
+    float* const to = row_of(values_, i + margin);
+    std::fill(to + width, to + kBundleWidth, 0.0F);
+    if (across == 1) {
+      std::memcpy(to, from, static_cast<std::size_t>(width) * sizeof(float));
+    } else {
+      for (std::int64_t c = 0; c < width; ++c) to[c] = from[c * across];
+    }
+    std::uint32_t bits = 0;
+    for (std::int64_t c = 0; c < kBundleWidth; ++c) {
+      const auto value = std::bit_cast<std::uint32_t>(to[c]);
+      bits |= value;
+      least = std::min(least, value);  // the order of floats, as none is negative
+    }
+    is_row_zero_[static_cast<std::size_t>(i + margin)] = bits == 0;
+    num_filled += bits != 0;
+  }
+  // Most of most volumes is background.
+  if (num_filled == 0) return;
+  const auto is_zero = [&](std::int64_t i) { return is_row_zero_[static_cast<std::size_t>(i + margin)] != 0; };
+  bool any_meetings = false;
+  for (std::int64_t i = 0; i < length_; ++i) {
+    std::uint8_t* const flags = row_of(meets_, i + margin);
+    std::memset(flags, 0, static_cast<std::size_t>(kBundleWidth));
+    // To background the search finds its way by itself.
+    if (i > 0 && !is_zero(i) && !is_zero(i - 1)) any_meetings |= find_meetings(i, flags);
+  }
+  const bool all_infinite = least == std::bit_cast<std::uint32_t>(kInfinity);
+  if (all_infinite && !any_meetings && margin == 0) return;
+  LineBundle bundle;
+  bundle.length = rows;
+  bundle.squared_nm2 = values_.data();
+  bundle.meets = any_meetings ? meets_.data() : nullptr;
+  bundle.step_squares = squares_.data();
+  bundle.bound_nm2 = bound_nm2_;
+  bundle.take_root = take_root;
+  bundle.minima = minima_.data();
+  bundle.result = result_.data();
+  search_along_lines(bundle);
+  for (std::int64_t i = 0; i < length_; ++i) {
+    if (is_zero(i)) continue;
+    const float* const from = row_of(result_, i + margin);
+    float* const to = first + i * along;
+    if (across == 1) {
+      std::memcpy(to, from, static_cast<std::size_t>(width) * sizeof(float));
+    } else {
+      for (std::int64_t c = 0; c < width; ++c) to[c * across] = from[c];
+    }
+  }
+}
+
+namespace {
+
+// Strides and counts of the lines along an axis: planes of lines that lie side by side along x.
+struct LineLayout {
+  std::int64_t planes, plane_stride, along;
+
+  LineLayout(Axis axis, const Shape3& shape, const Stride3& stride) {
+    const bool is_z = axis == Axis::kZ;
+    planes = is_z ? shape.y : shape.z;
+    plane_stride = is_z ? stride.y : stride.z;
+    along = is_z ? stride.z : stride.y;
+  }
+};
+
+}  // namespace
+
+template <class Id>
+void DistancePass::go_on(ArrayView<const Id> labels, Axis axis, bool take_root, ArrayView<float> squared) {
+  const Shape3 shape = squared.shape();
+  const LineLayout lines(axis, shape, squared.stride());
+  const LineLayout ids(axis, shape, labels.stride());
+  const std::int64_t id_across = labels.stride().x;
+  for (std::int64_t plane = 0; plane < lines.planes; ++plane) {
+    for (std::int64_t x = 0; x < shape.x; x += kBundleWidth) {
+      const std::int64_t width = std::min(kBundleWidth, shape.x - x);
+      const Id* const first = labels.data() + plane * ids.plane_stride + x * id_across;
+      const auto find_meetings = [&](std::int64_t row, std::uint8_t* flags) {
+        const Id* const here = first + row * ids.along;
+        const Id* const before = here - ids.along;
+        std::uint8_t any = 0;
+        const auto meet = [](Id a, Id b) {
+          return static_cast<std::uint8_t>(static_cast<int>(a != b) & static_cast<int>(a != 0) &
+                                           static_cast<int>(b != 0));
+        };
+        if (id_across == 1 && width == kBundleWidth) {
+          for (std::int64_t c = 0; c < kBundleWidth; ++c) any |= flags[c] = meet(here[c], before[c]);
+        } else {
+          for (std::int64_t c = 0; c < width; ++c)
+            any |= flags[c] = meet(here[c * id_across], before[c * id_across]);
+        }
+        return any != 0;
+      };
+      search_bundle(squared.data() + plane * lines.plane_stride + x * squared.stride().x, width,
+                    squared.stride().x, lines.along, take_root, find_meetings);
+    }
+  }
+}
+
+void DistancePass::go_on(Axis axis, bool take_root, ArrayView<float> squared) {
+  const Shape3 shape = squared.shape();
+  const LineLayout lines(axis, shape, squared.stride());
+  for (std::int64_t plane = 0; plane < lines.planes; ++plane)
+    for (std::int64_t x = 0; x < shape.x; x += kBundleWidth)
+      search_bundle(squared.data() + plane * lines.plane_stride + x * squared.stride().x,
+                    std::min(kBundleWidth, shape.x - x), squared.stride().x, lines.along, take_root,
+                    [](std::int64_t, std::uint8_t*) { return false; });
+}
+
+#define ORGANON_INSTANTIATE(Id)                                                                 \
+  template void DistancePass::start_row<Id>(const Id*, std::int64_t, float*, std::int64_t);     \
+  template void DistancePass::go_on<Id>(ArrayView<const Id>, Axis, bool, ArrayView<float>);
+ORGANON_INSTANTIATE(std::uint8_t)
+ORGANON_INSTANTIATE(std::uint16_t)
+ORGANON_INSTANTIATE(std::uint32_t)
+ORGANON_INSTANTIATE(std::uint64_t)
+#undef ORGANON_INSTANTIATE
+
+}  // namespace organon::voxel

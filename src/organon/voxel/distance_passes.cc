@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "organon/base/error.h"
+#include "organon/geometry/integer_division.h"
 #include "organon/voxel/distance_kernels.h"
 
 namespace organon::voxel {
@@ -62,9 +63,13 @@ DistancePass::DistancePass(std::int64_t length, double step_nm, double bound_nm,
   std::reverse(descending_.begin(), descending_.end());
 }
 
+Shape3 occupancy_shape(const Shape3& shape) {
+  return {shape.z, shape.y, ceil_divide(shape.x, kBundleWidth)};
+}
+
 template <class Id, class IsZero, class IsSame>
-void DistancePass::start(const Id* ids, std::int64_t id_stride, IsZero is_zero, IsSame is_same,
-                         float* squared_nm2, std::int64_t stride) {
+void DistancePass::start_row(const Id* ids, std::int64_t id_stride, IsZero is_zero, IsSame is_same,
+                             float* squared_nm2, std::int64_t stride, std::uint8_t* occupied) {
   const std::int64_t count = length_;
   float* row = squared_nm2;
   if (stride != 1) {
@@ -79,40 +84,63 @@ void DistancePass::start(const Id* ids, std::int64_t id_stride, IsZero is_zero, 
     const bool has_begin = begin > 0 || is_closed;
     const bool has_end = end < count || is_closed;
     float* const to = row + begin;
-    // Steps count up from an end of the run and down to the other: 1 2 3 2 1.
-    const std::int64_t rising = !has_begin ? 0 : !has_end ? size : (size + 1) / 2;
     if (is_zero(ids[begin * id_stride])) {
       std::fill_n(to, size, 0.0F);
-    } else if (!has_begin && !has_end) {
+      begin = end;
+      continue;
+    }
+    if (!has_begin && !has_end) {
       std::fill_n(to, size, kInfinity);
     } else {
+      // Steps count up from an end of the run and down to the other: 1 2 3 2 1.
+      const std::int64_t rising = !has_begin ? 0 : !has_end ? size : (size + 1) / 2;
       std::copy_n(up, rising, to);
       std::copy_n(descending_.data() + count - (size - rising), size - rising, to + rising);
     }
+    if (occupied != nullptr)
+      std::fill(occupied + begin / kBundleWidth, occupied + ceil_divide(end, kBundleWidth), std::uint8_t{1});
     begin = end;
   }
   if (stride != 1)
     for (std::int64_t x = 0; x < count; ++x) squared_nm2[x * stride] = row[x];
 }
 
+template <class Id, class IsZero, class IsSame>
+void DistancePass::start_rows(ArrayView<const Id> ids, IsZero is_zero, IsSame is_same,
+                              ArrayView<float> squared, ArrayView<std::uint8_t> occupancy) {
+  for (std::int64_t z = 0; z < ids.shape().z; ++z)
+    for (std::int64_t y = 0; y < ids.shape().y; ++y)
+      start_row(ids.row(z, y), ids.stride().x, is_zero, is_same, squared.row(z, y), squared.stride().x,
+                occupancy.data() == nullptr ? nullptr : occupancy.row(z, y));
+}
+
 template <class Id>
-void DistancePass::start_row(const Id* ids, std::int64_t id_stride, float* squared_nm2, std::int64_t stride) {
-  start(
-      ids, id_stride, [](Id id) { return id == 0; }, [](Id a, Id b) { return a == b; }, squared_nm2, stride);
+void DistancePass::start(ArrayView<const Id> labels, ArrayView<float> squared, ArrayView<std::uint8_t> occupancy) {
+  start_rows(
+      labels, [](Id id) { return id == 0; }, [](Id a, Id b) { return a == b; }, squared, occupancy);
 }
 
-void DistancePass::start_mask_row(const std::uint8_t* mask, std::int64_t mask_stride, bool to_foreground,
-                                  float* squared_nm2, std::int64_t stride) {
-  start(
-      mask, mask_stride, [to_foreground](std::uint8_t value) { return (value != 0) == to_foreground; },
-      [](std::uint8_t a, std::uint8_t b) { return (a != 0) == (b != 0); }, squared_nm2, stride);
+void DistancePass::start_mask(ArrayView<const std::uint8_t> mask, bool to_foreground, ArrayView<float> squared,
+                              ArrayView<std::uint8_t> occupancy) {
+  start_rows(
+      mask, [to_foreground](std::uint8_t value) { return (value != 0) == to_foreground; },
+      [](std::uint8_t a, std::uint8_t b) { return (a != 0) == (b != 0); }, squared, occupancy);
 }
 
-// Lines that begin at `first` and `across` apart, of voxels `along` apart. find_meetings(row, flags) notes the
-// lines where an object of this row meets another of the row before, and says whether there are any.
+// Lines that lie side by side, `width` of them.
+struct DistancePass::Lines {
+  float* first;
+  std::int64_t width;
+  std::int64_t across;           // elements from line to line
+  std::int64_t along;            // elements from voxel to voxel
+  const std::uint8_t* occupied;  // of the first voxels; or null
+  std::int64_t occupied_along;
+};
+
+// find_meetings(row, flags) notes the lines where an object of this row meets another of the row before, and
+// says whether there are any.
 template <class FindMeetings>
-void DistancePass::search_bundle(float* first, std::int64_t width, std::int64_t across, std::int64_t along,
-                                 bool take_root, FindMeetings find_meetings) {
+void DistancePass::search_bundle(const Lines& lines, bool take_root, FindMeetings find_meetings) {
   const std::int64_t margin = this->margin();
   const std::int64_t rows = length_ + 2 * margin;
   const auto row_of = [](auto& voxels, std::int64_t row) { return voxels.data() + row * kBundleWidth; };
@@ -121,18 +149,25 @@ void DistancePass::search_bundle(float* first, std::int64_t width, std::int64_t 
     result_.resize(values_.size());
     meets_.resize(values_.size());
     minima_.resize(static_cast<std::size_t>((rows / kRowsPerMinimum + 1) * kBundleWidth));
-    is_row_zero_.resize(static_cast<std::size_t>(rows));
+    is_row_zero_.assign(static_cast<std::size_t>(rows), 1);
   }
+  const std::int64_t width = lines.width;
   std::int64_t num_filled = 0;
   std::uint32_t least = std::bit_cast<std::uint32_t>(kInfinity);
   for (std::int64_t i = 0; i < length_; ++i) {
-    const float* const from = first + i * along;
     float* const to = row_of(values_, i + margin);
-    std::fill(to + width, to + kBundleWidth, 0.0F);
-    if (across == 1) {
-      std::memcpy(to, from, static_cast<std::size_t>(width) * sizeof(float));
+    std::uint8_t& is_zero = is_row_zero_[static_cast<std::size_t>(i + margin)];
+    if (lines.occupied != nullptr && lines.occupied[i * lines.occupied_along] == 0) {
+      if (is_zero == 0) std::fill_n(to, kBundleWidth, 0.0F);
+      is_zero = 1;
+      continue;
+    }
+    const float* const from = lines.first + i * lines.along;
+    if (lines.across == 1 && width == kBundleWidth) {
+      std::memcpy(to, from, kBundleWidth * sizeof(float));
     } else {
-      for (std::int64_t c = 0; c < width; ++c) to[c] = from[c * across];
+      std::fill(to + width, to + kBundleWidth, 0.0F);
+      for (std::int64_t c = 0; c < width; ++c) to[c] = from[c * lines.across];
     }
     std::uint32_t bits = 0;
     for (std::int64_t c = 0; c < kBundleWidth; ++c) {
@@ -140,7 +175,7 @@ void DistancePass::search_bundle(float* first, std::int64_t width, std::int64_t 
       bits |= value;
       least = std::min(least, value);  // the order of floats, as none is negative
     }
-    is_row_zero_[static_cast<std::size_t>(i + margin)] = bits == 0;
+    is_zero = bits == 0;
     num_filled += bits != 0;
   }
   // Most of most volumes is background.
@@ -153,7 +188,7 @@ void DistancePass::search_bundle(float* first, std::int64_t width, std::int64_t 
     // To background the search finds its way by itself.
     if (i > 0 && !is_zero(i) && !is_zero(i - 1)) any_meetings |= find_meetings(i, flags);
   }
-  const bool all_infinite = least == std::bit_cast<std::uint32_t>(kInfinity);
+  const bool all_infinite = num_filled == length_ && least == std::bit_cast<std::uint32_t>(kInfinity);
   if (all_infinite && !any_meetings && margin == 0) return;
   LineBundle bundle;
   bundle.length = rows;
@@ -168,76 +203,74 @@ void DistancePass::search_bundle(float* first, std::int64_t width, std::int64_t 
   for (std::int64_t i = 0; i < length_; ++i) {
     if (is_zero(i)) continue;
     const float* const from = row_of(result_, i + margin);
-    float* const to = first + i * along;
-    if (across == 1) {
-      std::memcpy(to, from, static_cast<std::size_t>(width) * sizeof(float));
+    float* const to = lines.first + i * lines.along;
+    if (lines.across == 1 && width == kBundleWidth) {
+      std::memcpy(to, from, kBundleWidth * sizeof(float));
     } else {
-      for (std::int64_t c = 0; c < width; ++c) to[c * across] = from[c];
+      for (std::int64_t c = 0; c < width; ++c) to[c * lines.across] = from[c];
     }
   }
 }
 
-namespace {
-
-// Strides and counts of the lines along an axis: planes of lines that lie side by side along x.
-struct LineLayout {
-  std::int64_t planes, plane_stride, along;
-
-  LineLayout(Axis axis, const Shape3& shape, const Stride3& stride) {
-    const bool is_z = axis == Axis::kZ;
-    planes = is_z ? shape.y : shape.z;
-    plane_stride = is_z ? stride.y : stride.z;
-    along = is_z ? stride.z : stride.y;
+template <class MakeFinder>
+void DistancePass::search_all(Axis axis, bool take_root, ArrayView<float> squared, ArrayView<const std::uint8_t> occupancy,
+                              MakeFinder make_finder) {
+  const Shape3 shape = squared.shape();
+  const bool is_z = axis == Axis::kZ;
+  Lines lines;
+  lines.across = squared.stride().x;
+  lines.along = is_z ? squared.stride().z : squared.stride().y;
+  const std::int64_t parts = ceil_divide(shape.x, kBundleWidth);
+  lines.occupied_along = is_z ? occupancy.stride().z : occupancy.stride().y;
+  const std::int64_t num_planes = is_z ? shape.y : shape.z;
+  for (std::int64_t plane = 0; plane < num_planes; ++plane) {
+    const std::int64_t z = is_z ? 0 : plane;
+    const std::int64_t y = is_z ? plane : 0;
+    for (std::int64_t part = 0; part < parts; ++part) {
+      const std::int64_t x = part * kBundleWidth;
+      lines.width = std::min(kBundleWidth, shape.x - x);
+      lines.first = squared.row(z, y) + x * lines.across;
+      lines.occupied = occupancy.data() == nullptr ? nullptr : occupancy.row(z, y) + part;
+      search_bundle(lines, take_root, make_finder(z, y, x, lines.width));
+    }
   }
-};
-
-}  // namespace
+}
 
 template <class Id>
-void DistancePass::go_on(ArrayView<const Id> labels, Axis axis, bool take_root, ArrayView<float> squared) {
-  const Shape3 shape = squared.shape();
-  const LineLayout lines(axis, shape, squared.stride());
-  const LineLayout ids(axis, shape, labels.stride());
-  const std::int64_t id_across = labels.stride().x;
-  for (std::int64_t plane = 0; plane < lines.planes; ++plane) {
-    for (std::int64_t x = 0; x < shape.x; x += kBundleWidth) {
-      const std::int64_t width = std::min(kBundleWidth, shape.x - x);
-      const Id* const first = labels.data() + plane * ids.plane_stride + x * id_across;
-      const auto find_meetings = [&](std::int64_t row, std::uint8_t* flags) {
-        const Id* const here = first + row * ids.along;
-        const Id* const before = here - ids.along;
-        std::uint8_t any = 0;
-        const auto meet = [](Id a, Id b) {
-          return static_cast<std::uint8_t>(static_cast<int>(a != b) & static_cast<int>(a != 0) &
-                                           static_cast<int>(b != 0));
-        };
-        if (id_across == 1 && width == kBundleWidth) {
-          for (std::int64_t c = 0; c < kBundleWidth; ++c) any |= flags[c] = meet(here[c], before[c]);
-        } else {
-          for (std::int64_t c = 0; c < width; ++c)
-            any |= flags[c] = meet(here[c * id_across], before[c * id_across]);
-        }
-        return any != 0;
+void DistancePass::go_on(ArrayView<const Id> labels, Axis axis, bool take_root, ArrayView<float> squared,
+                         ArrayView<const std::uint8_t> occupancy) {
+  const std::int64_t across = labels.stride().x;
+  const std::int64_t along = axis == Axis::kZ ? labels.stride().z : labels.stride().y;
+  const auto make_finder = [&](std::int64_t z, std::int64_t y, std::int64_t x, std::int64_t width) {
+    return [=, first = labels.row(z, y) + x * across](std::int64_t row, std::uint8_t* flags) {
+      const Id* const here = first + row * along;
+      const Id* const before = here - along;
+      const auto meet = [](Id a, Id b) {
+        return static_cast<std::uint8_t>(static_cast<int>(a != b) & static_cast<int>(a != 0) &
+                                         static_cast<int>(b != 0));
       };
-      search_bundle(squared.data() + plane * lines.plane_stride + x * squared.stride().x, width,
-                    squared.stride().x, lines.along, take_root, find_meetings);
-    }
-  }
+      std::uint8_t any = 0;
+      if (across == 1 && width == kBundleWidth) {
+        for (std::int64_t c = 0; c < kBundleWidth; ++c) any |= flags[c] = meet(here[c], before[c]);
+      } else {
+        for (std::int64_t c = 0; c < width; ++c)
+          any |= flags[c] = meet(here[c * across], before[c * across]);
+      }
+      return any != 0;
+    };
+  };
+  search_all(axis, take_root, squared, occupancy, make_finder);
 }
 
-void DistancePass::go_on(Axis axis, bool take_root, ArrayView<float> squared) {
-  const Shape3 shape = squared.shape();
-  const LineLayout lines(axis, shape, squared.stride());
-  for (std::int64_t plane = 0; plane < lines.planes; ++plane)
-    for (std::int64_t x = 0; x < shape.x; x += kBundleWidth)
-      search_bundle(squared.data() + plane * lines.plane_stride + x * squared.stride().x,
-                    std::min(kBundleWidth, shape.x - x), squared.stride().x, lines.along, take_root,
-                    [](std::int64_t, std::uint8_t*) { return false; });
+void DistancePass::go_on(Axis axis, bool take_root, ArrayView<float> squared, ArrayView<const std::uint8_t> occupancy) {
+  search_all(axis, take_root, squared, occupancy, [](std::int64_t, std::int64_t, std::int64_t, std::int64_t) {
+    return [](std::int64_t, std::uint8_t*) { return false; };
+  });
 }
 
-#define ORGANON_INSTANTIATE(Id)                                                                 \
-  template void DistancePass::start_row<Id>(const Id*, std::int64_t, float*, std::int64_t);     \
-  template void DistancePass::go_on<Id>(ArrayView<const Id>, Axis, bool, ArrayView<float>);
+#define ORGANON_INSTANTIATE(Id)                                                                \
+  template void DistancePass::start<Id>(ArrayView<const Id>, ArrayView<float>, ArrayView<std::uint8_t>); \
+  template void DistancePass::go_on<Id>(ArrayView<const Id>, Axis, bool, ArrayView<float>, ArrayView<const std::uint8_t>);
 ORGANON_INSTANTIATE(std::uint8_t)
 ORGANON_INSTANTIATE(std::uint16_t)
 ORGANON_INSTANTIATE(std::uint32_t)

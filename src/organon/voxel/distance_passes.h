@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "organon/array/array_view.h"
+#include "organon/array/array.h"
 
 namespace organon::voxel {
 
@@ -18,6 +18,11 @@ enum class Axis { kZ, kY, kX };
 /// Errors: kInvalidArgument for voxel sizes that are not positive and finite, or a negative bound.
 void check_distance_arguments(const SizeNm& voxel_size_nm, double bound_nm);
 
+/// The shape of an occupancy: per kBundleWidth voxels along x of a view of `shape`, whether any has a distance
+/// other than 0. The first pass notes it, all passes leave it so: background is written once and never read. A
+/// pass that is given none, an empty view, looks at all voxels.
+Shape3 occupancy_shape(const Shape3& shape);
+
 /// One axis of a distance transform: its steps squared, and room for lines of voxels. For the files of the
 /// transforms; the passes that others use are in `label_distance.h`.
 ///
@@ -28,29 +33,36 @@ class DistancePass {
   /// Lines of `length` voxels, `step_nm` apart. Squares of distances above `bound_nm` are infinite.
   DistancePass(std::int64_t length, double step_nm, double bound_nm, DistanceBorder border);
 
-  /// The first pass, one row along x: squared distance to the nearest voxel of another id, 0 for id 0.
+  /// The first pass, rows along x: squared distance to the nearest voxel of another id, 0 for id 0.
   template <class Id>
-  void start_row(const Id* ids, std::int64_t id_stride, float* squared_nm2, std::int64_t stride);
-
-  /// The first pass for the distance to a set: to the voxels that are not 0 (`to_foreground`), or that are 0.
-  void start_mask_row(const std::uint8_t* mask, std::int64_t mask_stride, bool to_foreground,
-                      float* squared_nm2, std::int64_t stride);
+  void start(ArrayView<const Id> labels, ArrayView<float> squared_nm2,
+             ArrayView<std::uint8_t> occupancy);
+  /// The same to a set: to the voxels that are not 0 (`to_foreground`), or that are 0.
+  void start_mask(ArrayView<const std::uint8_t> mask, bool to_foreground, ArrayView<float> squared_nm2,
+                  ArrayView<std::uint8_t> occupancy);
 
   /// A later pass over lines along z or y of the whole view; `labels` keeps objects apart that touch.
   template <class Id>
-  void go_on(ArrayView<const Id> labels, Axis axis, bool take_root, ArrayView<float> squared_nm2);
+  void go_on(ArrayView<const Id> labels, Axis axis, bool take_root, ArrayView<float> squared_nm2,
+             ArrayView<const std::uint8_t> occupancy);
   /// The same where no objects touch, as in the distance to a set.
-  void go_on(Axis axis, bool take_root, ArrayView<float> squared_nm2);
+  void go_on(Axis axis, bool take_root, ArrayView<float> squared_nm2, ArrayView<const std::uint8_t> occupancy);
 
  private:
   // Rows of background at each end of a line.
   std::int64_t margin() const { return border_ == DistanceBorder::kBackground ? 1 : 0; }
   template <class Id, class IsZero, class IsSame>
-  void start(const Id* ids, std::int64_t id_stride, IsZero is_zero, IsSame is_same, float* squared_nm2,
-             std::int64_t stride);
+  void start_row(const Id* ids, std::int64_t id_stride, IsZero is_zero, IsSame is_same, float* squared_nm2,
+                 std::int64_t stride, std::uint8_t* occupied);
+  template <class Id, class IsZero, class IsSame>
+  void start_rows(ArrayView<const Id> ids, IsZero is_zero, IsSame is_same, ArrayView<float> squared_nm2,
+                  ArrayView<std::uint8_t> occupancy);
+  struct Lines;
   template <class FindMeetings>
-  void search_bundle(float* first, std::int64_t width, std::int64_t across, std::int64_t along,
-                     bool take_root, FindMeetings find_meetings);
+  void search_bundle(const Lines& lines, bool take_root, FindMeetings find_meetings);
+  template <class MakeFinder>
+  void search_all(Axis axis, bool take_root, ArrayView<float> squared_nm2, ArrayView<const std::uint8_t> occupancy,
+                  MakeFinder make_finder);
 
   std::int64_t length_;
   DistanceBorder border_;

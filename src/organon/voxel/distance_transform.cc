@@ -15,13 +15,15 @@ void transform(ArrayView<const std::uint8_t> mask, const SizeNm& voxel_size_nm,
   DistancePass along_y(shape.y, voxel_size_nm.y, options.bound_nm, DistanceBorder::kAbsent);
   DistancePass along_z(shape.z, voxel_size_nm.z, options.bound_nm, DistanceBorder::kAbsent);
   const bool to_foreground = options.to == DistanceTo::kForeground;
+  Array<std::uint8_t> occupied(occupancy_shape(shape));
   for (std::int64_t z = 0; z < shape.z; ++z) {
-    for (std::int64_t y = 0; y < shape.y; ++y)
-      along_x.start_mask_row(mask.row(z, y), mask.stride().x, to_foreground, result.row(z, y),
-                             result.stride().x);
-    along_y.go_on(Axis::kY, false, result.part({{z, 0, 0}, {z + 1, shape.y, shape.x}}));
+    // Slice by slice, while it is in the cache.
+    const Box slice{{z, 0, 0}, {z + 1, shape.y, shape.x}};
+    const auto slice_occupied = occupied.view().part(Box::of_shape(occupied.shape()).intersect(slice));
+    along_x.start_mask(mask.part(slice), to_foreground, result.part(slice), slice_occupied);
+    along_y.go_on(Axis::kY, false, result.part(slice), slice_occupied);
   }
-  along_z.go_on(Axis::kZ, take_root, result);
+  along_z.go_on(Axis::kZ, take_root, result, occupied);
 }
 
 }  // namespace

@@ -12,13 +12,6 @@ std::int64_t length(const Shape3& shape, Axis axis) {
 }
 
 template <class Id>
-void start_rows(ArrayView<const Id> labels, DistancePass& pass, ArrayView<float> squared) {
-  for (std::int64_t z = 0; z < labels.shape().z; ++z)
-    for (std::int64_t y = 0; y < labels.shape().y; ++y)
-      pass.start_row(labels.row(z, y), labels.stride().x, squared.row(z, y), squared.stride().x);
-}
-
-template <class Id>
 void transform(ArrayView<const Id> labels, const SizeNm& voxel_size_nm, const LabelDistanceOptions& options,
                bool take_root, ArrayView<float> result) {
   const Shape3 shape = labels.shape();
@@ -28,13 +21,15 @@ void transform(ArrayView<const Id> labels, const SizeNm& voxel_size_nm, const La
   DistancePass along_x(shape.x, voxel_size_nm.x, options.bound_nm, options.border);
   DistancePass along_y(shape.y, voxel_size_nm.y, options.bound_nm, options.border);
   DistancePass along_z(shape.z, voxel_size_nm.z, options.bound_nm, options.border);
+  Array<std::uint8_t> occupied(occupancy_shape(shape));
   for (std::int64_t z = 0; z < shape.z; ++z) {
     // Slice by slice, while it is in the cache.
     const Box slice{{z, 0, 0}, {z + 1, shape.y, shape.x}};
-    start_rows(labels.part(slice), along_x, result.part(slice));
-    along_y.go_on(labels.part(slice), Axis::kY, false, result.part(slice));
+    const auto slice_occupied = occupied.view().part(Box::of_shape(occupied.shape()).intersect(slice));
+    along_x.start(labels.part(slice), result.part(slice), slice_occupied);
+    along_y.go_on(labels.part(slice), Axis::kY, false, result.part(slice), slice_occupied);
   }
-  along_z.go_on(labels, Axis::kZ, take_root, result);
+  along_z.go_on(labels, Axis::kZ, take_root, result, occupied);
 }
 
 }  // namespace
@@ -60,9 +55,9 @@ void label_distance_pass(ArrayView<const Id> labels, Axis axis, const SizeNm& vo
   DistancePass pass(length(labels.shape(), axis), step_nm(voxel_size_nm, axis), options.bound_nm,
                     options.border);
   if (axis == Axis::kX) {
-    start_rows(labels, pass, squared_nm2);
+    pass.start(labels, squared_nm2, {});
   } else {
-    pass.go_on(labels, axis, false, squared_nm2);
+    pass.go_on(labels, axis, false, squared_nm2, {});
   }
 }
 

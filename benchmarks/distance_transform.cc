@@ -9,6 +9,8 @@
 // --out writes the distances as raw float32. Prints one line of JSON: the fastest repeat in seconds of
 // processor time, in which the result is also allocated, as other packages do.
 
+#include "organon/voxel/distance_transform.h"
+
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -19,7 +21,6 @@
 
 #include "organon/array/any_array.h"
 #include "organon/base/error.h"
-#include "organon/voxel/distance_transform.h"
 #include "organon/voxel/label_distance.h"
 #include "organon/voxel/signed_distance.h"
 

@@ -68,7 +68,8 @@ class Search {
     // Stands for no end: one step more than the line has.
     const auto none = hn::Set(counts_, static_cast<std::int32_t>(length_ + 1));
     const auto meets = [&](std::int64_t row) {
-      return hn::Ne(hn::PromoteTo(counts_, hn::LoadU(Flags(), meets_ + row * kBundleWidth)), hn::Zero(counts_));
+      return hn::Ne(hn::PromoteTo(counts_, hn::LoadU(Flags(), meets_ + row * kBundleWidth)),
+                    hn::Zero(counts_));
     };
     auto to_end = none;
     for (std::int64_t p = 0; p < length_; ++p) {

@@ -12,14 +12,15 @@ constexpr std::int64_t kRowsPerMinimum = 16;
 /// What one pass of a distance transform hands to the processor-specific code: kBundleWidth lines side by
 /// side, row i of all of them at [i * kBundleWidth], voxels i of each line.
 struct LineBundle {
-  std::int64_t length = 0;               ///< rows
-  const float* squared_nm2 = nullptr;    ///< what the passes before left
-  const std::uint8_t* meets = nullptr;   ///< 1 where a voxel and the one before it are of two objects; or null
-  const float* step_squares = nullptr;   ///< of 0 to length steps, infinite beyond the bound; [length + 1]: infinity
-  float bound_nm2 = 0;                   ///< results above become infinity
-  bool take_root = false;                ///< results are distances, not squares
-  float* minima = nullptr;               ///< scratch: ceil(length / kRowsPerMinimum) rows
-  float* result = nullptr;               ///< `length` rows
+  std::int64_t length = 0;              ///< rows
+  const float* squared_nm2 = nullptr;   ///< what the passes before left
+  const std::uint8_t* meets = nullptr;  ///< 1 where a voxel and the one before it are of two objects; or null
+  const float* step_squares =
+      nullptr;              ///< of 0 to length steps, infinite beyond the bound; [length + 1]: infinity
+  float bound_nm2 = 0;      ///< results above become infinity
+  bool take_root = false;   ///< results are distances, not squares
+  float* minima = nullptr;  ///< scratch: ceil(length / kRowsPerMinimum) rows
+  float* result = nullptr;  ///< `length` rows
 };
 
 /// Per line and voxel p: the least of squared[q] + step_squares[|p - q|] over the voxels q of p's run, and of

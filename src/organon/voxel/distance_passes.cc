@@ -39,19 +39,20 @@ std::int64_t end_of_run(const Id* ids, std::int64_t stride, std::int64_t begin, 
 
 void check_distance_arguments(const SizeNm& voxel_size_nm, double bound_nm) {
   if (voxel_size_nm.smallest() > 0 && std::isfinite(voxel_size_nm.product()) && bound_nm >= 0) return;
-  throw Error(ErrorKind::kInvalidArgument,
-              fmt::format("distance transform needs positive voxel sizes and a bound >= 0, found {} and {} nm",
-                          to_string(voxel_size_nm), bound_nm));
+  throw Error(
+      ErrorKind::kInvalidArgument,
+      fmt::format("distance transform needs positive voxel sizes and a bound >= 0, found {} and {} nm",
+                  to_string(voxel_size_nm), bound_nm));
 }
 
 DistancePass::DistancePass(std::int64_t length, double step_nm, double bound_nm, DistanceBorder border)
     : length_(length), border_(border) {
   // A little more than the bound's square, so that a distance equal to the bound is not lost to rounding.
   const double bound_nm2 = bound_nm * bound_nm * (1 + 1e-6);
-  const auto rounded = [limit = std::min(bound_nm2, double{std::numeric_limits<float>::max()})](double square) {
-    return square > limit ? kInfinity : static_cast<float>(square);
-  };
-  bound_nm2_ = bound_nm2 > double{std::numeric_limits<float>::max()} ? kInfinity : static_cast<float>(bound_nm2);
+  const auto rounded = [limit = std::min(bound_nm2, double{std::numeric_limits<float>::max()})](
+                           double square) { return square > limit ? kInfinity : static_cast<float>(square); };
+  bound_nm2_ =
+      bound_nm2 > double{std::numeric_limits<float>::max()} ? kInfinity : static_cast<float>(bound_nm2);
   const std::int64_t rows = length + 2 * margin();
   squares_.reserve(static_cast<std::size_t>(rows + 2));
   for (std::int64_t k = 0; k <= rows; ++k) {
@@ -63,9 +64,7 @@ DistancePass::DistancePass(std::int64_t length, double step_nm, double bound_nm,
   std::reverse(descending_.begin(), descending_.end());
 }
 
-Shape3 occupancy_shape(const Shape3& shape) {
-  return {shape.z, shape.y, ceil_divide(shape.x, kBundleWidth)};
-}
+Shape3 occupancy_shape(const Shape3& shape) { return {shape.z, shape.y, ceil_divide(shape.x, kBundleWidth)}; }
 
 template <class Id, class IsZero, class IsSame>
 void DistancePass::start_row(const Id* ids, std::int64_t id_stride, IsZero is_zero, IsSame is_same,
@@ -115,15 +114,16 @@ void DistancePass::start_rows(ArrayView<const Id> ids, IsZero is_zero, IsSame is
 }
 
 template <class Id>
-void DistancePass::start(ArrayView<const Id> labels, ArrayView<float> squared, ArrayView<std::uint8_t> occupancy) {
+void DistancePass::start(ArrayView<const Id> labels, ArrayView<float> squared,
+                         ArrayView<std::uint8_t> occupancy) {
   start_rows(
       labels, [](Id id) { return id == 0; }, [](Id a, Id b) { return a == b; }, squared, occupancy);
 }
 
-void DistancePass::start_mask(ArrayView<const std::uint8_t> mask, bool to_foreground, ArrayView<float> squared,
+void DistancePass::start_mask(ArrayView<const std::uint8_t> mask, DistanceTo to, ArrayView<float> squared,
                               ArrayView<std::uint8_t> occupancy) {
   start_rows(
-      mask, [to_foreground](std::uint8_t value) { return (value != 0) == to_foreground; },
+      mask, [is_set = to == DistanceTo::kForeground](std::uint8_t value) { return (value != 0) == is_set; },
       [](std::uint8_t a, std::uint8_t b) { return (a != 0) == (b != 0); }, squared, occupancy);
 }
 
@@ -140,7 +140,7 @@ struct DistancePass::Lines {
 // find_meetings(row, flags) notes the lines where an object of this row meets another of the row before, and
 // says whether there are any.
 template <class FindMeetings>
-void DistancePass::search_bundle(const Lines& lines, bool take_root, FindMeetings find_meetings) {
+void DistancePass::search_bundle(const Lines& lines, DistanceValue value, FindMeetings find_meetings) {
   const std::int64_t margin = this->margin();
   const std::int64_t rows = length_ + 2 * margin;
   const auto row_of = [](auto& voxels, std::int64_t row) { return voxels.data() + row * kBundleWidth; };
@@ -171,16 +171,18 @@ void DistancePass::search_bundle(const Lines& lines, bool take_root, FindMeeting
     }
     std::uint32_t bits = 0;
     for (std::int64_t c = 0; c < kBundleWidth; ++c) {
-      const auto value = std::bit_cast<std::uint32_t>(to[c]);
-      bits |= value;
-      least = std::min(least, value);  // the order of floats, as none is negative
+      const auto own = std::bit_cast<std::uint32_t>(to[c]);
+      bits |= own;
+      least = std::min(least, own);  // the order of floats, as none is negative
     }
     is_zero = bits == 0;
     num_filled += bits != 0;
   }
   // Most of most volumes is background.
   if (num_filled == 0) return;
-  const auto is_zero = [&](std::int64_t i) { return is_row_zero_[static_cast<std::size_t>(i + margin)] != 0; };
+  const auto is_zero = [&](std::int64_t i) {
+    return is_row_zero_[static_cast<std::size_t>(i + margin)] != 0;
+  };
   bool any_meetings = false;
   for (std::int64_t i = 0; i < length_; ++i) {
     std::uint8_t* const flags = row_of(meets_, i + margin);
@@ -196,7 +198,7 @@ void DistancePass::search_bundle(const Lines& lines, bool take_root, FindMeeting
   bundle.meets = any_meetings ? meets_.data() : nullptr;
   bundle.step_squares = squares_.data();
   bundle.bound_nm2 = bound_nm2_;
-  bundle.take_root = take_root;
+  bundle.take_root = value == DistanceValue::kRoot;
   bundle.minima = minima_.data();
   bundle.result = result_.data();
   search_along_lines(bundle);
@@ -213,8 +215,8 @@ void DistancePass::search_bundle(const Lines& lines, bool take_root, FindMeeting
 }
 
 template <class MakeFinder>
-void DistancePass::search_all(Axis axis, bool take_root, ArrayView<float> squared, ArrayView<const std::uint8_t> occupancy,
-                              MakeFinder make_finder) {
+void DistancePass::search_all(Axis axis, DistanceValue value, ArrayView<float> squared,
+                              ArrayView<const std::uint8_t> occupancy, MakeFinder make_finder) {
   const Shape3 shape = squared.shape();
   const bool is_z = axis == Axis::kZ;
   Lines lines;
@@ -231,13 +233,13 @@ void DistancePass::search_all(Axis axis, bool take_root, ArrayView<float> square
       lines.width = std::min(kBundleWidth, shape.x - x);
       lines.first = squared.row(z, y) + x * lines.across;
       lines.occupied = occupancy.data() == nullptr ? nullptr : occupancy.row(z, y) + part;
-      search_bundle(lines, take_root, make_finder(z, y, x, lines.width));
+      search_bundle(lines, value, make_finder(z, y, x, lines.width));
     }
   }
 }
 
 template <class Id>
-void DistancePass::go_on(ArrayView<const Id> labels, Axis axis, bool take_root, ArrayView<float> squared,
+void DistancePass::go_on(ArrayView<const Id> labels, Axis axis, DistanceValue value, ArrayView<float> squared,
                          ArrayView<const std::uint8_t> occupancy) {
   const std::int64_t across = labels.stride().x;
   const std::int64_t along = axis == Axis::kZ ? labels.stride().z : labels.stride().y;
@@ -253,24 +255,25 @@ void DistancePass::go_on(ArrayView<const Id> labels, Axis axis, bool take_root, 
       if (across == 1 && width == kBundleWidth) {
         for (std::int64_t c = 0; c < kBundleWidth; ++c) any |= flags[c] = meet(here[c], before[c]);
       } else {
-        for (std::int64_t c = 0; c < width; ++c)
-          any |= flags[c] = meet(here[c * across], before[c * across]);
+        for (std::int64_t c = 0; c < width; ++c) any |= flags[c] = meet(here[c * across], before[c * across]);
       }
       return any != 0;
     };
   };
-  search_all(axis, take_root, squared, occupancy, make_finder);
+  search_all(axis, value, squared, occupancy, make_finder);
 }
 
-void DistancePass::go_on(Axis axis, bool take_root, ArrayView<float> squared, ArrayView<const std::uint8_t> occupancy) {
-  search_all(axis, take_root, squared, occupancy, [](std::int64_t, std::int64_t, std::int64_t, std::int64_t) {
+void DistancePass::go_on(Axis axis, DistanceValue value, ArrayView<float> squared,
+                         ArrayView<const std::uint8_t> occupancy) {
+  search_all(axis, value, squared, occupancy, [](std::int64_t, std::int64_t, std::int64_t, std::int64_t) {
     return [](std::int64_t, std::uint8_t*) { return false; };
   });
 }
 
-#define ORGANON_INSTANTIATE(Id)                                                                \
+#define ORGANON_INSTANTIATE(Id)                                                                          \
   template void DistancePass::start<Id>(ArrayView<const Id>, ArrayView<float>, ArrayView<std::uint8_t>); \
-  template void DistancePass::go_on<Id>(ArrayView<const Id>, Axis, bool, ArrayView<float>, ArrayView<const std::uint8_t>);
+  template void DistancePass::go_on<Id>(ArrayView<const Id>, Axis, DistanceValue, ArrayView<float>,      \
+                                        ArrayView<const std::uint8_t>);
 ORGANON_INSTANTIATE(std::uint8_t)
 ORGANON_INSTANTIATE(std::uint16_t)
 ORGANON_INSTANTIATE(std::uint32_t)

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "organon/array/array.h"
+#include "organon/array/array_view.h"
 
 namespace organon::voxel {
 
@@ -15,12 +15,18 @@ enum class DistanceBorder {
 
 enum class Axis { kZ, kY, kX };
 
+/// The set of voxels of a mask that distances are measured to.
+enum class DistanceTo { kForeground, kBackground };
+
+/// What the last pass leaves: all others leave squares.
+enum class DistanceValue { kSquare, kRoot };
+
 /// Errors: kInvalidArgument for voxel sizes that are not positive and finite, or a negative bound.
 void check_distance_arguments(const SizeNm& voxel_size_nm, double bound_nm);
 
-/// The shape of an occupancy: per kBundleWidth voxels along x of a view of `shape`, whether any has a distance
-/// other than 0. The first pass notes it, all passes leave it so: background is written once and never read. A
-/// pass that is given none, an empty view, looks at all voxels.
+/// The shape of an occupancy: per kBundleWidth voxels along x of a view of `shape`, whether any has a
+/// distance other than 0. The first pass notes it, all passes leave it so: background is written once and
+/// never read. A pass that is given none, an empty view, looks at all voxels.
 Shape3 occupancy_shape(const Shape3& shape);
 
 /// One axis of a distance transform: its steps squared, and room for lines of voxels. For the files of the
@@ -35,18 +41,18 @@ class DistancePass {
 
   /// The first pass, rows along x: squared distance to the nearest voxel of another id, 0 for id 0.
   template <class Id>
-  void start(ArrayView<const Id> labels, ArrayView<float> squared_nm2,
-             ArrayView<std::uint8_t> occupancy);
-  /// The same to a set: to the voxels that are not 0 (`to_foreground`), or that are 0.
-  void start_mask(ArrayView<const std::uint8_t> mask, bool to_foreground, ArrayView<float> squared_nm2,
+  void start(ArrayView<const Id> labels, ArrayView<float> squared_nm2, ArrayView<std::uint8_t> occupancy);
+  /// The same to a set: to the voxels that are not 0, or that are 0.
+  void start_mask(ArrayView<const std::uint8_t> mask, DistanceTo to, ArrayView<float> squared_nm2,
                   ArrayView<std::uint8_t> occupancy);
 
   /// A later pass over lines along z or y of the whole view; `labels` keeps objects apart that touch.
   template <class Id>
-  void go_on(ArrayView<const Id> labels, Axis axis, bool take_root, ArrayView<float> squared_nm2,
+  void go_on(ArrayView<const Id> labels, Axis axis, DistanceValue value, ArrayView<float> squared_nm2,
              ArrayView<const std::uint8_t> occupancy);
   /// The same where no objects touch, as in the distance to a set.
-  void go_on(Axis axis, bool take_root, ArrayView<float> squared_nm2, ArrayView<const std::uint8_t> occupancy);
+  void go_on(Axis axis, DistanceValue value, ArrayView<float> squared_nm2,
+             ArrayView<const std::uint8_t> occupancy);
 
  private:
   // Rows of background at each end of a line.
@@ -59,10 +65,10 @@ class DistancePass {
                   ArrayView<std::uint8_t> occupancy);
   struct Lines;
   template <class FindMeetings>
-  void search_bundle(const Lines& lines, bool take_root, FindMeetings find_meetings);
+  void search_bundle(const Lines& lines, DistanceValue value, FindMeetings find_meetings);
   template <class MakeFinder>
-  void search_all(Axis axis, bool take_root, ArrayView<float> squared_nm2, ArrayView<const std::uint8_t> occupancy,
-                  MakeFinder make_finder);
+  void search_all(Axis axis, DistanceValue value, ArrayView<float> squared_nm2,
+                  ArrayView<const std::uint8_t> occupancy, MakeFinder make_finder);
 
   std::int64_t length_;
   DistanceBorder border_;

@@ -1,5 +1,7 @@
 #include "organon/voxel/label_distance.h"
 
+#include "organon/array/array.h"
+
 namespace organon::voxel {
 namespace {
 
@@ -13,7 +15,7 @@ std::int64_t length(const Shape3& shape, Axis axis) {
 
 template <class Id>
 void transform(ArrayView<const Id> labels, const SizeNm& voxel_size_nm, const LabelDistanceOptions& options,
-               bool take_root, ArrayView<float> result) {
+               DistanceValue value, ArrayView<float> result) {
   const Shape3 shape = labels.shape();
   ORGANON_CHECK(shape == result.shape());
   check_distance_arguments(voxel_size_nm, options.bound_nm);
@@ -27,9 +29,9 @@ void transform(ArrayView<const Id> labels, const SizeNm& voxel_size_nm, const La
     const Box slice{{z, 0, 0}, {z + 1, shape.y, shape.x}};
     const auto slice_occupied = occupied.view().part(Box::of_shape(occupied.shape()).intersect(slice));
     along_x.start(labels.part(slice), result.part(slice), slice_occupied);
-    along_y.go_on(labels.part(slice), Axis::kY, false, result.part(slice), slice_occupied);
+    along_y.go_on(labels.part(slice), Axis::kY, DistanceValue::kSquare, result.part(slice), slice_occupied);
   }
-  along_z.go_on(labels, Axis::kZ, take_root, result, occupied);
+  along_z.go_on(labels, Axis::kZ, value, result, occupied);
 }
 
 }  // namespace
@@ -37,13 +39,13 @@ void transform(ArrayView<const Id> labels, const SizeNm& voxel_size_nm, const La
 template <class Id>
 void squared_label_distance(ArrayView<const Id> labels, const SizeNm& voxel_size_nm,
                             const LabelDistanceOptions& options, ArrayView<float> squared_nm2) {
-  transform(labels, voxel_size_nm, options, false, squared_nm2);
+  transform(labels, voxel_size_nm, options, DistanceValue::kSquare, squared_nm2);
 }
 
 template <class Id>
 void label_distance(ArrayView<const Id> labels, const SizeNm& voxel_size_nm,
                     const LabelDistanceOptions& options, ArrayView<float> distance_nm) {
-  transform(labels, voxel_size_nm, options, true, distance_nm);
+  transform(labels, voxel_size_nm, options, DistanceValue::kRoot, distance_nm);
 }
 
 template <class Id>
@@ -57,16 +59,16 @@ void label_distance_pass(ArrayView<const Id> labels, Axis axis, const SizeNm& vo
   if (axis == Axis::kX) {
     pass.start(labels, squared_nm2, {});
   } else {
-    pass.go_on(labels, axis, false, squared_nm2, {});
+    pass.go_on(labels, axis, DistanceValue::kSquare, squared_nm2, {});
   }
 }
 
-#define ORGANON_INSTANTIATE(Id)                                                                            \
-  template void squared_label_distance<Id>(ArrayView<const Id>, const SizeNm&,                             \
-                                           const LabelDistanceOptions&, ArrayView<float>);                 \
-  template void label_distance<Id>(ArrayView<const Id>, const SizeNm&, const LabelDistanceOptions&,        \
-                                   ArrayView<float>);                                                      \
-  template void label_distance_pass<Id>(ArrayView<const Id>, Axis, const SizeNm&,                          \
+#define ORGANON_INSTANTIATE(Id)                                                                             \
+  template void squared_label_distance<Id>(ArrayView<const Id>, const SizeNm&, const LabelDistanceOptions&, \
+                                           ArrayView<float>);                                               \
+  template void label_distance<Id>(ArrayView<const Id>, const SizeNm&, const LabelDistanceOptions&,         \
+                                   ArrayView<float>);                                                       \
+  template void label_distance_pass<Id>(ArrayView<const Id>, Axis, const SizeNm&,                           \
                                         const LabelDistanceOptions&, ArrayView<float>);
 ORGANON_INSTANTIATE(std::uint8_t)
 ORGANON_INSTANTIATE(std::uint16_t)

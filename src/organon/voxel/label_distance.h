@@ -19,12 +19,12 @@ struct LabelDistanceOptions {
 /// centre of a voxel with another id, background included. A voxel next to another object or to background
 /// has one voxel size; background has 0; infinity where the view has no other id.
 ///
-/// Shapes: `labels` (unsigned ids of 8 to 64 bits) and `squared_nm2` have equal shapes, any strides. Units: nm2 in single precision,
-/// exact where squared voxel sizes are whole and the value is below 2^24, else within 1e-6 of it. Errors:
-/// kInvalidArgument for voxel sizes that are not positive and finite, or a negative bound. Halo: bound_nm /
-/// voxel size, rounded down. Cost: three passes, see `search_along_lines()`; memory for 32 lines of voxels.
-/// Source: separable passes of [felzenszwalb2012] with the runs of ids of each line as domains; search in
-/// place of their stack.
+/// Shapes: `labels` (unsigned ids of 8 to 64 bits) and `squared_nm2` have equal shapes, any strides. Units:
+/// nm2 in single precision, exact where squared voxel sizes are whole and the value is below 2^24, else
+/// within 1e-6 of it. Errors: kInvalidArgument for voxel sizes that are not positive and finite, or a
+/// negative bound. Halo: bound_nm / voxel size, rounded down. Cost: three passes, see `search_along_lines()`;
+/// memory for 32 lines of voxels. Source: separable passes of [felzenszwalb2012] with the runs of ids of each
+/// line as domains; search in place of their stack.
 template <class Id>
 void squared_label_distance(ArrayView<const Id> labels, const SizeNm& voxel_size_nm,
                             const LabelDistanceOptions& options, ArrayView<float> squared_nm2);

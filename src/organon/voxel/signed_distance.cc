@@ -63,6 +63,7 @@ void sign_distances(ArrayView<const std::uint8_t> sides, ArrayView<float> distan
 
 void signed_distance(ArrayView<const std::uint8_t> mask, const SizeNm& voxel_size_nm, double bound_nm,
                      ArrayView<float> signed_nm) {
+  ORGANON_CHECK(signed_nm.shape() == mask.shape());
   const Array<std::uint8_t> sides = sides_of(mask);
   label_distance<std::uint8_t>(sides, voxel_size_nm, {DistanceBorder::kAbsent, bound_nm}, signed_nm);
   sign_distances(sides, signed_nm);

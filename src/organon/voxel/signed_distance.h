@@ -19,9 +19,10 @@ enum class Side : std::uint8_t {
 /// Shapes: `mask` (0 or not 0), result of the same shape. Halo: 1. Cost: linear; twice the mask's memory.
 Array<std::uint8_t> sides_of(ArrayView<const std::uint8_t> mask);
 
-/// Signed distance of a mask to its boundary in nm, as training targets have it: inside the distance to the nearest
-/// voxel on the boundary, outside minus that to the nearest of the mask. So the boundary's voxels have 0, and their neighbours
-/// outside one voxel size below 0; plus or minus infinity where there is none within `bound_nm`.
+/// Signed distance of a mask to its boundary in nm, as training targets have it: inside the distance to the
+/// nearest voxel on the boundary, outside minus that to the nearest of the mask. So the boundary's voxels
+/// have 0, and their neighbours outside one voxel size below 0; plus or minus infinity where there is none
+/// within `bound_nm`.
 ///
 /// Shapes: `mask` and `signed_nm` have equal shapes. Units, errors, cost: as `label_distance()`, whose two
 /// objects are the inside and the outside. Halo: bound_nm / voxel size, rounded down, and 1 for the boundary.

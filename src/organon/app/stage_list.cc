@@ -156,7 +156,7 @@ std::vector<StageVerb> make_stage_verbs() {
       {"distance",
        kAnalysis,
        "per voxel the distance to the end of its object, or the signed distance to all objects",
-       "distance cell.n5/refined/mito cell.n5/distance/mito --signed --bound-nm 500",
+       "distance cell.n5/refined/mito cell.n5/distance/mito --signed true --bound-nm 500",
        {"LABELS"},
        {"OUT"},
        bound<DistanceMapOptions>,

@@ -1,6 +1,7 @@
 #include "organon/voxel/label_distance.h"
 
 #include <gtest/gtest.h>
+#include <hwy/targets.h>
 
 #include <algorithm>
 #include <cmath>
@@ -145,6 +146,21 @@ TEST(LabelDistance, EqualsTheTransformOfEachObjectsMask) {
       if (mask.data()[i] == 0) continue;
       ASSERT_EQ(squared.data()[i], alone.data()[i]);
     }
+  }
+}
+
+TEST(LabelDistance, EveryInstructionSetGivesTheSameVoxels) {
+  const Shape3 shape{23, 90, 75};
+  const Array<std::uint32_t> labels = random_labels<std::uint32_t>(shape, 14, 21);
+  Array<float> expected(shape);
+  squared_label_distance<std::uint32_t>(labels, {3.3, 4.1, 5.7}, {}, expected);
+  for (std::int64_t rest = hwy::SupportedTargets(); rest != 0; rest &= rest - 1) {
+    hwy::SetSupportedTargetsForTest(rest & -rest);
+    Array<float> squared(shape);
+    squared_label_distance<std::uint32_t>(labels, {3.3, 4.1, 5.7}, {}, squared);
+    hwy::SetSupportedTargetsForTest(0);
+    for (std::int64_t i = 0; i < squared.size(); ++i)
+      ASSERT_EQ(squared.data()[i], expected.data()[i]) << "target " << (rest & -rest) << " at " << i;
   }
 }
 

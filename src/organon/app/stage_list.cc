@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "organon/base/error.h"
+#include "organon/stages/analysis/distance_map.h"
 #include "organon/stages/analysis/measure_objects.h"
 #include "organon/stages/evaluation/score_segmentation.h"
 #include "organon/stages/ground_truth/make_targets.h"
@@ -208,6 +209,14 @@ std::vector<StageVerb> make_stage_verbs() {
        {"OUT"},
        bound<MeasureOptions>,
        make_measure_stage},
+      {"distance",
+       kAnalysis,
+       "per voxel the distance to the end of its object, or the signed distance to all objects",
+       "distance cell.n5/refined/mito cell.n5/distance/mito --signed true --bound-nm 500",
+       {"LABELS"},
+       {"OUT"},
+       bound<DistanceMapOptions>,
+       make_distance_stage},
       {"mesh",
        kAtlas,
        "a surface mesh of every object, in Neuroglancer's legacy format",

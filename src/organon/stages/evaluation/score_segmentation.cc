@@ -269,6 +269,8 @@ class EvaluateStage : public blockwise::Stage {
   std::vector<std::string> steps() const override {
     return {"compare blocks", "measure distances", "write scores"};
   }
+  // 2: squared distances of voxels whose squared size is no whole number are rounded otherwise.
+  int algorithm_version() const override { return 2; }
   std::unique_ptr<Step> make_step(std::size_t index, const RunFolder& run) const override {
     if (index == 0) return std::make_unique<CompareBlocks>(set_);
     if (index == 1) return std::make_unique<MeasureWhole>(set_);

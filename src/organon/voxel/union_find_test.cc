@@ -39,5 +39,13 @@ TEST(UnionFind, GrowsByOneMemberAtATime) {
   EXPECT_EQ(sets.size(), 2u);
 }
 
+TEST(UnionFind, NumbersSetsInOrderOfTheirRoots) {
+  UnionFind<std::uint32_t> sets(5);
+  sets.unite(1, 4);
+  sets.unite(2, 3);
+  EXPECT_EQ(sets.add_to(3), 5u);
+  EXPECT_EQ(std::move(sets).numbered(), (std::vector<std::uint32_t>{1, 2, 3, 3, 2, 3}));
+}
+
 }  // namespace
 }  // namespace organon::voxel

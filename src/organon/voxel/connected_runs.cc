@@ -1,6 +1,8 @@
 #include "organon/voxel/connected_runs.h"
 
+#include <algorithm>
 #include <bit>
+#include <optional>
 
 #include "organon/voxel/row_bits.h"
 
@@ -12,6 +14,14 @@ struct BeginsOfWord {
   std::uint64_t begins = 0;
   std::uint32_t runs_before = 0;  ///< runs of the volume that begin before these voxels
 };
+
+// Without asking for a processor that has an instruction for it, the library's own is a call.
+std::uint32_t count_bits(std::uint64_t word) {
+  word -= word >> 1 & 0x5555555555555555u;
+  word = (word & 0x3333333333333333u) + (word >> 2 & 0x3333333333333333u);
+  word = (word + (word >> 4)) & 0x0F0F0F0F0F0F0F0Fu;
+  return static_cast<std::uint32_t>(word * 0x0101010101010101u >> 56);
+}
 
 template <class T, RunsOf kKind>
 class Connector {
@@ -33,9 +43,8 @@ class Connector {
     for (std::int64_t z = 0; z < shape_.z; ++z) {
       for (std::int64_t y = 0; y < shape_.y; ++y) {
         find_runs(z, y);
-        const auto first = row_begins_.back();
         row_begins_.push_back(static_cast<std::uint32_t>(runs_.size()));
-        for (std::uint32_t run = first; run < row_begins_.back(); ++run) connect(run, z, y);
+        connect_row(z, y);
       }
     }
     return {std::move(runs_), std::move(row_begins_), std::move(sets_)};
@@ -86,51 +95,90 @@ class Connector {
     }
   }
 
-  void connect(std::uint32_t run, std::int64_t z, std::int64_t y) {
+  // Connects the runs of the newest row with those of the rows before it.
+  void connect_row(std::int64_t z, std::int64_t y) {
     const bool over_edges = connectivity_ != Connectivity::kFace;
-    const std::uint32_t face_reach = over_edges ? 1 : 0;
-    const std::uint32_t edge_reach = connectivity_ == Connectivity::kFaceEdgeVertex ? 1 : 0;
-    const Run& own = runs_[run];
-    const T id = voxels_.row(z, y)[own.begin];
-    if (z > 0) {
-      const Row above = row_at(z - 1, y);
-      // Whatever else neighbours the run, over vertices too, neighbours the run above it that covers it.
-      if (edge_reach == 1 && (kKind != RunsOf::kEqualIds || above.voxels[own.begin] == id)) {
-        const std::uint32_t over = num_begun(above, own.begin);
-        if (over > above.runs_begin && runs_[over - 1].end >= own.end) {
-          sets_.add_to(over - 1);
-          return;
+    const bool over_vertices = connectivity_ == Connectivity::kFaceEdgeVertex;
+    const Row row = row_at(z, y);
+    const Row above = z > 0 ? row_at(z - 1, y) : Row{};
+    Row others[3];
+    std::uint32_t reaches[3];
+    int num_others = 0;
+    const auto add_other = [&](std::int64_t other_z, std::int64_t other_y, bool reaches_on) {
+      if (other_z < 0 || other_y < 0 || other_y == shape_.y) return;
+      const Row other = row_at(other_z, other_y);
+      if (other.runs_begin == other.runs_end) return;
+      others[num_others] = other;
+      reaches[num_others++] = reaches_on ? 1 : 0;
+    };
+    add_other(z, y - 1, over_edges);
+    if (over_edges) {
+      add_other(z - 1, y - 1, over_vertices);
+      add_other(z - 1, y + 1, over_vertices);
+    }
+    for (std::uint32_t run = row.runs_begin; run < row.runs_end; ++run) {
+      const Run own = runs_[run];
+      const T id = row.voxels[own.begin];
+      std::uint32_t root = sets_.add();
+      std::optional<std::uint32_t> touched;
+      if (above.runs_begin != above.runs_end) {
+        root = unite(root, grown(own, over_edges ? 1 : 0), id, above, &touched);
+      }
+      if (over_vertices && touched) {
+        // What touches the run above over an edge or vertex was connected with it before: left are the ends
+        // that reach beyond.
+        const Run cover = runs_[*touched];
+        const Run whole = grown(own, 1);
+        if (cover.begin > whole.begin + 1) {
+          for (int i = 0; i < num_others; ++i)
+            root = unite_end(root, {whole.begin, cover.begin - 1}, id, others[i]);
         }
+        if (cover.end + 1 < whole.end) {
+          for (int i = 0; i < num_others; ++i)
+            root = unite_end(root, {cover.end + 1, whole.end}, id, others[i]);
+        }
+      } else {
+        for (int i = 0; i < num_others; ++i) root = unite(root, grown(own, reaches[i]), id, others[i]);
       }
     }
-    std::uint32_t root = sets_.add();
-    if (y > 0) root = unite(root, own, id, row_at(z, y - 1), face_reach);
-    if (z == 0) return;
-    root = unite(root, own, id, row_at(z - 1, y), face_reach);
-    if (!over_edges) return;
-    if (y > 0) root = unite(root, own, id, row_at(z - 1, y - 1), edge_reach);
-    if (y + 1 < shape_.y) unite(root, own, id, row_at(z - 1, y + 1), edge_reach);
+  }
+
+  Run grown(const Run& run, std::uint32_t reach) const {
+    return {run.begin < reach ? 0 : run.begin - reach,
+            std::min(run.end + reach, static_cast<std::uint32_t>(shape_.x))};
   }
 
   // Runs of the volume that begin no later than voxel x of the row.
   static std::uint32_t num_begun(const Row& row, std::uint32_t x) {
     const BeginsOfWord& word = row.words[x / 64];
-    return word.runs_before +
-           static_cast<std::uint32_t>(std::popcount(word.begins & (~std::uint64_t{0} >> (63 - x % 64))));
+    return word.runs_before + count_bits(word.begins & (~std::uint64_t{0} >> (63 - x % 64)));
   }
 
-  // Unites the set of `root` with the runs of `row` that touch [begin - reach, end + reach) of the run
-  // `own`; returns the new root.
-  std::uint32_t unite(std::uint32_t root, const Run& own, T id, const Row& row, std::uint32_t reach) {
-    if (row.runs_begin == row.runs_end) return root;
-    const std::uint32_t low = own.begin < reach ? 0 : own.begin - reach;
-    const std::uint32_t begun = num_begun(row, low);
-    std::uint32_t other = begun > row.runs_begin && runs_[begun - 1].end > low ? begun - 1 : begun;
-    for (; other < row.runs_end && runs_[other].begin < own.end + reach; ++other) {
+  // Unites the set of `root` with the runs of `row` that have voxels in `range`; returns the new root.
+  // `touched`: one of them, where there are any.
+  std::uint32_t unite(std::uint32_t root, const Run& range, T id, const Row& row,
+                      std::optional<std::uint32_t>* touched = nullptr) {
+    const std::uint32_t begun = num_begun(row, range.begin);
+    std::uint32_t other = begun > row.runs_begin && runs_[begun - 1].end > range.begin ? begun - 1 : begun;
+    for (; other < row.runs_end && runs_[other].begin < range.end; ++other) {
       if (kKind == RunsOf::kEqualIds && row.voxels[runs_[other].begin] != id) continue;
       root = sets_.unite(root, other);
+      if (touched != nullptr) *touched = other;
     }
     return root;
+  }
+
+  // As unite(), for a range that is mostly a voxel or two, mostly of other ids.
+  std::uint32_t unite_end(std::uint32_t root, const Run& range, T id, const Row& row) {
+    if (range.end - range.begin <= 4) {
+      bool any = false;
+      for (std::uint32_t x = range.begin; x < range.end; ++x) {
+        any |= kKind == RunsOf::kEqualIds ? row.voxels[x] == id
+                                          : (row.voxels[x] != 0) == (kKind == RunsOf::kNonzero);
+      }
+      if (!any) return root;
+    }
+    return unite(root, range, id, row);
   }
 
   const ArrayView<const T> voxels_;

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <memory>
 #include <type_traits>
+#include <vector>
 
 namespace organon {
 
@@ -22,5 +23,20 @@ VoxelMemory<T> allocate_voxels(std::size_t num_voxels) {
   static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
   return VoxelMemory<T>(static_cast<T*>(allocate_voxel_bytes(num_voxels, sizeof(T))));
 }
+
+/// For vectors that grow with a volume.
+template <class T>
+struct VoxelAllocator {
+  using value_type = T;
+  VoxelAllocator() = default;
+  template <class U>
+  VoxelAllocator(const VoxelAllocator<U>&) {}
+  T* allocate(std::size_t count) { return static_cast<T*>(allocate_voxel_bytes(count, sizeof(T))); }
+  void deallocate(T* memory, std::size_t) noexcept { FreeVoxels{}(memory); }
+  friend bool operator==(const VoxelAllocator&, const VoxelAllocator&) { return true; }
+};
+
+template <class T>
+using VoxelVector = std::vector<T, VoxelAllocator<T>>;
 
 }  // namespace organon

@@ -23,6 +23,9 @@ std::uint32_t count_bits(std::uint64_t word) {
   return static_cast<std::uint32_t>(word * 0x0101010101010101u >> 56);
 }
 
+// Planes after which the number of runs is foreseen.
+constexpr std::int64_t kFirstPlanes = 16;
+
 template <class T, RunsOf kKind>
 class Connector {
  public:
@@ -46,11 +49,20 @@ class Connector {
         row_begins_.push_back(static_cast<std::uint32_t>(runs_.size()));
         connect_row(z, y);
       }
+      if (z == kFirstPlanes) reserve(z + 1);
     }
     return {std::move(runs_), std::move(row_begins_), std::move(sets_)};
   }
 
  private:
+  // From the runs of the first planes, with something to spare.
+  void reserve(std::int64_t num_planes) {
+    const auto expected = std::uint64_t{runs_.size()} * static_cast<std::uint64_t>(shape_.z) * 9 / 8 /
+                          static_cast<std::uint64_t>(num_planes);
+    runs_.reserve(expected);
+    sets_.reserve(static_cast<std::uint32_t>(std::min<std::uint64_t>(expected, ~std::uint32_t{0})));
+  }
+
   // A row and its place among all; the rows of two planes have words.
   struct Row {
     const T* voxels;
@@ -188,7 +200,7 @@ class Connector {
   std::vector<BeginsOfWord> words_;
   std::vector<std::uint64_t> inside_;
   std::vector<std::uint64_t> changes_;
-  std::vector<Run> runs_;
+  VoxelVector<Run> runs_;
   std::vector<std::uint32_t> row_begins_;
   UnionFind<std::uint32_t> sets_;
 };

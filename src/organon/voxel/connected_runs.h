@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "organon/array/array_view.h"
+#include "organon/array/voxel_memory.h"
 #include "organon/geometry/connectivity.h"
 #include "organon/voxel/union_find.h"
 
@@ -18,7 +19,7 @@ struct Run {
 /// The rows of a volume as runs, and which runs are connected: what components are made of.
 struct ConnectedRuns {
   /// In raster order.
-  std::vector<Run> runs;
+  VoxelVector<Run> runs;
   /// Row r (z * height + y) has the runs row_begins[r] .. row_begins[r + 1] - 1.
   std::vector<std::uint32_t> row_begins;
   /// Of run numbers; a root is the first run of its component.

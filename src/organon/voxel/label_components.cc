@@ -9,20 +9,25 @@ namespace organon::voxel {
 namespace {
 
 // Fills [begin, end) of a row of `width` labels; what comes after `end` may be overwritten, so that a short
-// run costs one store.
-void fill(std::uint32_t* row, std::int64_t begin, std::int64_t end, std::int64_t width, std::uint32_t label) {
+// run costs two stores.
+inline void fill(std::uint32_t* row, std::int64_t begin, std::int64_t end, std::int64_t width,
+                 std::uint32_t label) {
   constexpr std::int64_t kStep = 8;
   if (end + kStep > width) {
     std::fill(row + begin, row + end, label);
     return;
   }
-  for (std::int64_t x = begin; x < end; x += kStep) std::fill_n(row + x, kStep, label);
+  std::int64_t x = begin;
+  do {
+    std::fill_n(row + x, kStep, label);
+    x += kStep;
+  } while (x < end);
 }
 
 Components write_labels(ConnectedRuns found, ArrayView<std::uint32_t> labels) {
   const Shape3 shape = labels.shape();
   Components result;
-  const std::vector<std::uint32_t> number_of_run = std::move(found.sets).numbered();
+  const VoxelVector<std::uint32_t> number_of_run = std::move(found.sets).numbered();
   for (std::int64_t z = 0; z < shape.z; ++z) {
     for (std::int64_t y = 0; y < shape.y; ++y) {
       std::uint32_t* row = labels.row(z, y);
@@ -37,7 +42,13 @@ Components write_labels(ConnectedRuns found, ArrayView<std::uint32_t> labels) {
         }
         Component& component = result.components[label - 1];
         component.voxels += run.end - run.begin;
-        component.box = component.box.unite({{z, y, run.begin}, {z + 1, y + 1, run.end}});
+        // Never empty, and z only grows.
+        Box& box = component.box;
+        box.end.z = z + 1;
+        box.begin.y = std::min(box.begin.y, y);
+        box.end.y = std::max(box.end.y, y + 1);
+        box.begin.x = std::min<std::int64_t>(box.begin.x, run.begin);
+        box.end.x = std::max<std::int64_t>(box.end.x, run.end);
         if (filled < run.begin) fill(row, filled, run.begin, shape.x, 0);
         fill(row, run.begin, run.end, shape.x, label);
         filled = run.end;

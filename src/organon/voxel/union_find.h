@@ -2,8 +2,8 @@
 
 #include <concepts>
 #include <utility>
-#include <vector>
 
+#include "organon/array/voxel_memory.h"
 #include "organon/base/check.h"
 
 namespace organon::voxel {
@@ -60,7 +60,7 @@ class UnionFind {
   bool is_root(Id member) const { return parents_[member] == member; }
 
   /// Per member the number of its set, 1, 2, .. in order of their roots.
-  std::vector<Id> numbered() && {
+  VoxelVector<Id> numbered() && {
     Id num_sets = 0;
     // A parent is no larger than its member, so it has its number already.
     for (Id member = 0; member < size(); ++member) {
@@ -70,7 +70,7 @@ class UnionFind {
   }
 
  private:
-  std::vector<Id> parents_;
+  VoxelVector<Id> parents_;
 };
 
 }  // namespace organon::voxel

@@ -44,7 +44,7 @@ TEST(UnionFind, NumbersSetsInOrderOfTheirRoots) {
   sets.unite(1, 4);
   sets.unite(2, 3);
   EXPECT_EQ(sets.add_to(3), 5u);
-  EXPECT_EQ(std::move(sets).numbered(), (std::vector<std::uint32_t>{1, 2, 3, 3, 2, 3}));
+  EXPECT_EQ(std::move(sets).numbered(), (VoxelVector<std::uint32_t>{1, 2, 3, 3, 2, 3}));
 }
 
 }  // namespace

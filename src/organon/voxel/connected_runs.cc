@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "organon/voxel/row_bits.h"
+#include "organon/voxel/union_find.h"
 
 namespace organon::voxel {
 namespace {
@@ -51,7 +52,11 @@ class Connector {
       }
       if (z == kFirstPlanes) reserve(z + 1);
     }
-    return {std::move(runs_), std::move(row_begins_), std::move(sets_)};
+    ConnectedRuns found;
+    found.runs = std::move(runs_);
+    found.row_begins = std::move(row_begins_);
+    found.components = std::move(sets_).numbered(found.num_components);
+    return found;
   }
 
  private:

@@ -1,10 +1,6 @@
 #include "organon/voxel/label_components.h"
 
 #include <algorithm>
-#include <cstring>
-
-#include "organon/voxel/connected_runs.h"
-
 namespace organon::voxel {
 namespace {
 
@@ -24,10 +20,13 @@ inline void fill(std::uint32_t* row, std::int64_t begin, std::int64_t end, std::
   } while (x < end);
 }
 
-Components write_labels(ConnectedRuns found, ArrayView<std::uint32_t> labels) {
+}  // namespace
+
+Components label_runs(const ConnectedRuns& found, ArrayView<std::uint32_t> labels) {
   const Shape3 shape = labels.shape();
+  ORGANON_CHECK(labels.stride().x == 1);
   Components result;
-  const VoxelVector<std::uint32_t> number_of_run = std::move(found.sets).numbered();
+  result.components.reserve(found.num_components);
   for (std::int64_t z = 0; z < shape.z; ++z) {
     for (std::int64_t y = 0; y < shape.y; ++y) {
       std::uint32_t* row = labels.row(z, y);
@@ -35,7 +34,7 @@ Components write_labels(ConnectedRuns found, ArrayView<std::uint32_t> labels) {
       const auto position = static_cast<std::size_t>(z * shape.y + y);
       for (std::uint32_t i = found.row_begins[position]; i < found.row_begins[position + 1]; ++i) {
         const Run& run = found.runs[i];
-        const std::uint32_t label = number_of_run[i];
+        const std::uint32_t label = found.components[i];
         if (label > result.components.size()) {
           result.components.push_back(
               {(z * shape.y + y) * shape.x + run.begin, 0, {{z, y, run.begin}, {z + 1, y + 1, run.end}}});
@@ -59,19 +58,17 @@ Components write_labels(ConnectedRuns found, ArrayView<std::uint32_t> labels) {
   return result;
 }
 
-}  // namespace
-
 Components label_components(ArrayView<const std::uint8_t> mask, Connectivity connectivity,
                             ArrayView<std::uint32_t> labels) {
-  ORGANON_CHECK(labels.shape() == mask.shape() && labels.stride().x == 1);
-  return write_labels(connect_runs(mask, RunsOf::kNonzero, connectivity), labels);
+  ORGANON_CHECK(labels.shape() == mask.shape());
+  return label_runs(connect_runs(mask, RunsOf::kNonzero, connectivity), labels);
 }
 
 template <class Id>
 Components label_equal_ids(ArrayView<const Id> ids, Connectivity connectivity,
                            ArrayView<std::uint32_t> labels) {
-  ORGANON_CHECK(labels.shape() == ids.shape() && labels.stride().x == 1);
-  return write_labels(connect_runs(ids, RunsOf::kEqualIds, connectivity), labels);
+  ORGANON_CHECK(labels.shape() == ids.shape());
+  return label_runs(connect_runs(ids, RunsOf::kEqualIds, connectivity), labels);
 }
 
 #define ORGANON_INSTANTIATE(Id) \

@@ -30,12 +30,6 @@ class UnionFind {
     parents_.push_back(member);
     return member;
   }
-  /// A new member of the set of `other`, which is there already; returns it.
-  Id add_to(Id other) {
-    const Id member = size();
-    parents_.push_back(parents_[other]);
-    return member;
-  }
   void reserve(Id size) { parents_.reserve(static_cast<std::size_t>(size)); }
 
   /// The smallest member of the set of `member`.
@@ -59,9 +53,9 @@ class UnionFind {
 
   bool is_root(Id member) const { return parents_[member] == member; }
 
-  /// Per member the number of its set, 1, 2, .. in order of their roots.
-  VoxelVector<Id> numbered() && {
-    Id num_sets = 0;
+  /// Per member the number of its set, 1 .. num_sets in order of their roots.
+  VoxelVector<Id> numbered(Id& num_sets) && {
+    num_sets = 0;
     // A parent is no larger than its member, so it has its number already.
     for (Id member = 0; member < size(); ++member) {
       parents_[member] = is_root(member) ? ++num_sets : parents_[parents_[member]];

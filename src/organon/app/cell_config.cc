@@ -16,8 +16,9 @@ namespace organon::app {
 namespace {
 
 // Stages whose options a cell.toml may set, each in a table of the verb's name.
-const std::vector<std::string> kStageTables = {"pyramid", "targets",  "train",   "predict", "segment",
-                                               "refine",  "evaluate", "measure", "mesh",    "publish"};
+const std::vector<std::string> kStageTables = {"pyramid", "mask",    "targets", "train",
+                                               "predict", "segment", "refine",  "evaluate",
+                                               "measure", "mesh",    "publish"};
 
 class Reader {
  public:
@@ -254,6 +255,12 @@ CellConfig parse_cell_config(std::string_view text, const std::filesystem::path&
   }
   for (const std::string& name : kStageTables) {
     if (const toml::table* table = reader.table(root, name)) config.stages[name] = reader.settings(*table);
+  }
+  if (const toml::table* mask = reader.table(root, "mask")) {
+    config.has_mask = true;
+    // An input of the stage, not an option.
+    config.mask_polygons = resolve(config.folder, reader.text(*mask, "polygons", ""));
+    config.stages["mask"].values.erase("polygons");
   }
   if (config.crops.empty() && config.network.empty()) {
     throw Error(

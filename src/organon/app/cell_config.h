@@ -46,7 +46,9 @@ struct CellConfig {
   std::vector<double> contrast_limits;    ///< low, high; empty: not stated
   StageSettings import;
   std::vector<CropConfig> crops;
-  std::string network;  ///< a trained checkpoint to use instead of training
+  bool has_mask = false;      ///< [mask] is there: predict only what is sample
+  std::string mask_polygons;  ///< file of polygons that correct the mask; empty: none
+  std::string network;        ///< a trained checkpoint to use instead of training
   std::vector<ClassConfig> classes;
   std::string truth;  ///< labels to evaluate against: slices or dataset; empty: no evaluation
   std::vector<double> truth_voxel_size_nm;

@@ -79,6 +79,19 @@ TEST_F(CellConfigTest, ReadsWhatIsThere) {
   EXPECT_EQ(config.stages.at("segment").values.at("sigma_nm"), "10");
 }
 
+TEST_F(CellConfigTest, ATableMaskTurnsTheMaskOn) {
+  EXPECT_FALSE(read(kSound).has_mask);
+  const std::string empty = changed(kSound, "[segment]", "[mask]\n\n[segment]");
+  EXPECT_TRUE(read(empty).has_mask);
+  EXPECT_EQ(read(empty).mask_polygons, "");
+  const CellConfig config =
+      read(changed(kSound, "[segment]", "[mask]\nmargin_nm = 100\npolygons = \"mask.json\"\n\n[segment]"));
+  EXPECT_TRUE(config.has_mask);
+  EXPECT_EQ(config.mask_polygons, (path().parent_path() / "mask.json").string()) << "relative to the file";
+  EXPECT_EQ(config.stages.at("mask").values, (std::map<std::string, std::string>{{"margin_nm", "100"}}));
+  expect_refused("[segment]", "[mask]\npolygons = 3\n[segment]", "17", "expected text");
+}
+
 TEST_F(CellConfigTest, NamesPlaceAndNearestWordOfFaults) {
   expect_refused("voxel_size_nm", "voxelsize_nm", "6", "did you mean 'voxel_size_nm'?");
   expect_refused("[segment]", "[segmnt]", "16", "did you mean 'segment'?");

@@ -58,6 +58,9 @@ CellStages::CellStages(const CellConfig& config, std::filesystem::path root)
   // Every option is checked before anything runs: stages after the import are bound only then.
   for (const StageVerb& verb : stage_verbs()) stage(verb.name, {}, "", {}, {table(verb.name)});
   for (const ClassConfig& organelle : config.classes) stage("segment", {}, "", {}, {&organelle.segment});
+  if (!config.mask_polygons.empty() && !std::filesystem::is_regular_file(config.mask_polygons)) {
+    throw Error(ErrorKind::kNotFound, fmt::format("{}: [mask] polygons: no such file", config.mask_polygons));
+  }
   if (const auto dataset = find_dataset(config.raw_source)) {
     raw_group_ = config.raw_source;
     raw_s0_ = dataset->address();
@@ -155,6 +158,13 @@ std::vector<blockwise::StageDescription> CellStages::after_imports(
 
   if (has_own_raw_) stages.push_back(stage("pyramid", {raw_s0_}, raw_group_, {}, {table("pyramid")}));
 
+  const std::string mask = config_.has_mask ? in_container("mask") : "";
+  if (config_.has_mask) {
+    std::vector<std::string> inputs = {raw_group_};
+    if (!config_.mask_polygons.empty()) inputs.push_back(config_.mask_polygons);
+    stages.push_back(stage("mask", inputs, mask, {}, {table("mask")}));
+  }
+
   std::string network = config_.network;
   if (network.empty()) {
     std::vector<std::string> pairs, roles;
@@ -184,7 +194,9 @@ std::vector<blockwise::StageDescription> CellStages::after_imports(
                            {table("train")}));
   }
   const std::string predictions = in_container("predictions");
-  stages.push_back(stage("predict", {raw_group_, network}, predictions,
+  std::vector<std::string> predicted_from = {raw_group_, network};
+  if (config_.has_mask) predicted_from.push_back(mask);
+  stages.push_back(stage("predict", predicted_from, predictions,
                          {{"contrast_limits", comma_list(raw_limits)}}, {table("predict")}));
 
   // Stage by stage rather than class by class, so that all results of a stage appear together.

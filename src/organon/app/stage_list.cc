@@ -10,11 +10,14 @@
 #include "organon/stages/evaluation/score_segmentation.h"
 #include "organon/stages/ground_truth/make_targets.h"
 #include "organon/stages/ingest/import_stack.h"
+#include "organon/stages/ingest/mask_sample.h"
 #include "organon/stages/phantom/make_phantom.h"
 #include "organon/stages/publish/build_pyramid.h"
 #include "organon/stages/publish/mesh_objects.h"
 #include "organon/stages/publish/publish_atlas.h"
 #include "organon/stages/refinement/fill_holes.h"
+#include "organon/stages/segmentation/agglomerate_fragments.h"
+#include "organon/stages/segmentation/make_fragments.h"
 #include "organon/stages/segmentation/segment_objects.h"
 #ifdef ORGANON_WITH_NN
 #include "organon/stages/prediction/predict_volume.h"
@@ -58,6 +61,14 @@ std::filesystem::path scores_text(const blockwise::StageDescription& description
   return std::filesystem::path(description.outputs.front()).replace_extension(".txt");
 }
 
+std::filesystem::path cuts_text(const blockwise::StageDescription& description) {
+  return storage::parse_address(description.outputs.front()).path / "cuts.txt";
+}
+
+std::filesystem::path mask_text(const blockwise::StageDescription& description) {
+  return stages::mask_file(description.outputs.front(), ".txt");
+}
+
 constexpr char kPrepare[] = "Look at, bring in, prepare data";
 constexpr char kLearn[] = "Learn";
 constexpr char kObjects[] = "Objects";
@@ -92,6 +103,15 @@ std::vector<StageVerb> make_stage_verbs() {
        {"GROUP"},
        bound<PyramidOptions>,
        make_pyramid_stage},
+      {"mask",
+       kPrepare,
+       "find the sample in empty resin, so that nothing else is predicted; POLYGONS (JSON) correct it",
+       "mask cell.n5/raw polygons.json cell.n5/mask",
+       {"RAW", "[POLYGONS]"},
+       {"OUT"},
+       bound<MaskOptions>,
+       make_mask_stage,
+       mask_text},
       {"targets",
        kLearn,
        "labels -> signed tanh boundary distances and where they count",
@@ -127,6 +147,23 @@ std::vector<StageVerb> make_stage_verbs() {
        {"OUT"},
        bound<SegmentOptions>,
        make_segment_stage},
+      {"watershed",
+       kObjects,
+       "prediction -> fragments, one around each summit, and the graph of their interfaces",
+       "watershed cell.n5/predictions/mito cell.n5/fragments/mito --sigma-nm 12 --threshold 127",
+       {"PREDICTION"},
+       {"OUT"},
+       bound<WatershedOptions>,
+       make_watershed_stage},
+      {"agglomerate",
+       kObjects,
+       "fragments -> objects: merge across deep interfaces; another threshold takes seconds",
+       "agglomerate cell.n5/fragments/mito cell.n5/labels/mito --quantile 25 --threshold 0.9",
+       {"FRAGMENTS"},
+       {"OUT"},
+       bound<AgglomerateFragmentsOptions>,
+       make_agglomerate_stage,
+       cuts_text},
       {"refine",
        kObjects,
        "fill the holes of objects",

@@ -10,18 +10,14 @@
 
 #include "organon/base/cancellation.h"
 #include "organon/base/error.h"
+#include "organon/voxel/relabel.h"
 #include "organon/voxel/union_find.h"
 
 namespace organon::blockwise {
 namespace {
 
-// Label `own` of a block is the same component as label `other` of `other_block`.
-struct Join {
-  std::uint32_t own = 0;
-  std::uint32_t other = 0;
-  std::int64_t other_block = 0;
-  friend bool operator==(const Join&, const Join&) = default;
-};
+// Of the highest value in the tables that are looked up.
+constexpr std::int64_t kHighestKey = -1;
 
 int num_steps(const Index3& offset) {
   return static_cast<int>(offset.z != 0) + static_cast<int>(offset.y != 0) + static_cast<int>(offset.x != 0);
@@ -196,6 +192,7 @@ ResolvedComponents resolve_components(const PartialReader& pieces_of_blocks,
   std::vector<ComponentPiece> pieces;
   std::unordered_map<std::int64_t, std::uint64_t> begin_of;
   for (const std::int64_t block : pieces_of_blocks.keys()) {
+    if (block < 0) continue;
     const auto own = values_of<ComponentPiece>(pieces_of_blocks.read(block).value());
     begin_of[block] = pieces.size();
     resolved.blocks.push_back(block);
@@ -245,16 +242,49 @@ ResolvedComponents resolve_components(const PartialReader& pieces_of_blocks,
 
 void emit_lookup_tables(const ResolvedComponents& resolved,
                         const std::function<std::uint64_t(std::size_t)>& value_of, BlockOutput& output) {
+  std::uint64_t highest = 0;
   for (std::size_t i = 0; i < resolved.blocks.size(); ++i) {
     std::vector<std::uint64_t> table;
     for (std::uint64_t piece = resolved.begin[i]; piece < resolved.begin[i + 1]; ++piece) {
       table.push_back(value_of(resolved.component_of[piece]));
+      highest = std::max(highest, table.back());
     }
     // A block of which nothing is kept has no table, so that the last map need not read it.
     if (std::any_of(table.begin(), table.end(), [](std::uint64_t value) { return value != 0; })) {
       output.emit(resolved.blocks[i], bytes_of(table));
     }
   }
+  output.emit(kHighestKey, bytes_of(std::vector<std::uint64_t>{highest}));
+}
+
+LookUpLabels::LookUpLabels(const std::function<StepPlan(DataType)>& plan_of, const std::string& labels,
+                           const std::filesystem::path& tables)
+    : tables_(tables),
+      labels_(storage::open_dataset(labels)),
+      type_(smallest_unsigned_type(values_of<std::uint64_t>(tables_.read(kHighestKey).value()).at(0))),
+      plan_(plan_of(type_)) {
+  plan_.reads(labels_->address());
+}
+
+void LookUpLabels::process(const Block& block, BlockOutput& output) const {
+  AnyArray result(type_, block.write_box.shape());
+  const auto bytes = tables_.read(block.id);
+  if (!bytes) {
+    std::fill(result.bytes().begin(), result.bytes().end(), std::byte{0});
+    output.write(0, block.write_box, result);
+    return;
+  }
+  const auto table = values_of<std::uint64_t>(*bytes);
+  const Array<std::uint32_t> labels = labels_->read_as<std::uint32_t>(block.write_box);
+  dispatch(type_, [&](auto zero) {
+    using Id = decltype(zero);
+    if constexpr (std::is_unsigned_v<Id>) {
+      std::vector<Id> ids = {0};  // background stays background
+      for (const std::uint64_t id : table) ids.push_back(static_cast<Id>(id));
+      voxel::relabel<Id>(labels, ids, result.view<Id>());
+    }
+  });
+  output.write(0, block.write_box, result);
 }
 
 }  // namespace organon::blockwise

@@ -18,7 +18,7 @@ namespace organon::blockwise {
 ///     map     label each block by itself into a scratch dataset of uint32; leave a ComponentPiece per label
 ///     reduce  JoinFaces: which labels of neighbouring blocks are one component
 ///     solve   resolve_components: union-find over all pieces
-///     map     look every label up (the stage's own)
+///     map     LookUpLabels: every label to what its component became
 ///
 /// Exact: the result does not depend on the block shape. Source: [rosenfeld1966sequential].
 
@@ -43,6 +43,14 @@ std::vector<ComponentPiece> pieces_of(const voxel::Components& found, const Box&
 
 /// Of the scratch dataset that holds the labels within blocks, for an output as `spec`.
 storage::DatasetSpec block_labels_spec(storage::DatasetSpec spec);
+
+/// Label `own` of a block is the same component as label `other` of `other_block`.
+struct Join {
+  std::uint32_t own = 0;
+  std::uint32_t other = 0;
+  std::int64_t other_block = 0;
+  friend bool operator==(const Join&, const Join&) = default;
+};
 
 /// Reduce: finds the labels of `components` that touch across the faces (edges, vertices) between blocks.
 /// `blocks`: domain and block shape of the step that labelled. Leaves pairs under the block's id.
@@ -75,14 +83,31 @@ struct ResolvedComponents {
 /// The plan of a step that resolves: its memory follows from what the earlier steps left.
 StepPlan resolving_plan(const PartialReader& pieces, const PartialReader& joins);
 
-/// Solve. Memory: that of resolving_plan(). Errors: kCorruptData for partials that do not fit together;
+/// Solve. Partials under negative keys are not its business. Memory: that of resolving_plan(). Errors: kCorruptData for partials that do not fit together;
 /// kResourceExhausted beyond 2^32 pieces; kCancelled.
 ResolvedComponents resolve_components(const PartialReader& pieces, const PartialReader& joins);
 
 /// Leaves one table per block of `resolved`, under the block's id: for each of its labels 1..n the value that
-/// `value_of` gives to its component. Read back by the last map.
+/// `value_of` gives to its component; and the highest of them. Read back by LookUpLabels.
 void emit_lookup_tables(const ResolvedComponents& resolved,
                         const std::function<std::uint64_t(std::size_t)>& value_of, BlockOutput& output);
+
+/// Map: writes for every label of the scratch dataset `labels` the value that the tables of step `tables`
+/// have for it, in the smallest unsigned type that holds all.
+class LookUpLabels : public Step {
+ public:
+  /// `plan_of` makes the plan for an output of a type.
+  LookUpLabels(const std::function<StepPlan(DataType)>& plan_of, const std::string& labels,
+               const std::filesystem::path& tables);
+  StepPlan plan() const override { return plan_; }
+  void process(const Block& block, BlockOutput& output) const override;
+
+ private:
+  PartialReader tables_;
+  std::shared_ptr<storage::Dataset> labels_;
+  DataType type_ = DataType::kUint8;
+  StepPlan plan_;
+};
 
 /// Bytes of a vector of plain values, and back. Errors of the latter: kCorruptData where the size does not
 /// fit.

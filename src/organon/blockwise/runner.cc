@@ -214,8 +214,10 @@ RunResult run_stage(const StageDescription& given, const StageFactory& factory, 
   }
 
   std::vector<StepPlan> plans;
-  const std::vector<std::string> names = stage->steps();
-  for (std::size_t i = 0; i < names.size(); ++i) {
+  for (std::size_t i = 0;; ++i) {
+    // What the last step found may ask for further rounds.
+    const std::vector<std::string> names = stage->steps_of(run);
+    if (i == names.size()) break;
     const std::unique_ptr<Step> step = stage->make_step(i, run);
     plans.push_back(step->plan());
     const StepPlan& plan = plans.back();

@@ -121,8 +121,14 @@ std::string title_of(const StageDescription& description);
 class Stage {
  public:
   virtual ~Stage() = default;
-  /// Names of the steps, in order: "label blocks", "join faces", ...
+  /// Names of the steps, in order: "label blocks", "join faces", ... Of an iterate the first round only.
   virtual std::vector<std::string> steps() const = 0;
+  /// As steps(), with all rounds that are known to be needed (iterate.h). Asked after each step; up to the
+  /// step that is asked for the list only grows.
+  virtual std::vector<std::string> steps_of(const RunFolder& run) const {
+    (void)run;
+    return steps();
+  }
   /// Step `index`; results of earlier steps are read from `run`. Called in every worker.
   virtual std::unique_ptr<Step> make_step(std::size_t index, const RunFolder& run) const = 0;
   /// Raised when the same options give other voxels than before.

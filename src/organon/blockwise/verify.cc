@@ -258,7 +258,7 @@ RunResult repair_dataset(const Verification& verification, const StageFactory& f
   try {
     std::vector<StepPlan> plans;
     std::vector<std::unique_ptr<Step>> steps;
-    for (std::size_t i = 0; i < stage->steps().size(); ++i) {
+    for (std::size_t i = 0; i < stage->steps_of(run).size(); ++i) {
       steps.push_back(stage->make_step(i, run));
       plans.push_back(steps.back()->plan());
       create_missing_outputs(plans.back(), description.verb);

@@ -114,7 +114,7 @@ class Worker {
         folder_(run.step(options.step)),
         stage_(factory(run.read_description())),
         step_(stage_->make_step(options.step, run)),
-        step_name_(stage_->steps().at(options.step)),
+        step_name_(stage_->steps_of(run).at(options.step)),
         plan_(step_->plan()),
         blocks_(plan_.blocks()),
         batches_{parse_json(read_text(folder_ / "plan.json"), (folder_ / "plan.json").string()).at("batch"),

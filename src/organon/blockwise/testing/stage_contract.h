@@ -58,6 +58,7 @@ class InterruptedStage : public Stage {
   InterruptedStage(std::unique_ptr<Stage> stage, std::atomic<int>& blocks_left)
       : stage_(std::move(stage)), left_(blocks_left) {}
   std::vector<std::string> steps() const override { return stage_->steps(); }
+  std::vector<std::string> steps_of(const RunFolder& run) const override { return stage_->steps_of(run); }
   std::vector<StepPlan> plans() const override { return stage_->plans(); }
   int algorithm_version() const override { return stage_->algorithm_version(); }
   std::unique_ptr<Step> make_step(std::size_t index, const RunFolder& run) const override {
@@ -89,6 +90,7 @@ class RepeatingStage : public Stage {
  public:
   explicit RepeatingStage(std::unique_ptr<Stage> stage) : stage_(std::move(stage)) {}
   std::vector<std::string> steps() const override { return stage_->steps(); }
+  std::vector<std::string> steps_of(const RunFolder& run) const override { return stage_->steps_of(run); }
   std::vector<StepPlan> plans() const override { return stage_->plans(); }
   int algorithm_version() const override { return stage_->algorithm_version(); }
   std::unique_ptr<Step> make_step(std::size_t index, const RunFolder& run) const override {

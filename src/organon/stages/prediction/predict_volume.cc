@@ -63,12 +63,12 @@ struct Set {
     if (std::filesystem::is_directory(network_file)) network_file /= "network.organon";
     info = nn::Network::read_info(network_file);
     choose_level(description.inputs.at(0));
-    if (description.inputs.size() > 2) mask = storage::open_dataset(description.inputs[2]);
     if (options.flips != 1 && options.flips != 2 && options.flips != 4 && options.flips != 8) {
       refuse(fmt::format("flips: expected 1, 2, 4 or 8, found {}", options.flips));
     }
     spec.shape = raw->spec().shape;
     spec.grid = raw->spec().grid;
+    if (description.inputs.size() > 2) open_mask(description.inputs[2]);
     spec.data_type = DataType::kUint8;
     spec.chunk_shape = blockwise::shape_from(options.chunk_shape, "chunk_shape");
     tiles = make_tile_grid(info.options, spec.shape, spec.chunk_shape, options.tile, options.halo);
@@ -80,6 +80,26 @@ struct Set {
                           whole_chunks(tiles.shape.x, spec.chunk_shape.x)};
     block_shape = blockwise::block_shape_or(description.block_shape, standard, spec.shape, spec.chunk_shape);
     domain = blockwise::domain_in(description.box_nm, spec.grid, spec.shape, spec.chunk_shape);
+  }
+
+  void open_mask(const std::string& address) {
+    mask = storage::open_dataset(address);
+    if (is_floating(mask->spec().data_type)) {
+      refuse(fmt::format("mask {}: expected whole numbers, found {}", address,
+                         to_string(mask->spec().data_type)));
+    }
+    // A mask elsewhere in space would quietly leave nothing to predict.
+    const VoxelGrid& grid = mask->spec().grid;
+    const Box raw_box = spec.domain();
+    const PointNm first = spec.grid.to_nm(raw_box.begin);
+    const PointNm last = spec.grid.to_nm(raw_box.end - Index3{1, 1, 1});
+    const Box seen{grid.voxel_containing(first), grid.voxel_containing(last) + Index3{1, 1, 1}};
+    if (seen.intersects(mask->spec().domain())) return;
+    refuse(fmt::format(
+        "mask {} and raw do not meet: raw has its voxel centres from {} to {} nm, the mask from {} "
+        "to {} nm",
+        address, to_string(first), to_string(last), to_string(grid.to_nm({0, 0, 0})),
+        to_string(grid.to_nm(mask->spec().domain().end - Index3{1, 1, 1}))));
   }
 
   void choose_level(const std::string& address) {
@@ -150,6 +170,9 @@ Array<std::uint8_t> read_mask(const Set& set, const Box& box) {
   fill_voxels<std::uint8_t>(inside, 0);
   if (needed.empty()) return inside;
   const Array<std::uint64_t> mask = set.mask->read_as<std::uint64_t>(needed);
+  // Resin: most blocks of a whole cell.
+  if (std::all_of(mask.data(), mask.data() + mask.size(), [](std::uint64_t value) { return value == 0; }))
+    return inside;
   for (std::int64_t z = box.begin.z; z < box.end.z; ++z) {
     for (std::int64_t y = box.begin.y; y < box.end.y; ++y) {
       for (std::int64_t x = box.begin.x; x < box.end.x; ++x) {

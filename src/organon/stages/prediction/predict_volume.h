@@ -29,11 +29,13 @@ struct PredictOptions {
 /// Halo: "valid" networks read exactly what their outputs depend on, so that tiles have no seams. For "same"
 /// networks the option `halo`; beyond half of the receptive field (nn::receptive_radius) seams vanish, in
 /// practice far sooner. Border: reflect.
-/// Voxels outside the mask are 0; tiles without any voxel of the mask are not computed. The mask may have
-/// another voxel size.
+/// Voxels outside the mask are 0; tiles without any voxel of the mask are not computed, and of blocks without
+/// any raw is not even read. The mask may have another voxel size (`organon mask` makes coarse ones): the
+/// mask's voxel that holds the centre of raw's decides. Outside the mask's own volume nothing is predicted.
 ///
 /// Errors: kInvalidArgument where no level of raw is within 10 % of the network's voxel size and
-/// `allow_voxel_size` is not given, or where contrast limits are missing; kNotFound; kCorruptData.
+/// `allow_voxel_size` is not given, where contrast limits are missing, or where the mask is of floating-point
+/// numbers or does not meet raw; kNotFound; kCorruptData.
 std::unique_ptr<blockwise::Stage> make_predict_stage(const blockwise::StageDescription& description);
 
 }  // namespace organon::stages

@@ -5,6 +5,8 @@
 #include <cmath>
 
 #include "organon/array/border.h"
+#include "organon/base/error.h"
+#include "organon/base/files.h"
 #include "organon/base/random.h"
 #include "organon/blockwise/testing/stage_contract.h"
 #include "organon/nn/network.h"
@@ -218,6 +220,59 @@ TEST(PredictVolume, OutsideTheMaskIsZeroAndTheRestUnchanged) {
   }
   const auto dataset = storage::open_dataset(masked.outputs[0] + "/a");
   EXPECT_FALSE(dataset->chunk_exists({0, 3, 0}));
+}
+
+TEST(PredictVolume, BlocksOutsideACoarseMaskNeedNoRaw) {
+  const TemporaryFolder folder;
+  const Shape3 shape{16, 64, 64};
+  const std::string raw = store(folder.path(), "raw", make_raw(shape), 8);
+  const std::string network = store_network(folder.path(), same_info());
+  // Cells of 8 raw voxels, as organon mask makes them: their first centre lies 3.5 raw voxels further.
+  storage::DatasetSpec spec;
+  spec.shape = {2, 8, 8};
+  spec.chunk_shape = {8, 8, 8};
+  spec.grid = VoxelGrid{{8, 8, 8}, {0, 0, 0}}.downsampled({8, 8, 8});
+  const std::string mask_address = "n5://" + (folder.path() / "in.n5" / "coarse").string();
+  Array<std::uint8_t> mask(spec.shape);
+  mask(0, 1, 1) = mask(1, 1, 1) = 1;
+  storage::create_dataset(mask_address, spec)
+      ->write<std::uint8_t>(spec.domain(), std::as_const(mask).view(), Fsync::kNo);
+  const auto free = description_of({raw, network}, folder.path() / "free", kOptions);
+  ASSERT_TRUE(run(free).failures.empty());
+  const auto all = read_class(free);
+  // Far from the mask raw is damaged: whoever reads it fails.
+  const auto dataset = storage::open_dataset(raw);
+  write_text_atomically(folder.path() / "in.n5" / "raw" / "3" / "3" / "0", "damage");
+  EXPECT_THROW(dataset->read(Box{{0, 48, 48}, {16, 64, 64}}), Error);
+  const auto masked = description_of({raw, network, mask_address}, folder.path() / "masked", kOptions);
+  const auto result = run(masked);
+  ASSERT_TRUE(result.failures.empty()) << result.failures.front().message;
+  const auto part = read_class(masked);
+  for (std::int64_t z = 0; z < shape.z; ++z) {
+    for (std::int64_t y = 0; y < shape.y; ++y) {
+      for (std::int64_t x = 0; x < shape.x; ++x) {
+        const bool inside = y >= 8 && y < 16 && x >= 8 && x < 16;
+        ASSERT_EQ(part(z, y, x), inside ? all(z, y, x) : 0) << z << " " << y << " " << x;
+      }
+    }
+  }
+}
+
+TEST(PredictVolume, AMaskThatDoesNotMeetRawIsRefused) {
+  const TemporaryFolder folder;
+  const std::string raw = store(folder.path(), "raw", make_raw(kShape), 8);
+  const std::string network = store_network(folder.path(), same_info());
+  storage::DatasetSpec spec;
+  spec.shape = {4, 4, 4};
+  spec.grid = {{64, 64, 64}, {0, 1e6, 0}};
+  const std::string mask = "n5://" + (folder.path() / "in.n5" / "elsewhere").string();
+  storage::create_dataset(mask, spec);
+  try {
+    make_predict_stage(description_of({raw, network, mask}, folder.path(), kOptions));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(error.message().find("do not meet"), std::string::npos) << error.message();
+  }
 }
 
 TEST(PredictVolume, RawOfAnotherVoxelSizeNeedsAWord) {

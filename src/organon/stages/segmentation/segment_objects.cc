@@ -9,7 +9,6 @@
 #include "organon/blockwise/reading.h"
 #include "organon/blockwise/run_folder.h"
 #include "organon/voxel/label_components.h"
-#include "organon/voxel/relabel.h"
 #include "organon/voxel/smooth.h"
 
 namespace organon::stages {
@@ -21,8 +20,6 @@ using blockwise::RunFolder;
 using blockwise::StageDescription;
 using blockwise::Step;
 using blockwise::StepPlan;
-
-constexpr std::int64_t kNumObjectsKey = -1;
 
 // What all steps share, worked out once from the description.
 struct Set {
@@ -128,55 +125,12 @@ class NumberObjects : public Step {
     }
     blockwise::emit_lookup_tables(
         resolved, [&](std::size_t component) { return final_id[component]; }, output);
-    output.emit(kNumObjectsKey, blockwise::bytes_of(std::vector<std::uint64_t>{num_objects}));
   }
 
  private:
   const Set& set_;
   blockwise::PartialReader pieces_;
   blockwise::PartialReader joins_;
-};
-
-class Relabel : public Step {
- public:
-  Relabel(const Set& set, const std::string& scratch, const std::filesystem::path& numbers)
-      : set_(set), tables_(numbers), labels_(storage::open_dataset(scratch)) {
-    const auto bytes = tables_.read(kNumObjectsKey);
-    type_ = smallest_unsigned_type(blockwise::values_of<std::uint64_t>(bytes.value()).at(0));
-  }
-
-  StepPlan plan() const override {
-    StepPlan plan = set_.relabel_plan(type_);
-    plan.reads(labels_->address());
-    return plan;
-  }
-
-  void process(const Block& block, BlockOutput& output) const override {
-    AnyArray result(type_, block.write_box.shape());
-    const auto bytes = tables_.read(block.id);
-    if (!bytes) {
-      std::fill(result.bytes().begin(), result.bytes().end(), std::byte{0});
-      output.write(0, block.write_box, result);
-      return;
-    }
-    const auto table = blockwise::values_of<std::uint64_t>(*bytes);
-    const Array<std::uint32_t> labels = labels_->read_as<std::uint32_t>(block.write_box);
-    dispatch(type_, [&](auto zero) {
-      using Id = decltype(zero);
-      if constexpr (std::is_unsigned_v<Id>) {
-        std::vector<Id> ids = {0};  // background stays background
-        for (const std::uint64_t id : table) ids.push_back(static_cast<Id>(id));
-        voxel::relabel<Id>(labels, ids, result.view<Id>());
-      }
-    });
-    output.write(0, block.write_box, result);
-  }
-
- private:
-  const Set& set_;
-  blockwise::PartialReader tables_;
-  std::shared_ptr<storage::Dataset> labels_;
-  DataType type_ = DataType::kUint8;
 };
 
 class SegmentStage : public blockwise::Stage {
@@ -194,7 +148,8 @@ class SegmentStage : public blockwise::Stage {
       return std::make_unique<blockwise::JoinFaces>(scratch, set_.domain, set_.block_shape,
                                                     set_.connectivity);
     if (index == 2) return std::make_unique<NumberObjects>(set_, run.step(0), run.step(1));
-    return std::make_unique<Relabel>(set_, scratch, run.step(2));
+    return std::make_unique<blockwise::LookUpLabels>(
+        [&](DataType type) { return set_.relabel_plan(type); }, scratch, run.step(2));
   }
 
   std::vector<StepPlan> plans() const override {

@@ -3,21 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 #include <sstream>
 
 #include "organon/base/error.h"
 #include "organon/base/files.h"
+#include "organon/tables/line_plot.h"
 
 namespace organon::stages {
-namespace {
-
-constexpr std::array<const char*, 6> kColors = {"#1b7f5c", "#3366cc", "#c0392b",
-                                                "#8e44ad", "#b7791f", "#2c3e50"};
-constexpr double kWidth = 720, kHeight = 300, kLeft = 60, kTop = 30, kBottom = 40, kRight = 130;
-
-}  // namespace
 
 void Curves::read(const std::filesystem::path& csv, std::int64_t last_step) {
   rows_.clear();
@@ -60,55 +52,24 @@ std::string Curves::csv() const {
 }
 
 std::string Curves::svg() const {
-  double largest_loss = 1e-9;
+  double highest_loss = 1e-9;
   double last_step = 1;
   for (const CurveRow& row : rows_) {
     last_step = std::max(last_step, static_cast<double>(row.step));
-    for (const double loss : row.losses) largest_loss = std::max(largest_loss, std::min(loss, 1.0));
+    for (const double loss : row.losses) highest_loss = std::max(highest_loss, std::min(loss, 1.0));
   }
-  const double plot_width = kWidth - kLeft - kRight;
-  const auto x = [&](double step) { return kLeft + plot_width * step / last_step; };
-  const auto y = [&](double share, double top) {
-    return top + (kHeight - kTop - kBottom) * (1 - std::clamp(share, 0.0, 1.0));
-  };
-  std::string text = fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" font-family=\"sans-serif\" "
-      "font-size=\"12\">"
-      "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n",
-      kWidth, 2 * kHeight);
-  const auto panel = [&](double top, const std::string& title, double largest, auto&& value_of) {
-    text += fmt::format("<text x=\"{}\" y=\"{}\" font-weight=\"bold\">{}</text>\n", kLeft, top - 10, title);
-    for (int tick = 0; tick <= 4; ++tick) {
-      const double at = y(tick / 4.0, top);
-      text += fmt::format(
-          "<line x1=\"{}\" x2=\"{}\" y1=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"#ddd\"/>"
-          "<text x=\"{}\" y=\"{:.1f}\" text-anchor=\"end\">{:.3g}</text>\n",
-          kLeft, kLeft + plot_width, at, at, kLeft - 6, at + 4, largest * tick / 4);
-      const double step = last_step * tick / 4;
-      text += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{:.0f}</text>\n", x(step),
-                          y(0, top) + 18, step);
+  tables::LinePlot losses{"loss (masked, balanced mean square error)", "step", {}, last_step, highest_loss};
+  tables::LinePlot scores{"F1 on the validation crops", "step", {}, last_step, 1.0};
+  for (std::size_t c = 0; c < classes_.size(); ++c) {
+    losses.lines.push_back({classes_[c], {}});
+    scores.lines.push_back({classes_[c], {}});
+    for (const CurveRow& row : rows_) {
+      const auto step = static_cast<double>(row.step);
+      losses.lines.back().points.emplace_back(step, row.losses[c]);
+      if (!row.scores.empty()) scores.lines.back().points.emplace_back(step, row.scores[c]);
     }
-    text += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">step</text>\n",
-                        kLeft + plot_width / 2, y(0, top) + 34);
-    for (std::size_t c = 0; c < classes_.size(); ++c) {
-      const char* color = kColors[c % kColors.size()];
-      std::string points;
-      for (const CurveRow& row : rows_) {
-        const double value = value_of(row, c);
-        if (std::isfinite(value))
-          points += fmt::format("{:.1f},{:.1f} ", x(static_cast<double>(row.step)), y(value / largest, top));
-      }
-      text += fmt::format(
-          "<polyline fill=\"none\" stroke=\"{}\" stroke-width=\"1.5\" points=\"{}\"/>"
-          "<text x=\"{}\" y=\"{}\" fill=\"{}\">{}</text>\n",
-          color, points, kLeft + plot_width + 10, top + 16 + 18 * static_cast<double>(c), color, classes_[c]);
-    }
-  };
-  panel(kTop, "loss (masked, balanced mean square error)", largest_loss,
-        [](const CurveRow& row, std::size_t c) { return row.losses[c]; });
-  panel(kTop + kHeight, "F1 on the validation crops", 1.0,
-        [](const CurveRow& row, std::size_t c) { return row.scores.empty() ? std::nan("") : row.scores[c]; });
-  return text + "</svg>\n";
+  }
+  return tables::to_svg({losses, scores});
 }
 
 void Curves::write(const std::filesystem::path& folder) const {

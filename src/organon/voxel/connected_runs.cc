@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <bit>
-#include <optional>
+#include <span>
 
 #include "organon/voxel/row_bits.h"
 #include "organon/voxel/union_find.h"
@@ -10,9 +10,10 @@
 namespace organon::voxel {
 namespace {
 
-/// Where runs begin among 64 voxels of a row.
-struct BeginsOfWord {
-  std::uint64_t begins = 0;
+/// What is known of 64 voxels of a row.
+struct Word {
+  std::uint64_t inside = 0;       ///< voxels of runs
+  std::uint64_t begins = 0;       ///< first voxels of runs
   std::uint32_t runs_before = 0;  ///< runs of the volume that begin before these voxels
 };
 
@@ -27,6 +28,9 @@ std::uint32_t count_bits(std::uint64_t word) {
 // Planes after which the number of runs is foreseen.
 constexpr std::int64_t kFirstPlanes = 16;
 
+// Neighbours up to this many voxels are looked at one by one.
+constexpr std::uint32_t kFewVoxels = 8;
+
 template <class T, RunsOf kKind>
 class Connector {
  public:
@@ -36,8 +40,10 @@ class Connector {
         connectivity_(connectivity),
         num_words_(num_words(shape_.x)),
         words_(static_cast<std::size_t>(2 * shape_.y * num_words_)),
-        inside_(static_cast<std::size_t>(num_words_)),
-        changes_(static_cast<std::size_t>(num_words_)) {
+        nonzero_(static_cast<std::size_t>(num_words_)),
+        differences_(static_cast<std::size_t>(num_words_)),
+        covered_(static_cast<std::size_t>(num_words_)),
+        bare_begins_(static_cast<std::size_t>(num_words_)) {
     ORGANON_CHECK(voxels.stride().x == 1);
     ORGANON_CHECK(shape_.product() < (std::int64_t{1} << 32));
   }
@@ -71,9 +77,13 @@ class Connector {
   // A row and its place among all; the rows of two planes have words.
   struct Row {
     const T* voxels;
-    const BeginsOfWord* words;
+    const Word* words;
     std::uint32_t runs_begin;
     std::uint32_t runs_end;
+  };
+  struct NearRow {
+    Row row;
+    std::uint32_t reach;  // voxels at the ends of a run to which it is connected too
   };
   Row row_at(std::int64_t z, std::int64_t y) const {
     const auto row = static_cast<std::size_t>(z * shape_.y + y);
@@ -83,14 +93,20 @@ class Connector {
 
   void find_runs(std::int64_t z, std::int64_t y) {
     const T* row = voxels_.row(z, y);
-    find_nonzero(row, shape_.x, inside_.data());
-    if constexpr (kKind == RunsOf::kEqualIds) find_changes(row, shape_.x, changes_.data());
-    BeginsOfWord* words = words_.data() + (z % 2 * shape_.y + y) * num_words_;
+    if (num_words_ == 0) return;
+    find_nonzero(row, shape_.x, nonzero_.data());
+    // Of each voxel and the next.
+    differences_.back() = 0;
+    if constexpr (kKind == RunsOf::kEqualIds)
+      find_differences(row, row + 1, shape_.x - 1, differences_.data());
+    Word* words = words_.data() + (z % 2 * shape_.y + y) * num_words_;
     std::size_t ended = runs_.size();
-    std::uint64_t before = 0;  // The last voxel of the word before, in bit 0.
+    // Of the word before: the last voxel, and whether the next differs from it.
+    std::uint64_t before = 0;
+    std::uint64_t differs = 0;
     for (std::int64_t w = 0; w < num_words_; ++w) {
       const auto at = static_cast<std::size_t>(w);
-      std::uint64_t inside = inside_[at];
+      std::uint64_t inside = nonzero_[at];
       if constexpr (kKind == RunsOf::kZero) {
         const std::int64_t voxels = std::min<std::int64_t>(64, shape_.x - 64 * w);
         inside = ~inside & (~std::uint64_t{0} >> (64 - voxels));
@@ -98,10 +114,13 @@ class Connector {
       const std::uint64_t inside_before = inside << 1 | before;
       before = inside >> 63;
       std::uint64_t changes = inside ^ inside_before;
-      if constexpr (kKind == RunsOf::kEqualIds) changes |= changes_[at];
+      if constexpr (kKind == RunsOf::kEqualIds) {
+        changes |= differences_[at] << 1 | differs;
+        differs = differences_[at] >> 63;
+      }
       std::uint64_t begins = changes & inside;
       std::uint64_t ends = changes & inside_before;
-      words[w] = {begins, static_cast<std::uint32_t>(runs_.size())};
+      words[w] = {inside, begins, static_cast<std::uint32_t>(runs_.size())};
       for (; begins != 0; begins &= begins - 1) {
         const auto position = static_cast<std::uint32_t>(64 * w + std::countr_zero(begins));
         runs_.push_back({position, static_cast<std::uint32_t>(shape_.x)});
@@ -114,50 +133,95 @@ class Connector {
 
   // Connects the runs of the newest row with those of the rows before it.
   void connect_row(std::int64_t z, std::int64_t y) {
+    const Row own = row_at(z, y);
+    for (std::uint32_t run = own.runs_begin; run < own.runs_end; ++run) sets_.add();
+    if (own.runs_begin == own.runs_end) return;
     const bool over_edges = connectivity_ != Connectivity::kFace;
     const bool over_vertices = connectivity_ == Connectivity::kFaceEdgeVertex;
-    const Row row = row_at(z, y);
-    const Row above = z > 0 ? row_at(z - 1, y) : Row{};
-    Row others[3];
-    std::uint32_t reaches[3];
-    int num_others = 0;
-    const auto add_other = [&](std::int64_t other_z, std::int64_t other_y, bool reaches_on) {
-      if (other_z < 0 || other_y < 0 || other_y == shape_.y) return;
-      const Row other = row_at(other_z, other_y);
-      if (other.runs_begin == other.runs_end) return;
-      others[num_others] = other;
-      reaches[num_others++] = reaches_on ? 1 : 0;
+    NearRow rows[4];
+    int num_rows = 0;
+    const auto add = [&](std::int64_t near_z, std::int64_t near_y, bool reaches_on) {
+      if (near_z < 0 || near_y < 0 || near_y == shape_.y) return;
+      const Row row = row_at(near_z, near_y);
+      if (row.runs_begin != row.runs_end) rows[num_rows++] = {row, reaches_on ? 1u : 0u};
     };
-    add_other(z, y - 1, over_edges);
+    add(z - 1, y, over_edges);
+    const bool is_above = num_rows == 1;
+    add(z, y - 1, over_edges);
     if (over_edges) {
-      add_other(z - 1, y - 1, over_vertices);
-      add_other(z - 1, y + 1, over_vertices);
+      add(z - 1, y - 1, over_vertices);
+      add(z - 1, y + 1, over_vertices);
     }
-    for (std::uint32_t run = row.runs_begin; run < row.runs_end; ++run) {
-      const Run own = runs_[run];
-      const T id = row.voxels[own.begin];
-      std::uint32_t root = sets_.add();
-      std::optional<std::uint32_t> touched;
-      if (above.runs_begin != above.runs_end) {
-        root = unite(root, grown(own, over_edges ? 1 : 0), id, above, &touched);
+    const std::span<const NearRow> near(rows, static_cast<std::size_t>(num_rows));
+    if (over_vertices && is_above) {
+      connect_by_row_above(own, near);
+      return;
+    }
+    for (std::uint32_t run = own.runs_begin; run < own.runs_end; ++run) {
+      for (const NearRow& row : near) unite(run, grown(runs_[run], row.reach), own.voxels, row.row);
+    }
+  }
+
+  // For 26 neighbours; near[0] is the row of the plane above. A voxel is covered where the one above has its
+  // id: then whatever else it neighbours, that neighbours too, and was connected with it before. So covered
+  // voxels need one connection for each pair of runs, and of the others only those neighbours count that no
+  // covered voxel of the run has.
+  void connect_by_row_above(const Row& own, std::span<const NearRow> near) {
+    const Row& above = near[0].row;
+    if constexpr (kKind == RunsOf::kEqualIds) {
+      find_differences(own.voxels, above.voxels, shape_.x, differences_.data());
+    }
+    std::uint64_t covered_before = 0;  // The last voxel of the word before, in bit 0.
+    std::uint64_t bare_before = 0;
+    for (std::int64_t w = 0; w < num_words_; ++w) {
+      const Word& word = own.words[w];
+      std::uint64_t covered = word.inside & above.words[w].inside;
+      if constexpr (kKind == RunsOf::kEqualIds) covered &= ~differences_[static_cast<std::size_t>(w)];
+      covered_[static_cast<std::size_t>(w)] = covered;
+      const std::uint64_t bare = word.inside & ~covered;
+      std::uint64_t pairs = covered & (word.begins | ~(covered << 1 | covered_before));
+      for (; pairs != 0; pairs &= pairs - 1) {
+        const auto x = static_cast<std::uint32_t>(64 * w + std::countr_zero(pairs));
+        sets_.unite(num_begun(own, x) - 1, num_begun(above, x) - 1);
       }
-      if (over_vertices && touched) {
-        // What touches the run above over an edge or vertex was connected with it before: left are the ends
-        // that reach beyond.
-        const Run cover = runs_[*touched];
-        const Run whole = grown(own, 1);
-        if (cover.begin > whole.begin + 1) {
-          for (int i = 0; i < num_others; ++i)
-            root = unite_end(root, {whole.begin, cover.begin - 1}, id, others[i]);
+      bare_begins_[static_cast<std::size_t>(w)] = bare & (word.begins | ~(bare << 1 | bare_before));
+      covered_before = covered >> 63;
+      bare_before = bare >> 63;
+    }
+    for (std::int64_t w = 0; w < num_words_; ++w) {
+      std::uint64_t begins = bare_begins_[static_cast<std::size_t>(w)];
+      for (; begins != 0; begins &= begins - 1) {
+        const auto begin = static_cast<std::uint32_t>(64 * w + std::countr_zero(begins));
+        const std::uint32_t run = num_begun(own, begin) - 1;
+        const std::uint32_t end = first_covered(begin, runs_[run].end);
+        // Beside a covered voxel of the run, its neighbours do not count.
+        Run range = grown({begin, end}, 1);
+        if (begin > runs_[run].begin) range.begin = begin + 1;
+        if (end < runs_[run].end) range.end = end - 1;
+        if (range.end > range.begin + kFewVoxels) {
+          for (const NearRow& row : near) unite(run, range, own.voxels, row.row);
+          continue;
         }
-        if (cover.end + 1 < whole.end) {
-          for (int i = 0; i < num_others; ++i)
-            root = unite_end(root, {cover.end + 1, whole.end}, id, others[i]);
+        const T id = own.voxels[begin];
+        for (std::uint32_t x = range.begin; x < range.end; ++x) {
+          for (const NearRow& row : near) {
+            if (!is_alike(row.row.voxels[x], id)) continue;
+            sets_.unite(run, num_begun(row.row, x) - 1);
+            // The other neighbours at x touch the voxel above.
+            if (&row == near.data()) break;
+          }
         }
-      } else {
-        for (int i = 0; i < num_others; ++i) root = unite(root, grown(own, reaches[i]), id, others[i]);
       }
     }
+  }
+
+  // The first covered voxel of [begin, end), or end.
+  std::uint32_t first_covered(std::uint32_t begin, std::uint32_t end) const {
+    std::uint64_t covered = covered_[begin / 64] >> (begin % 64) << (begin % 64);
+    std::uint32_t word = begin / 64;
+    while (covered == 0 && 64 * (word + 1) < end) covered = covered_[++word];
+    return covered == 0 ? end
+                        : std::min(end, 64 * word + static_cast<std::uint32_t>(std::countr_zero(covered)));
   }
 
   Run grown(const Run& run, std::uint32_t reach) const {
@@ -167,44 +231,34 @@ class Connector {
 
   // Runs of the volume that begin no later than voxel x of the row.
   static std::uint32_t num_begun(const Row& row, std::uint32_t x) {
-    const BeginsOfWord& word = row.words[x / 64];
+    const Word& word = row.words[x / 64];
     return word.runs_before + count_bits(word.begins & (~std::uint64_t{0} >> (63 - x % 64)));
   }
 
-  // Unites the set of `root` with the runs of `row` that have voxels in `range`; returns the new root.
-  // `touched`: one of them, where there are any.
-  std::uint32_t unite(std::uint32_t root, const Run& range, T id, const Row& row,
-                      std::optional<std::uint32_t>* touched = nullptr) {
+  // Unites `run`, of the row of `own_voxels`, with the runs of `row`, of its id, that have voxels in `range`.
+  void unite(std::uint32_t run, const Run& range, const T* own_voxels, const Row& row) {
+    const T id = own_voxels[runs_[run].begin];
     const std::uint32_t begun = num_begun(row, range.begin);
     std::uint32_t other = begun > row.runs_begin && runs_[begun - 1].end > range.begin ? begun - 1 : begun;
     for (; other < row.runs_end && runs_[other].begin < range.end; ++other) {
       if (kKind == RunsOf::kEqualIds && row.voxels[runs_[other].begin] != id) continue;
-      root = sets_.unite(root, other);
-      if (touched != nullptr) *touched = other;
+      sets_.unite(run, other);
     }
-    return root;
   }
 
-  // As unite(), for a range that is mostly a voxel or two, mostly of other ids.
-  std::uint32_t unite_end(std::uint32_t root, const Run& range, T id, const Row& row) {
-    if (range.end - range.begin <= 4) {
-      bool any = false;
-      for (std::uint32_t x = range.begin; x < range.end; ++x) {
-        any |= kKind == RunsOf::kEqualIds ? row.voxels[x] == id
-                                          : (row.voxels[x] != 0) == (kKind == RunsOf::kNonzero);
-      }
-      if (!any) return root;
-    }
-    return unite(root, range, id, row);
+  bool is_alike(T voxel, T id) const {
+    return kKind == RunsOf::kEqualIds ? voxel == id : (voxel != 0) == (kKind == RunsOf::kNonzero);
   }
 
   const ArrayView<const T> voxels_;
   const Shape3 shape_;
   const Connectivity connectivity_;
   const std::int64_t num_words_;
-  std::vector<BeginsOfWord> words_;
-  std::vector<std::uint64_t> inside_;
-  std::vector<std::uint64_t> changes_;
+  std::vector<Word> words_;
+  std::vector<std::uint64_t> nonzero_;
+  std::vector<std::uint64_t> differences_;
+  std::vector<std::uint64_t> covered_;
+  std::vector<std::uint64_t> bare_begins_;
   VoxelVector<Run> runs_;
   std::vector<std::uint32_t> row_begins_;
   UnionFind<std::uint32_t> sets_;

@@ -45,29 +45,20 @@ void nonzero(const T* row, std::int64_t num_voxels, std::uint64_t* bits) {
 }
 
 template <class T>
-void changes(const T* row, std::int64_t num_voxels, std::uint64_t* bits) {
-  if (num_voxels == 0) return;
+void differences(const T* a, const T* b, std::int64_t num_voxels, std::uint64_t* bits) {
   const hn::CappedTag<T, 64> d;
-  // The first voxel is compared with itself; where a vector would begin there, one by one.
-  const auto differs = [&](std::int64_t i) { return i > 0 && row[i] != row[i - 1]; };
   gather(
       d, num_voxels,
-      [&](std::int64_t i) HWY_ATTR {
-        const auto here = hn::LoadU(d, row + i);
-        const auto before = i > 0 ? hn::LoadU(d, row + i - 1) : here;
-        return hn::Ne(here, before);
-      },
-      differs, bits);
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  for (std::int64_t i = 1; i < std::min(lanes, num_voxels); ++i) bits[0] |= std::uint64_t{differs(i)} << i;
+      [&](std::int64_t i) HWY_ATTR { return hn::Ne(hn::LoadU(d, a + i), hn::LoadU(d, b + i)); },
+      [&](std::int64_t i) { return a[i] != b[i]; }, bits);
 }
 
-#define ORGANON_DEFINE(T, name)                                                     \
-  void nonzero_##name(const T* row, std::int64_t num_voxels, std::uint64_t* bits) { \
-    nonzero(row, num_voxels, bits);                                                 \
-  }                                                                                 \
-  void changes_##name(const T* row, std::int64_t num_voxels, std::uint64_t* bits) { \
-    changes(row, num_voxels, bits);                                                 \
+#define ORGANON_DEFINE(T, name)                                                                   \
+  void nonzero_##name(const T* row, std::int64_t num_voxels, std::uint64_t* bits) {               \
+    nonzero(row, num_voxels, bits);                                                               \
+  }                                                                                               \
+  void differences_##name(const T* a, const T* b, std::int64_t num_voxels, std::uint64_t* bits) { \
+    differences(a, b, num_voxels, bits);                                                          \
   }
 ORGANON_DEFINE(std::uint8_t, 8)
 ORGANON_DEFINE(std::uint16_t, 16)
@@ -82,16 +73,16 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace organon::voxel {
 
-#define ORGANON_EXPORT(T, name)                                                      \
-  HWY_EXPORT(nonzero_##name);                                                        \
-  HWY_EXPORT(changes_##name);                                                        \
-  template <>                                                                        \
-  void find_nonzero<T>(const T* row, std::int64_t num_voxels, std::uint64_t* bits) { \
-    HWY_DYNAMIC_DISPATCH(nonzero_##name)(row, num_voxels, bits);                     \
-  }                                                                                  \
-  template <>                                                                        \
-  void find_changes<T>(const T* row, std::int64_t num_voxels, std::uint64_t* bits) { \
-    HWY_DYNAMIC_DISPATCH(changes_##name)(row, num_voxels, bits);                     \
+#define ORGANON_EXPORT(T, name)                                                                    \
+  HWY_EXPORT(nonzero_##name);                                                                      \
+  HWY_EXPORT(differences_##name);                                                                  \
+  template <>                                                                                      \
+  void find_nonzero<T>(const T* row, std::int64_t num_voxels, std::uint64_t* bits) {               \
+    HWY_DYNAMIC_DISPATCH(nonzero_##name)(row, num_voxels, bits);                                   \
+  }                                                                                                \
+  template <>                                                                                      \
+  void find_differences<T>(const T* a, const T* b, std::int64_t num_voxels, std::uint64_t* bits) { \
+    HWY_DYNAMIC_DISPATCH(differences_##name)(a, b, num_voxels, bits);                              \
   }
 ORGANON_EXPORT(std::uint8_t, 8)
 ORGANON_EXPORT(std::uint16_t, 16)

@@ -12,8 +12,8 @@ constexpr std::int64_t num_words(std::int64_t num_voxels) { return (num_voxels +
 template <class T>
 void find_nonzero(const T* row, std::int64_t num_voxels, std::uint64_t* bits);
 
-/// As find_nonzero(), where row[i] differs from row[i - 1]; bit 0 is clear.
+/// As find_nonzero(), where a[i] differs from b[i].
 template <class T>
-void find_changes(const T* row, std::int64_t num_voxels, std::uint64_t* bits);
+void find_differences(const T* a, const T* b, std::int64_t num_voxels, std::uint64_t* bits);
 
 }  // namespace organon::voxel

@@ -46,6 +46,7 @@ class UnionFind {
   Id unite(Id a, Id b) {
     a = find(a);
     b = find(b);
+    if (a == b) return a;
     if (b < a) std::swap(a, b);
     parents_[b] = a;
     return a;

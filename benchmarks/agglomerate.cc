@@ -1,6 +1,7 @@
 // Times the region graph of fragments and its agglomeration on one core.
 //
-//   agglomerate FRAGMENTS --shape Z,Y,X --levels FILE [--face lower|later] [--statistic quantile|mean|highest]
+//   agglomerate FRAGMENTS --shape Z,Y,X --levels FILE [--face lower|later] [--statistic
+//   quantile|mean|highest]
 //                         [--quantile 25] [--relative 0|1] [--threshold 0.9] [--repeats 3] [--result FILE]
 //
 // FRAGMENTS: raw uint32, x fastest; levels: raw uint8. --result writes the objects as raw uint32: for each

@@ -2,8 +2,8 @@
 //
 //   watershed VALUES --shape Z,Y,X [--repeats 3] [--result FILE]
 //
-// VALUES: raw uint16, x fastest; 0 is background. --result writes the basins as raw uint32. Prints one line of
-// JSON; of the repeats, the fastest counts, in seconds of processor time.
+// VALUES: raw uint16, x fastest; 0 is background. --result writes the basins as raw uint32. Prints one line
+// of JSON; of the repeats, the fastest counts, in seconds of processor time.
 
 #include "organon/voxel/watershed.h"
 

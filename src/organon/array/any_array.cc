@@ -2,8 +2,8 @@
 
 namespace organon {
 
-// operator new aligns to 16 bytes, enough for every voxel type.
+// Memory is aligned to 16 bytes at least, enough for every voxel type.
 AnyArray::AnyArray(DataType type, const Shape3& shape)
-    : type_(type), shape_(shape), data_(std::make_unique_for_overwrite<std::byte[]>(num_bytes())) {}
+    : type_(type), shape_(shape), data_(allocate_voxels<std::byte>(num_bytes())) {}
 
 }  // namespace organon

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <span>
 #include <type_traits>
 
@@ -40,7 +39,7 @@ class AnyArray {
 
   DataType type_ = DataType::kUint8;
   Shape3 shape_{};
-  std::unique_ptr<std::byte[]> data_;
+  VoxelMemory<std::byte> data_;
 };
 
 /// Calls `use` with an ArrayView<const Id> of whole numbers, Id unsigned. Ids are never negative: those of

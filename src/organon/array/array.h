@@ -1,10 +1,10 @@
 #pragma once
 
 #include <algorithm>
-#include <memory>
 #include <utility>
 
 #include "organon/array/array_view.h"
+#include "organon/array/voxel_memory.h"
 
 namespace organon {
 
@@ -21,7 +21,7 @@ class Array {
     ORGANON_CHECK(shape.smallest() >= 0);
     Array array;
     array.shape_ = shape;
-    array.data_ = std::make_unique_for_overwrite<T[]>(static_cast<std::size_t>(shape.product()));
+    array.data_ = allocate_voxels<T>(static_cast<std::size_t>(shape.product()));
     return array;
   }
   Array(Array&& other) noexcept
@@ -52,7 +52,7 @@ class Array {
   operator ArrayView<const T>() const { return view(); }
 
  private:
-  std::unique_ptr<T[]> data_;
+  VoxelMemory<T> data_;
   Shape3 shape_{};
 };
 

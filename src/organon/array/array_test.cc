@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <new>
+
 #include "organon/array/any_array.h"
 #include "organon/array/border.h"
 #include "organon/array/copy.h"
@@ -23,6 +26,13 @@ TEST(ArrayView, PartSharesMemoryOfTheWhole) {
   Array<std::uint8_t> array({3, 4, 5});
   array.view().part({{1, 1, 1}, {3, 3, 3}})(1, 1, 1) = 9;
   EXPECT_EQ(array(2, 2, 2), 9);
+}
+
+TEST(Array, LargeOnesHoldTheirVoxelsAndImpossibleOnesAreRefused) {
+  // Not a multiple of the large pages.
+  const Array<std::uint32_t> large({7, 1024, 1025}, 5u);
+  EXPECT_EQ(std::count(large.data(), large.data() + large.size(), 5u), large.size());
+  EXPECT_THROW(allocate_voxels<std::uint64_t>(std::size_t{1} << 62), std::bad_alloc);
 }
 
 TEST(Border, ReflectDoesNotRepeatTheEdgeAndFoldsAnyDistance) {

@@ -83,8 +83,8 @@ struct ResolvedComponents {
 /// The plan of a step that resolves: its memory follows from what the earlier steps left.
 StepPlan resolving_plan(const PartialReader& pieces, const PartialReader& joins);
 
-/// Solve. Partials under negative keys are not its business. Memory: that of resolving_plan(). Errors: kCorruptData for partials that do not fit together;
-/// kResourceExhausted beyond 2^32 pieces; kCancelled.
+/// Solve. Partials under negative keys are not its business. Memory: that of resolving_plan(). Errors:
+/// kCorruptData for partials that do not fit together; kResourceExhausted beyond 2^32 pieces; kCancelled.
 ResolvedComponents resolve_components(const PartialReader& pieces, const PartialReader& joins);
 
 /// Leaves one table per block of `resolved`, under the block's id: for each of its labels 1..n the value that

@@ -80,7 +80,9 @@ Rounds::Rounds(const RunFolder& run, std::size_t first_step) : run_(run), first_
   }
 }
 
-std::filesystem::path Rounds::folder_of(std::size_t round) const { return run_.step(first_step_ + 2 * round); }
+std::filesystem::path Rounds::folder_of(std::size_t round) const {
+  return run_.step(first_step_ + 2 * round);
+}
 
 std::vector<std::string> Rounds::names(const std::string& of_round) const {
   std::vector<std::string> names;

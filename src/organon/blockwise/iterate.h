@@ -20,7 +20,8 @@ namespace organon::blockwise {
 ///     count     ... until none did
 ///
 /// Each round and each count is a step of the stage, so that a death costs a block, never a round. A round
-/// reads the states of the round before, never its own: what comes out does not depend on the order of blocks.
+/// reads the states of the round before, never its own: what comes out does not depend on the order of
+/// blocks.
 
 /// What a block knows, as bytes, and whether this round changed it.
 struct BlockState {

@@ -37,8 +37,8 @@ class Panel {
   Panel(const LinePlot& plot, double top) : plot_(plot), top_(top) {}
 
   std::string svg() const {
-    std::string text = fmt::format("<text x=\"{}\" y=\"{}\" font-weight=\"bold\">{}</text>\n", kLeft, top_ - 10,
-                                   escaped(plot_.title));
+    std::string text = fmt::format("<text x=\"{}\" y=\"{}\" font-weight=\"bold\">{}</text>\n", kLeft,
+                                   top_ - 10, escaped(plot_.title));
     for (int tick = 0; tick <= kNumTicks; ++tick) {
       const double share = static_cast<double>(tick) / kNumTicks;
       const double at = y_of_share(share);
@@ -52,9 +52,10 @@ class Panel {
     text += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n",
                         kLeft + kPlotWidth / 2, y_of_share(0) + 34, escaped(plot_.x_label));
     if (plot_.marked_x >= 0) {
-      text += fmt::format("<line x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1:.1f}\" y2=\"{2:.1f}\" stroke=\"#555\" "
-                          "stroke-dasharray=\"4 3\"/>\n",
-                          x_of(plot_.marked_x), y_of_share(0), y_of_share(1));
+      text += fmt::format(
+          "<line x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1:.1f}\" y2=\"{2:.1f}\" stroke=\"#555\" "
+          "stroke-dasharray=\"4 3\"/>\n",
+          x_of(plot_.marked_x), y_of_share(0), y_of_share(1));
     }
     for (std::size_t i = 0; i < plot_.lines.size(); ++i) {
       const char* color = kColors[i % kColors.size()];

@@ -18,9 +18,9 @@ struct LinePlot {
   std::string x_label;
   std::vector<PlotLine> lines;
   double highest_x = 1;
-  double highest_y = 1;        ///< what lies above is drawn at the edge
+  double highest_y = 1;         ///< what lies above is drawn at the edge
   bool is_logarithmic = false;  ///< y from 1 to highest_y, by its logarithm
-  double marked_x = -1;        ///< a line from bottom to top; none below 0
+  double marked_x = -1;         ///< a line from bottom to top; none below 0
 };
 
 /// The plots, one below the other, as an SVG picture that browsers and editors show.

@@ -136,10 +136,10 @@ RegionGraph merge(const RegionGraph& a, const RegionGraph& b) {
   std::size_t j = 0;
   const auto key = [](const Interface& interface) { return std::tie(interface.a, interface.b); };
   while (i < a.interfaces.size() || j < b.interfaces.size()) {
-    const bool takes_a = j == b.interfaces.size() ||
-                         (i < a.interfaces.size() && key(a.interfaces[i]) <= key(b.interfaces[j]));
-    const bool takes_b = i == a.interfaces.size() ||
-                         (j < b.interfaces.size() && key(b.interfaces[j]) <= key(a.interfaces[i]));
+    const bool takes_a =
+        j == b.interfaces.size() || (i < a.interfaces.size() && key(a.interfaces[i]) <= key(b.interfaces[j]));
+    const bool takes_b =
+        i == a.interfaces.size() || (j < b.interfaces.size() && key(b.interfaces[j]) <= key(a.interfaces[i]));
     const Interface& from = takes_a ? a.interfaces[i] : b.interfaces[j];
     merged.add_interface(from.a, from.b);
     add_merged(takes_a ? a.counts_of(i) : std::span<const LevelCount>(),

@@ -93,8 +93,9 @@ class Agglomeration {
       regions_[i].peak_level = static_cast<std::uint32_t>(graph.regions[i].peak_level);
     }
     const auto index_of = [&](ObjectId id) {
-      const auto at = std::lower_bound(graph.regions.begin(), graph.regions.end(), id,
-                                       [](const tables::Region& region, ObjectId b) { return region.id < b; });
+      const auto at =
+          std::lower_bound(graph.regions.begin(), graph.regions.end(), id,
+                           [](const tables::Region& region, ObjectId b) { return region.id < b; });
       ORGANON_CHECK(at != graph.regions.end() && at->id == id);
       return static_cast<std::uint32_t>(at - graph.regions.begin());
     };
@@ -130,7 +131,8 @@ class Agglomeration {
         continue;
       }
       const std::uint64_t limit = options_.max_both_voxels;
-      if (limit > 0 && regions_[interface.a].voxels >= limit && regions_[interface.b].voxels >= limit) continue;
+      if (limit > 0 && regions_[interface.a].voxels >= limit && regions_[interface.b].voxels >= limit)
+        continue;
       merges.push_back(merge(next->interface, next->score));
     }
   }
@@ -308,8 +310,7 @@ std::vector<ObjectId> cut(const RegionGraph& graph, const std::vector<Merge>& me
   }
   std::vector<ObjectId> objects;
   objects.reserve(graph.regions.size());
-  for (std::uint32_t i = 0; i < graph.regions.size(); ++i)
-    objects.push_back(graph.regions[sets.find(i)].id);
+  for (std::uint32_t i = 0; i < graph.regions.size(); ++i) objects.push_back(graph.regions[sets.find(i)].id);
   return objects;
 }
 

@@ -49,8 +49,8 @@ struct Merge {
 std::vector<Merge> agglomerate(const tables::RegionGraph& graph, const AgglomerateOptions& options,
                                const std::function<void()>& while_running = {});
 
-/// The level of element floor(quantile_percent n / 100) of an interface's n faces, counted from 0 in ascending
-/// order, at most the last. Requires: at least one face.
+/// The level of element floor(quantile_percent n / 100) of an interface's n faces, counted from 0 in
+/// ascending order, at most the last. Requires: at least one face.
 std::uint32_t quantile_level(std::span<const tables::LevelCount> counts, double quantile_percent);
 
 /// For each region of the graph the smallest id of the object it is part of after the merges with a score

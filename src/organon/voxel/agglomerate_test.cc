@@ -164,7 +164,8 @@ std::vector<Merge> agglomerate_by_definition(const RegionGraph& graph, const Agg
     const auto [kept, gone] = best->first;
     merges.push_back({kept, gone, best_score});
     std::map<std::pair<ObjectId, ObjectId>, Edge> next;
-    // Orders are compared with the scores before the merge changes the bodies... which it does for both alike.
+    // Orders are compared with the scores before the merge changes the bodies... which it does for both
+    // alike.
     bodies[kept].voxels += bodies[gone].voxels;
     bodies[kept].peak_level = std::max(bodies[kept].peak_level, bodies[gone].peak_level);
     for (const auto& [pair, edge] : edges) {
@@ -240,8 +241,8 @@ std::vector<Merge> balance_by_definition(const RegionGraph& graph, const Balance
     std::vector<double> levels;
     for (const auto& count : graph.counts_of(i)) levels.insert(levels.end(), count.faces, count.level);
     const auto n = static_cast<double>(levels.size());
-    const double neck = levels[static_cast<std::size_t>(
-        std::min(std::floor(options.quantile_percent * n / 100), n - 1))];
+    const double neck =
+        levels[static_cast<std::size_t>(std::min(std::floor(options.quantile_percent * n / 100), n - 1))];
     const auto& [a, b, first] = graph.interfaces[i];
     const double body = depth(static_cast<double>(std::min(peaks[a], peaks[b])));
     const double ratio = std::clamp(body > 0 ? depth(neck) / body : 1, 0.001, 0.999);

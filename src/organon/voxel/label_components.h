@@ -3,8 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "organon/array/array_view.h"
-#include "organon/geometry/connectivity.h"
+#include "organon/voxel/connected_runs.h"
 
 namespace organon::voxel {
 
@@ -28,8 +27,7 @@ struct Components {
 /// Shapes: `labels` has the shape of `mask`; rows of both must be contiguous (stride x = 1).
 /// Labels are 1, 2, .. in raster order of each component's first voxel; background is 0.
 /// Requires: fewer than 2^32 voxels.
-/// Cost: one pass over the mask, one over the labels; 12 bytes a run of foreground along x. Union-find over
-/// runs in place of voxels: see He, Chao & Suzuki 2008.
+/// Cost: that of connect_runs(), and one pass over the labels.
 Components label_components(ArrayView<const std::uint8_t> mask, Connectivity connectivity,
                             ArrayView<std::uint32_t> labels);
 
@@ -38,5 +36,8 @@ Components label_components(ArrayView<const std::uint8_t> mask, Connectivity con
 template <class Id>
 Components label_equal_ids(ArrayView<const Id> ids, Connectivity connectivity,
                            ArrayView<std::uint32_t> labels);
+
+/// Labels the voxels of runs by their components; the others get 0.
+Components label_runs(const ConnectedRuns& found, ArrayView<std::uint32_t> labels);
 
 }  // namespace organon::voxel

@@ -36,10 +36,10 @@ class Ranks {
   std::uint64_t operator()(Id id) {
     if (id == last_) return last_rank_;
     last_ = id;
-    last_rank_ = id == 0 ? 0
-                         : static_cast<std::uint64_t>(std::lower_bound(ids_.begin(), ids_.end(), id) -
-                                                      ids_.begin()) +
-                               1;
+    last_rank_ =
+        id == 0
+            ? 0
+            : static_cast<std::uint64_t>(std::lower_bound(ids_.begin(), ids_.end(), id) - ids_.begin()) + 1;
     return last_rank_;
   }
 
@@ -106,7 +106,8 @@ tables::RegionGraph measure_interfaces(ArrayView<const Id> fragments, ArrayView<
     const ObjectId b = ranks.ids()[(faces[i] >> kLevelBits & kRankMask) - 1];
     if (graph.interfaces.empty() || graph.interfaces.back().a != a || graph.interfaces.back().b != b)
       graph.add_interface(a, b);
-    graph.counts.push_back({static_cast<std::uint32_t>(faces[i] & 0xFF), static_cast<std::uint32_t>(next - i)});
+    graph.counts.push_back(
+        {static_cast<std::uint32_t>(faces[i] & 0xFF), static_cast<std::uint32_t>(next - i)});
     i = next;
   }
   // Fragments of the voxels around the block only: their own blocks tell of them. They stay, without voxels,

@@ -2,8 +2,8 @@
 
 #include <concepts>
 #include <utility>
-#include <vector>
 
+#include "organon/array/voxel_memory.h"
 #include "organon/base/check.h"
 
 namespace organon::voxel {
@@ -46,6 +46,7 @@ class UnionFind {
   Id unite(Id a, Id b) {
     a = find(a);
     b = find(b);
+    if (a == b) return a;
     if (b < a) std::swap(a, b);
     parents_[b] = a;
     return a;
@@ -53,8 +54,18 @@ class UnionFind {
 
   bool is_root(Id member) const { return parents_[member] == member; }
 
+  /// Per member the number of its set, 1 .. num_sets in order of their roots.
+  VoxelVector<Id> numbered(Id& num_sets) && {
+    num_sets = 0;
+    // A parent is no larger than its member, so it has its number already.
+    for (Id member = 0; member < size(); ++member) {
+      parents_[member] = is_root(member) ? ++num_sets : parents_[parents_[member]];
+    }
+    return std::move(parents_);
+  }
+
  private:
-  std::vector<Id> parents_;
+  VoxelVector<Id> parents_;
 };
 
 }  // namespace organon::voxel

@@ -39,5 +39,14 @@ TEST(UnionFind, GrowsByOneMemberAtATime) {
   EXPECT_EQ(sets.size(), 2u);
 }
 
+TEST(UnionFind, NumbersSetsInOrderOfTheirRoots) {
+  UnionFind<std::uint32_t> sets(5);
+  sets.unite(1, 4);
+  sets.unite(2, 3);
+  std::uint32_t num_sets = 0;
+  EXPECT_EQ(std::move(sets).numbered(num_sets), (VoxelVector<std::uint32_t>{1, 2, 3, 3, 2}));
+  EXPECT_EQ(num_sets, 3u);
+}
+
 }  // namespace
 }  // namespace organon::voxel

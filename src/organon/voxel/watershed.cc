@@ -62,7 +62,9 @@ class Walk {
   unsigned sides_in(const Index3& own, const Box& box) const {
     return sides_of_row(own.z, own.y, box) | sides_of_x(own.x, box);
   }
-  Index3 own_index(std::int64_t own) const { return index_of_raster(static_cast<std::uint64_t>(own), shape_); }
+  Index3 own_index(std::int64_t own) const {
+    return index_of_raster(static_cast<std::uint64_t>(own), shape_);
+  }
   std::int64_t value_step(std::size_t step) const { return values_[step]; }
   std::uint64_t volume_raster(std::int64_t own, std::size_t step) const {
     return raster_index(own_index(own) + block_.box.begin + kSteps[step], block_.volume_shape);
@@ -159,7 +161,8 @@ void distances_to_exits(const AscentBlock& block, std::span<const PlateauVoxel> 
       if (entry == entries.size()) break;
       d = entries[entry].distance;
     }
-    for (; entry < entries.size() && entries[entry].distance == d; ++entry) level.push_back(entries[entry].own);
+    for (; entry < entries.size() && entries[entry].distance == d; ++entry)
+      level.push_back(entries[entry].own);
     next.clear();
     for (const std::int64_t i : level)
       if (distance[i] > d) distance[i] = d;
@@ -189,8 +192,8 @@ std::vector<PlateauVoxel> plateau_voxels_at_faces(const AscentBlock& block,
     if (outside == 0) return;
     for (std::size_t step = 0; step < 6; ++step) {
       if ((outside >> step & 1U) == 0 || value[walk.value_step(step)] != *value) continue;
-      voxels.push_back({raster_index(walk.own_index(i) + block.box.begin, block.volume_shape),
-                        distance_voxels.data()[i]});
+      voxels.push_back(
+          {raster_index(walk.own_index(i) + block.box.begin, block.volume_shape), distance_voxels.data()[i]});
       return;
     }
   });

@@ -23,7 +23,8 @@ namespace organon::voxel {
 ///
 /// In blocks, distances to exits are worked out in rounds (blockwise/iterate.h), and ways that leave a block
 /// end at a voxel of the next, whose basin is looked up afterwards.
-/// Idea after steepest-ascent watersheds [zlateski2015]; there plateaus are shared out by breadth-first order.
+/// Idea after steepest-ascent watersheds [zlateski2015]; there plateaus are shared out by breadth-first
+/// order.
 
 /// A block of a volume with the voxels around it.
 struct AscentBlock {
@@ -35,7 +36,7 @@ struct AscentBlock {
 
 /// A voxel of a plateau at the face of a block, where the plateau goes on beyond it.
 struct PlateauVoxel {
-  std::uint64_t voxel = 0;  ///< raster index in the volume
+  std::uint64_t voxel = 0;                  ///< raster index in the volume
   std::uint64_t distance_voxels = kNoExit;  ///< steps inside the plateau to a voxel with a higher neighbour
 
   static constexpr std::uint64_t kNoExit = std::numeric_limits<std::uint32_t>::max();

@@ -12,7 +12,8 @@
 namespace organon::voxel {
 namespace {
 
-constexpr std::array<Index3, 6> kNear = {{{-1, 0, 0}, {0, -1, 0}, {0, 0, -1}, {0, 0, 1}, {0, 1, 0}, {1, 0, 0}}};
+constexpr std::array<Index3, 6> kNear = {
+    {{-1, 0, 0}, {0, -1, 0}, {0, 0, -1}, {0, 0, 1}, {0, 1, 0}, {1, 0, 0}}};
 
 Array<std::uint16_t> row_of(std::initializer_list<std::uint16_t> values) {
   Array<std::uint16_t> array(Shape3{1, 1, static_cast<std::int64_t>(values.size())});

@@ -8,7 +8,7 @@
 #include "organon/blockwise/components.h"
 #include "organon/blockwise/reading.h"
 #include "organon/blockwise/run_folder.h"
-#include "organon/voxel/label_components.h"
+#include "organon/voxel/fill_holes.h"
 
 namespace organon::stages {
 namespace {
@@ -54,10 +54,6 @@ struct Set {
   }
 };
 
-bool touches_edge(const Index3& index, const Box& domain) {
-  return !domain.contains(Box{index - Index3{1, 1, 1}, index + Index3{2, 2, 2}});
-}
-
 // Labels the background of each block and notes which objects each component borders.
 class LabelBackground : public Step {
  public:
@@ -68,92 +64,39 @@ class LabelBackground : public Step {
     plan.reads(set_.labels->address(), Shape3::cube(1));
     plan.outputs = {{scratch_, blockwise::block_labels_spec(set_.labels->spec())}};
     const std::int64_t read_voxels = Box::of_shape(set_.block_shape).grow(1).volume();
-    plan.bytes_per_worker = 16 * read_voxels + 16 * set_.block_shape.product();
-    plan.bytes_read = plan.blocks().count() * read_voxels *
-                      static_cast<std::int64_t>(size_of(set_.labels->spec().data_type));
+    const auto label_bytes = static_cast<std::int64_t>(size_of(set_.labels->spec().data_type));
+    plan.bytes_per_worker = label_bytes * read_voxels + 16 * set_.block_shape.product();
+    plan.bytes_read = plan.blocks().count() * read_voxels * label_bytes;
     plan.bytes_written = 4 * plan.domain.volume();
     plan.voxels_per_second = 30e6;
     return plan;
   }
 
   void process(const Block& block, BlockOutput& output) const override {
-    const Box domain = set_.domain;
     const Box box = block.write_box;
-    const Box view_box = box.grow(1).intersect(domain);
-    const Array<std::uint64_t> labels = read_labels(view_box);
-    const Shape3 shape = box.shape();
-    Array<std::uint8_t> background = Array<std::uint8_t>::uninitialized(shape);
-    const auto own_labels = labels.view().part(box.translate(Index3{} - view_box.begin));
-    for (std::int64_t z = 0; z < shape.z; ++z) {
-      for (std::int64_t y = 0; y < shape.y; ++y) {
-        const std::uint64_t* from = own_labels.row(z, y);
-        std::uint8_t* to = background.view().row(z, y);
-        for (std::int64_t x = 0; x < shape.x; ++x) to[x] = from[x] == 0;
-      }
+    const Box view_box = box.grow(1).intersect(set_.domain);
+    const Index3 to_view = Index3{} - view_box.begin;
+    const AnyArray labels = set_.labels->read(view_box);
+    Array<std::uint32_t> components = Array<std::uint32_t>::uninitialized(box.shape());
+    voxel::Background found;
+    with_ids(labels, [&]<class Id>(ArrayView<const Id> ids) {
+      found = voxel::label_background(ids, box.translate(to_view), set_.domain.translate(to_view),
+                                      components.view());
+    });
+    if (found.components.count() == 0) return;
+    std::vector<ComponentPiece> pieces =
+        blockwise::pieces_of(found.components, box, set_.labels->spec().shape);
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+      const voxel::Surroundings& around = found.surroundings[i];
+      pieces[i].met_id = around.met_id;
+      if (around.touches_edge) pieces[i].state |= ComponentPiece::kTouchesEdge;
+      if (around.meets_several) pieces[i].state |= ComponentPiece::kMeetsSeveral;
     }
-    Array<std::uint32_t> components = Array<std::uint32_t>::uninitialized(shape);
-    const voxel::Components found = voxel::label_components(background, Connectivity::kFace, components);
-    if (found.count() == 0) return;
-    std::vector<ComponentPiece> pieces = blockwise::pieces_of(found, box, set_.labels->spec().shape);
-    note_neighbours(labels, view_box, components, box, pieces);
     output.write<std::uint32_t>(0, box, components.view());
     output.emit(block.id, blockwise::bytes_of(pieces));
   }
 
  private:
-  Array<std::uint64_t> read_labels(const Box& box) const {
-    const AnyArray stored = set_.labels->read(box);
-    Array<std::uint64_t> labels = Array<std::uint64_t>::uninitialized(box.shape());
-    with_ids(stored, [&](auto ids) { std::copy_n(ids.data(), labels.size(), labels.data()); });
-    return labels;
-  }
-
-  void note_neighbours(const Array<std::uint64_t>& labels, const Box& view_box,
-                       const Array<std::uint32_t>& components, const Box& box,
-                       std::vector<ComponentPiece>& pieces) const {
-    const Shape3 view_shape = view_box.shape();
-    // Rows without objects have no bordering ids: most of a volume is passed over by this.
-    std::vector<bool> has_object(static_cast<std::size_t>(view_shape.z * view_shape.y));
-    for (std::int64_t z = 0; z < view_shape.z; ++z) {
-      for (std::int64_t y = 0; y < view_shape.y; ++y) {
-        const std::uint64_t* row = labels.view().row(z, y);
-        has_object[static_cast<std::size_t>(z * view_shape.y + y)] =
-            std::any_of(row, row + view_shape.x, [](std::uint64_t id) { return id != 0; });
-      }
-    }
-    for (std::int64_t z = box.begin.z; z < box.end.z; ++z) {
-      for (std::int64_t y = box.begin.y; y < box.end.y; ++y) {
-        const Box around =
-            Box{{z - 1, y - 1, box.begin.x - 1}, {z + 2, y + 2, box.end.x + 1}}.intersect(view_box);
-        const std::uint32_t* row = components.view().row(z - box.begin.z, y - box.begin.y);
-        const bool row_touches_edge = z == set_.domain.begin.z || z + 1 == set_.domain.end.z ||
-                                      y == set_.domain.begin.y || y + 1 == set_.domain.end.y;
-        for (std::int64_t x = box.begin.x; x < box.end.x; ++x) {
-          const std::uint32_t component = row[x - box.begin.x];
-          if (component == 0) continue;
-          if (row_touches_edge || touches_edge({z, y, x}, set_.domain)) {
-            pieces[component - 1].state |= ComponentPiece::kTouchesEdge;
-          }
-        }
-        for (std::int64_t nz = around.begin.z; nz < around.end.z; ++nz) {
-          for (std::int64_t ny = around.begin.y; ny < around.end.y; ++ny) {
-            if (!has_object[static_cast<std::size_t>((nz - view_box.begin.z) * view_shape.y + ny -
-                                                     view_box.begin.y)])
-              continue;
-            const std::uint64_t* near = labels.view().row(nz - view_box.begin.z, ny - view_box.begin.y);
-            for (std::int64_t x = box.begin.x; x < box.end.x; ++x) {
-              const std::uint32_t component = row[x - box.begin.x];
-              if (component == 0) continue;
-              const std::int64_t from = std::max(x - 1, view_box.begin.x) - view_box.begin.x;
-              const std::int64_t to = std::min(x + 2, view_box.end.x) - view_box.begin.x;
-              for (std::int64_t i = from; i < to; ++i) pieces[component - 1].meet(near[i]);
-            }
-          }
-        }
-      }
-    }
-  }
-
   const Set& set_;
   std::string scratch_;
 };

@@ -27,7 +27,7 @@ using blockwise::StepPlan;
 
 constexpr std::int64_t kMergesKey = 0;
 constexpr std::int64_t kTimesGraph = 8;  // of the graph's bytes: queues, indices and lists of a merge
-constexpr std::int64_t kIdsKey = 1;  // per fragment id, from 0: the id of its object
+constexpr std::int64_t kIdsKey = 1;      // per fragment id, from 0: the id of its object
 
 struct Set {
   AgglomerateFragmentsOptions options;
@@ -44,8 +44,8 @@ struct Set {
     const bool is_labels = spec.data_type == DataType::kUint8 || spec.data_type == DataType::kUint16 ||
                            spec.data_type == DataType::kUint32 || spec.data_type == DataType::kUint64;
     if (!is_labels) {
-      throw Error(ErrorKind::kInvalidArgument,
-                  fmt::format("{}: expected fragments, found {}", fragments->address(), to_string(spec.data_type)));
+      throw Error(ErrorKind::kInvalidArgument, fmt::format("{}: expected fragments, found {}",
+                                                           fragments->address(), to_string(spec.data_type)));
     }
     if (!description.box_nm.empty()) {
       throw Error(ErrorKind::kInvalidArgument,
@@ -81,8 +81,8 @@ voxel::AgglomerateOptions options_of(const AgglomerateFragmentsOptions& options,
   result.is_relative = options.relative;
   if (options.max_both_volume_nm3 > 0) {
     // Never 0, which means no limit.
-    result.max_both_voxels =
-        std::max(static_cast<std::uint64_t>(std::ceil(options.max_both_volume_nm3 / voxel_nm3)), std::uint64_t{1});
+    result.max_both_voxels = std::max(
+        static_cast<std::uint64_t>(std::ceil(options.max_both_volume_nm3 / voxel_nm3)), std::uint64_t{1});
   }
   return result;
 }
@@ -100,7 +100,8 @@ class MergeRegions : public Step {
   void process(const Block&, BlockOutput& output) const override {
     const tables::RegionGraph graph = read_region_graph(set_.fragments->address());
     const auto merges = merges_of(graph);
-    const std::vector<ObjectId> roots = voxel::cut(graph, merges, set_.options.threshold > 0 ? set_.options.threshold : 1);
+    const std::vector<ObjectId> roots =
+        voxel::cut(graph, merges, set_.options.threshold > 0 ? set_.options.threshold : 1);
     // Fragments are in raster order of first voxels, so objects are in that of their first fragments.
     std::vector<std::uint64_t> voxels(graph.regions.empty() ? 1 : graph.regions.back().id + 1, 0);
     for (std::size_t i = 0; i < roots.size(); ++i) voxels[roots[i]] += graph.regions[i].voxels;
@@ -121,7 +122,8 @@ class MergeRegions : public Step {
     if (set_.options.threshold > 0)
       return voxel::agglomerate(graph, options_of(set_.options, set_.voxel_nm3()), throw_if_cancelled);
     voxel::BalanceOptions options;
-    options.scale = set_.options.level_scale == "tanh" ? voxel::LevelScale::kTanh : voxel::LevelScale::kLinear;
+    options.scale =
+        set_.options.level_scale == "tanh" ? voxel::LevelScale::kTanh : voxel::LevelScale::kLinear;
     return voxel::balance_regions(graph, options, throw_if_cancelled);
   }
 
@@ -175,8 +177,8 @@ class WriteReport : public Step {
 
   StepPlan plan() const override {
     StepPlan plan = StepPlan::solve();
-    plan.bytes_per_worker = region_graph_bytes(set_.fragments->address()) +
-                            8 * blockwise::PartialReader(merged_).num_bytes();
+    plan.bytes_per_worker =
+        region_graph_bytes(set_.fragments->address()) + 8 * blockwise::PartialReader(merged_).num_bytes();
     return plan;
   }
 
@@ -223,7 +225,10 @@ void AgglomerateFragmentsOptions::bind(OptionTable& table) {
       .add("threshold", threshold,
            {"fragments are merged while 1 - (depth of their interface, 0 to 1) is below this; 0: without a "
             "threshold, while necks are deeper than half their bodies",
-            "", 0, 2, {}})
+            "",
+            0,
+            2,
+            {}})
       .add("level_scale", level_scale,
            {"without a threshold: what the prediction is, tanh of a distance or a probability (linear)",
             "",
@@ -231,10 +236,16 @@ void AgglomerateFragmentsOptions::bind(OptionTable& table) {
             1e300,
             {"tanh", "linear"}})
       .add("statistic", statistic,
-           {"with a threshold: what of an interface's depths counts", "", -1e300, 1e300, {"quantile", "mean", "highest"}})
-      .add("quantile", quantile, {"with a threshold: share of an interface's faces that may be shallower", "%", 0, 100, {}})
+           {"with a threshold: what of an interface's depths counts",
+            "",
+            -1e300,
+            1e300,
+            {"quantile", "mean", "highest"}})
+      .add("quantile", quantile,
+           {"with a threshold: share of an interface's faces that may be shallower", "%", 0, 100, {}})
       .add("relative", relative,
-           {"with a threshold: depths in parts of the lower peak of both fragments (neck to body), so that one threshold fits thin "
+           {"with a threshold: depths in parts of the lower peak of both fragments (neck to body), so that "
+            "one threshold fits thin "
             "and thick objects",
             "",
             -1e300,
@@ -242,7 +253,11 @@ void AgglomerateFragmentsOptions::bind(OptionTable& table) {
             {}})
       .add("min_volume_nm3", min_volume_nm3, {"smaller objects are dropped; 0: none", "nm^3", 0, 1e18, {}})
       .add("max_both_volume_nm3", max_both_volume_nm3,
-           {"with a threshold: two objects of at least this volume each are not merged; 0: no such limit", "nm^3", 0, 1e18, {}});
+           {"with a threshold: two objects of at least this volume each are not merged; 0: no such limit",
+            "nm^3",
+            0,
+            1e18,
+            {}});
 }
 
 std::unique_ptr<blockwise::Stage> make_agglomerate_stage(const StageDescription& description) {

@@ -67,7 +67,8 @@ std::string make_fragments(const std::filesystem::path& folder) {
 }
 
 blockwise::StageDescription description_of(const std::string& fragments, const std::filesystem::path& folder,
-                                           const std::string& options, const Shape3& block_shape = {8, 16, 16}) {
+                                           const std::string& options,
+                                           const Shape3& block_shape = {8, 16, 16}) {
   blockwise::StageDescription description;
   description.verb = "agglomerate";
   description.options_json = options;
@@ -90,9 +91,9 @@ TEST(AgglomerateFragments, DeepInterfacesAreMergedAndThinNecksStay) {
   const TemporaryFolder folder;
   const std::string fragments = make_fragments(folder.path());
   ASSERT_GE(read_region_graph(fragments).regions.size(), 3U);
-  for (const char* options : {R"({"min_volume_nm3": 1e5})",
-                              R"({"quantile": 50, "threshold": 0.8, "min_volume_nm3": 1e5})",
-                              R"({"statistic": "highest", "relative": true, "threshold": 0.6, "min_volume_nm3": 1e5})"}) {
+  for (const char* options :
+       {R"({"min_volume_nm3": 1e5})", R"({"quantile": 50, "threshold": 0.8, "min_volume_nm3": 1e5})",
+        R"({"statistic": "highest", "relative": true, "threshold": 0.6, "min_volume_nm3": 1e5})"}) {
     const auto objects = objects_of(description_of(fragments, folder.path(), options));
     EXPECT_EQ(objects(12, 15, 13), 1U) << options;
     EXPECT_EQ(objects(12, 15, 23), 1U) << options;
@@ -109,7 +110,8 @@ TEST(AgglomerateFragments, TheReportTellsTheNumberOfObjectsAtEveryThreshold) {
   const std::filesystem::path out = storage::open_dataset(description.outputs[0])->path();
   const Json report = parse_json(read_text(out / "cuts.json"), "cuts.json");
   EXPECT_EQ(report.at("cuts").at(100).at("objects").get<std::size_t>(), num_objects);
-  EXPECT_EQ(report.at("cuts").at(0).at("objects").get<std::size_t>(), read_region_graph(fragments).regions.size());
+  EXPECT_EQ(report.at("cuts").at(0).at("objects").get<std::size_t>(),
+            read_region_graph(fragments).regions.size());
   EXPECT_NE(read_text(out / "cuts.txt").find("0.500"), std::string::npos);
   EXPECT_NE(read_text(out / "cuts.svg").find("polyline"), std::string::npos);
   for (const int at : {20, 60, 140, 200}) {
@@ -131,7 +133,8 @@ TEST(AgglomerateFragments, FragmentsWithoutAGraphAreRefused) {
   const auto result = blockwise::testing::run_in({make_agglomerate_stage, {}, {}},
                                                  description_of(address, folder.path(), "{}", {}), 1);
   ASSERT_EQ(result.failures.size(), 1U);
-  EXPECT_NE(result.failures[0].message.find("organon watershed"), std::string::npos) << result.failures[0].message;
+  EXPECT_NE(result.failures[0].message.find("organon watershed"), std::string::npos)
+      << result.failures[0].message;
 }
 
 TEST(AgglomerateFragments, ObeysTheStageContract) {

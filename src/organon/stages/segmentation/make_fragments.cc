@@ -152,14 +152,14 @@ class Smooth : public Step {
     Array<std::uint16_t> smoothed = Array<std::uint16_t>::uninitialized(box.shape());
     voxel::smooth(input, voxel::gaussian_kernels(set_.options.sigma_nm, spec.grid.voxel_size_nm), smoothed);
     // At least 1: 0 is background.
-    const auto lowest = static_cast<std::uint16_t>(
-        std::max(std::ceil(set_.options.threshold * kValuesPerGreyLevel), 1.0));
+    const auto lowest =
+        static_cast<std::uint16_t>(std::max(std::ceil(set_.options.threshold * kValuesPerGreyLevel), 1.0));
     for (std::int64_t i = 0; i < smoothed.size(); ++i)
       if (smoothed.data()[i] < lowest) smoothed.data()[i] = 0;
     const Values values(set_, block.write_box, box, std::move(smoothed));
     if (values.is_background()) return;
-    output.write<std::uint16_t>(
-        0, block.write_box, values.array.view().part(block.write_box.translate(Index3{} - box.begin)));
+    output.write<std::uint16_t>(0, block.write_box,
+                                values.array.view().part(block.write_box.translate(Index3{} - box.begin)));
     const BlockState state = state_of(values.block, {});
     if (!state.bytes.empty()) BlockStates::emit(block, state, output);
   }
@@ -207,7 +207,10 @@ class LabelBasins : public Step {
  public:
   LabelBasins(const Set& set, const std::string& values, const std::filesystem::path& last_round,
               std::string basins)
-      : set_(set), values_(storage::open_dataset(values)), plateaus_(last_round), basins_(std::move(basins)) {}
+      : set_(set),
+        values_(storage::open_dataset(values)),
+        plateaus_(last_round),
+        basins_(std::move(basins)) {}
 
   StepPlan plan() const override {
     StepPlan plan = plan_over(set_, basins_);
@@ -224,16 +227,15 @@ class LabelBasins : public Step {
   void process(const Block& block, BlockOutput& output) const override {
     const Values values = Values::read(set_, *values_, block.write_box);
     if (values.is_background()) return;
-    const auto around =
-        plateaus_of(plateaus_.beside(BlockGrid(set_.domain, set_.block_shape), block.id));
+    const auto around = plateaus_of(plateaus_.beside(BlockGrid(set_.domain, set_.block_shape), block.id));
     Array<std::uint32_t> distance = Array<std::uint32_t>::uninitialized(block.write_box.shape());
     voxel::distances_to_exits(values.block, around, distance);
     Array<std::uint32_t> labels = Array<std::uint32_t>::uninitialized(block.write_box.shape());
     const voxel::BlockBasins basins = voxel::label_basins(values.block, around, distance, labels);
     if (basins.components.count() == 0) return;
     output.write<std::uint32_t>(0, block.write_box, labels.view());
-    output.emit(block.id, blockwise::bytes_of(blockwise::pieces_of(basins.components, block.write_box,
-                                                                   set_.volume_shape())));
+    output.emit(block.id, blockwise::bytes_of(
+                              blockwise::pieces_of(basins.components, block.write_box, set_.volume_shape())));
     if (!basins.exits.empty()) output.emit(exits_key(block.id), blockwise::bytes_of(basins.exits));
   }
 
@@ -271,7 +273,9 @@ class JoinBasins : public Step {
         // The voxels of the next block along this side.
         const Box moved = own.translate(is_before ? Index3{} - side : side);
         const Box beyond = moved.intersect(set_.domain);
-        const auto is_there = [&](const Index3& voxel) { return beyond.contains(voxel) && !own.contains(voxel); };
+        const auto is_there = [&](const Index3& voxel) {
+          return beyond.contains(voxel) && !own.contains(voxel);
+        };
         Box plane;
         for (const auto& [voxel, label] : exits)
           if (is_there(voxel)) plane = plane.unite(Box::at(voxel, {1, 1, 1}));
@@ -327,8 +331,9 @@ class MeasureInterfaces : public Step {
   StepPlan plan() const override {
     StepPlan plan = plan_over(set_);
     for (const auto& dataset : {values_, fragments_})
-      plan.inputs.push_back(
-          {dataset->address(), [](const Box& box) { return box.grow({0, 0, 0}, Shape3::cube(1)); }});
+      plan.inputs.push_back({dataset->address(), [](const Box& box) {
+                               return box.grow({0, 0, 0}, Shape3::cube(1));
+                             }});
     return plan;
   }
   static StepPlan plan_over(const Set& set) { return set.plan_over_blocks(40, 40e6); }
@@ -411,14 +416,19 @@ class WatershedStage : public blockwise::Stage {
     }
     const std::size_t first = rounds.num_steps();
     switch (index - first) {
-      case 0: return std::make_unique<LabelBasins>(set_, values, rounds.last_folder(), basins);
-      case 1: return std::make_unique<JoinBasins>(set_, basins, run.step(first));
-      case 2: return std::make_unique<NumberFragments>(run.step(first), run.step(first + 1));
+      case 0:
+        return std::make_unique<LabelBasins>(set_, values, rounds.last_folder(), basins);
+      case 1:
+        return std::make_unique<JoinBasins>(set_, basins, run.step(first));
+      case 2:
+        return std::make_unique<NumberFragments>(run.step(first), run.step(first + 1));
       case 3:
         return std::make_unique<blockwise::LookUpLabels>(
             [&](DataType type) { return set_.relabel_plan(type); }, basins, run.step(first + 2));
-      case 4: return std::make_unique<MeasureInterfaces>(set_, values);
-      default: return std::make_unique<WriteGraph>(set_, run.step(first + 4));
+      case 4:
+        return std::make_unique<MeasureInterfaces>(set_, values);
+      default:
+        return std::make_unique<WriteGraph>(set_, run.step(first + 4));
     }
   }
 
@@ -436,8 +446,8 @@ class WatershedStage : public blockwise::Stage {
 
  private:
   static std::vector<std::string> names(std::vector<std::string> rounds) {
-    for (const char* name : {"label basins", "join basins", "number fragments", "relabel",
-                             "measure interfaces", "write graph"})
+    for (const char* name :
+         {"label basins", "join basins", "number fragments", "relabel", "measure interfaces", "write graph"})
       rounds.emplace_back(name);
     return rounds;
   }
@@ -451,8 +461,9 @@ void WatershedOptions::bind(OptionTable& table) {
   table
       .add("sigma_nm", sigma_nm,
            {"width (sigma) of the Gaussian that smooths the prediction first; 0: none", "nm", 0, 1e4, {}})
-      .add("threshold", threshold,
-           {"a voxel is foreground where the smoothed prediction is at least this", "grey levels", 0, 255, {}})
+      .add(
+          "threshold", threshold,
+          {"a voxel is foreground where the smoothed prediction is at least this", "grey levels", 0, 255, {}})
       .add("face_level", face_level,
            {"what stands for a face between fragments: the lower of both voxels, or, as the paper, that of "
             "higher index",
@@ -483,7 +494,8 @@ tables::RegionGraph read_region_graph(const std::string& address) {
 
 std::int64_t region_graph_bytes(const std::string& address) {
   std::error_code is_missing;
-  const auto bytes = std::filesystem::file_size(storage::open_dataset(address)->path() / kGraphFile, is_missing);
+  const auto bytes =
+      std::filesystem::file_size(storage::open_dataset(address)->path() / kGraphFile, is_missing);
   return is_missing ? 0 : static_cast<std::int64_t>(bytes);
 }
 

@@ -17,8 +17,8 @@ struct WatershedOptions {
 };
 
 /// The chains "watershed" and "region graph" of docs/architecture.md. Fragments have ids 1, 2, ... in raster
-/// order of first voxels. Their graph lies in the dataset's folder, see read_region_graph(): levels are 0 just
-/// below the threshold, 255 at the highest prediction.
+/// order of first voxels. Their graph lies in the dataset's folder, see read_region_graph(): levels are 0
+/// just below the threshold, 255 at the highest prediction.
 ///
 /// Exact: voxels and graph do not depend on blocks or workers. Halo: ceil(3 sigma) + 1. Border: reflect.
 /// Errors: kInvalidArgument where the prediction is not uint8.

@@ -48,8 +48,7 @@ std::string store(const std::filesystem::path& folder, const Array<std::uint8_t>
   spec.data_type = DataType::kUint8;
   spec.grid = kGrid;
   const std::string address = "n5://" + (folder / "p.n5" / "mito").string();
-  storage::create_dataset(address, spec)
-      ->write<std::uint8_t>(spec.domain(), prediction.view(), Fsync::kNo);
+  storage::create_dataset(address, spec)->write<std::uint8_t>(spec.domain(), prediction.view(), Fsync::kNo);
   return address;
 }
 
@@ -123,7 +122,9 @@ TEST(MakeFragments, ObeysTheStageContract) {
   const std::string input = store(folder.path(), make_prediction());
   blockwise::testing::expect_stage_contract(
       {make_watershed_stage,
-       [&](const std::filesystem::path& out, const Shape3& shape) { return description_of(input, out, shape); },
+       [&](const std::filesystem::path& out, const Shape3& shape) {
+         return description_of(input, out, shape);
+       },
        {{8, 8, 8}, {16, 8, 24}, {64, 64, 64}},
        [](const blockwise::StageDescription& description) {
          return blockwise::testing::voxels_of(description) +

@@ -91,8 +91,8 @@ void write_merge_report(const std::filesystem::path& folder, const std::vector<v
   output.write_text(folder / "merges.csv", tables::to_csv(table_of(merges)));
   Json json = Json::array();
   std::string csv = "threshold,objects,objects_kept,largest_volume_nm3\n";
-  std::string text = fmt::format("{:>9} {:>10} {:>12} {:>18}\n", "threshold", "objects", "large enough",
-                                 "largest um^3");
+  std::string text =
+      fmt::format("{:>9} {:>10} {:>12} {:>18}\n", "threshold", "objects", "large enough", "largest um^3");
   const auto chosen = std::min_element(cuts.begin(), cuts.end(), [&](const Cut& a, const Cut& b) {
     return std::abs(a.threshold - threshold) < std::abs(b.threshold - threshold);
   });

@@ -148,8 +148,8 @@ class SegmentStage : public blockwise::Stage {
       return std::make_unique<blockwise::JoinFaces>(scratch, set_.domain, set_.block_shape,
                                                     set_.connectivity);
     if (index == 2) return std::make_unique<NumberObjects>(set_, run.step(0), run.step(1));
-    return std::make_unique<blockwise::LookUpLabels>(
-        [&](DataType type) { return set_.relabel_plan(type); }, scratch, run.step(2));
+    return std::make_unique<blockwise::LookUpLabels>([&](DataType type) { return set_.relabel_plan(type); },
+                                                     scratch, run.step(2));
   }
 
   std::vector<StepPlan> plans() const override {

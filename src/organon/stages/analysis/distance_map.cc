@@ -68,6 +68,8 @@ struct Set {
   }
 
   const SizeNm& voxel_size_nm() const { return labels->spec().grid.voxel_size_nm; }
+  /// Chunks on their way to and from the disk.
+  std::int64_t chunk_bytes() const { return 32 * labels->spec().chunk_shape.product(); }
   std::int64_t label_bytes() const { return static_cast<std::int64_t>(size_of(labels->spec().data_type)); }
   /// Whether blocks are read with a halo: where this at most doubles their edges, or they are the whole.
   bool reads_halo() const {
@@ -144,7 +146,7 @@ class MeasureBlocks : public Step {
     const std::int64_t read_voxels = read_shape.product();
     // Labels, distances, mask and sides; the part of the block; lines.
     plan.bytes_per_worker = (set_.label_bytes() + 8) * read_voxels + 8 * set_.block_shape.product() +
-                            kBytesPerLineVoxel * read_shape.largest();
+                            kBytesPerLineVoxel * read_shape.largest() + set_.chunk_bytes();
     plan.bytes_read = plan.blocks().count() * read_voxels * set_.label_bytes();
     plan.bytes_written = 4 * plan.domain.volume();
     plan.voxels_per_second = 30e6;
@@ -184,7 +186,7 @@ class FindSides : public Step {
     plan.reads(set_.labels->address(), Shape3::cube(1));
     plan.outputs = {{sides_, set_.scratch_spec(DataType::kUint8)}};
     const std::int64_t read_voxels = Box::of_shape(set_.block_shape).grow(1).volume();
-    plan.bytes_per_worker = (set_.label_bytes() + 4) * read_voxels;
+    plan.bytes_per_worker = (set_.label_bytes() + 4) * read_voxels + set_.chunk_bytes();
     plan.bytes_read = plan.blocks().count() * read_voxels * set_.label_bytes();
     plan.bytes_written = plan.domain.volume();
     plan.voxels_per_second = 100e6;
@@ -227,8 +229,8 @@ class GoAlong : public Step {
                                       : blockwise::OutputDataset{to_, set_.scratch_spec(DataType::kFloat32)}};
     const std::int64_t voxels = plan.block_shape.product();
     const std::int64_t id_bytes = set_.options.is_signed ? 1 : set_.label_bytes();
-    plan.bytes_per_worker =
-        (id_bytes + 8) * voxels + MeasureBlocks::kBytesPerLineVoxel * set_.whole.shape().largest();
+    plan.bytes_per_worker = (id_bytes + 8) * voxels + set_.chunk_bytes() +
+                            MeasureBlocks::kBytesPerLineVoxel * set_.whole.shape().largest();
     plan.bytes_read =
         (id_bytes + (axis_ == Axis::kX ? 0 : 4)) * with_axis(domain, axis_, set_.whole).volume();
     plan.bytes_written = 4 * domain.volume();

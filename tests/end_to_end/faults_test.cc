@@ -19,9 +19,10 @@ using organon::testing::TemporaryFolder;
 constexpr Shape3 kShape{96, 128, 160};
 constexpr int kMostReruns = 40;
 
-std::vector<std::string> watershed_into(const std::string& output, const std::string& block_shape = "32,32,32") {
-  return {"watershed",     "p.n5/mito",  output,      "--sigma-nm", "8", "--threshold", "100", "--chunk-shape", "32,32,32",
-          "--block-shape", block_shape, "--workers", "2",          "--no-fsync"};
+std::vector<std::string> watershed_into(const std::string& output,
+                                        const std::string& block_shape = "32,32,32") {
+  return {"watershed", "p.n5/mito",     output,      "--sigma-nm", "8", "--threshold", "100", "--chunk-shape",
+          "32,32,32",  "--block-shape", block_shape, "--workers",  "2", "--no-fsync"};
 }
 
 // Voxels of the fragments, and the bytes of their graph.
@@ -33,7 +34,8 @@ class Faults : public ::testing::Test {
  protected:
   void SetUp() override {
     write_prediction(folder_.path() / "p.n5/mito", kShape);
-    ASSERT_EQ(run_organon(watershed_into("fresh.n5/f", "96,128,160"), {folder_.path(), {}, 0, {}}).exit_code, 0);
+    ASSERT_EQ(run_organon(watershed_into("fresh.n5/f", "96,128,160"), {folder_.path(), {}, 0, {}}).exit_code,
+              0);
     fresh_ = made_in(folder_.path(), "fresh.n5/f");
     ASSERT_TRUE(std::filesystem::exists(folder_.path() / ".organon/runs/fresh.n5:f/steps/7"));
   }
@@ -58,10 +60,9 @@ TEST_F(Faults, KilledAtTwentyRandomMoments) {
     const std::string output = "killed" + std::to_string(i % 6) + ".n5/f";
     const auto begin = std::chrono::steady_clock::now();
     const auto wait = std::chrono::milliseconds(20 + random.below(1500));
-    const Ending ending =
-        run_organon(watershed_into(output), {folder_.path(), {}, SIGKILL, [&] {
-                                               return std::chrono::steady_clock::now() - begin > wait;
-                                             }});
+    const Ending ending = run_organon(
+        watershed_into(output),
+        {folder_.path(), {}, SIGKILL, [&] { return std::chrono::steady_clock::now() - begin > wait; }});
     num_killed += ending.signal == SIGKILL ? 1 : 0;
   }
   EXPECT_GT(num_killed, 8) << "too few were killed before they were done";
@@ -76,9 +77,9 @@ TEST_F(Faults, KilledAtTwentyRandomMoments) {
 // The worker that comes there, once; its supervisor starts another.
 TEST_F(Faults, KilledInEachShapeOfWork) {
   int number = 0;
-  for (const char* place : {"smooth:3", "smooth, round 2:2", "count changes:1", "label basins:5", "join basins:2",
-                            "number fragments:1", "measure interfaces:4", "write graph:1", "rename:9", "journal:1",
-                            "chunk write:7"}) {
+  for (const char* place : {"smooth:3", "smooth, round 2:2", "count changes:1", "label basins:5",
+                            "join basins:2", "number fragments:1", "measure interfaces:4", "write graph:1",
+                            "rename:9", "journal:1", "chunk write:7"}) {
     const std::string output = "place" + std::to_string(++number) + ".n5/f";
     const std::filesystem::path once = folder_.path() / ("once" + std::to_string(number));
     const std::map<std::string, std::string> fault = {{"ORGANON_FAULT", place},

@@ -119,7 +119,8 @@ TEST_F(Integrity, DamagedTablesAndMeshesAreFoundAndMended) {
   expect_done({"measure", "cell.n5/labels", "tables/mito.csv", "--no-fsync"});
   expect_done({"mesh", "cell.n5/labels", "meshes/mito", "--no-fsync"});
   const std::filesystem::path mesh = path() / "meshes/mito/1:0:0";
-  for (const auto& [output, file] : {std::pair{"tables/mito.csv", path() / "tables/mito.sqlite"}, {"meshes/mito", mesh}}) {
+  for (const auto& [output, file] :
+       {std::pair{"tables/mito.csv", path() / "tables/mito.sqlite"}, {"meshes/mito", mesh}}) {
     ASSERT_TRUE(std::filesystem::exists(file)) << file;
     const std::string before = hash_of_files(file);
     expect_done({"verify", output});

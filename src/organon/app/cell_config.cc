@@ -16,9 +16,9 @@ namespace organon::app {
 namespace {
 
 // Stages whose options a cell.toml may set, each in a table of the verb's name.
-const std::vector<std::string> kStageTables = {"pyramid", "mask",    "targets", "train",
-                                               "predict", "segment", "watershed", "agglomerate", "refine",  "evaluate",
-                                               "measure", "mesh",    "publish"};
+const std::vector<std::string> kStageTables = {"pyramid", "mask",      "targets",     "train",  "predict",
+                                               "segment", "watershed", "agglomerate", "refine", "evaluate",
+                                               "measure", "mesh",      "publish"};
 
 class Reader {
  public:
@@ -169,8 +169,16 @@ const std::vector<std::pair<std::string, std::string>> kMergeKeys = {{"merge_qua
 
 ClassConfig read_class(const Reader& reader, const std::string& name, const toml::table& entry,
                        const CellConfig& config) {
-  std::vector<std::string> known = {"ids",    "color",   "watershed",        "parent",           "from",
-                                    "inside", "outside", "inside_expand_nm", "outside_expand_nm", "edits"};
+  std::vector<std::string> known = {"ids",
+                                    "color",
+                                    "watershed",
+                                    "parent",
+                                    "from",
+                                    "inside",
+                                    "outside",
+                                    "inside_expand_nm",
+                                    "outside_expand_nm",
+                                    "edits"};
   known.insert(known.end(), kSegmentKeys.begin(), kSegmentKeys.end());
   for (const auto& [key, option] : kMergeKeys) known.push_back(key);
   reader.check_keys(entry, known);
@@ -303,7 +311,8 @@ CellConfig parse_cell_config(std::string_view text, const std::filesystem::path&
   } catch (const toml::parse_error& error) {
     reader.fail_at(error.source(), std::string(error.description()));
   }
-  std::vector<std::string> known = {"name", "format", "raw", "crops", "classes", "network", "truth", "defaults"};
+  std::vector<std::string> known = {"name",    "format",  "raw",   "crops",
+                                    "classes", "network", "truth", "defaults"};
   known.insert(known.end(), kStageTables.begin(), kStageTables.end());
   reader.check_keys(root, known);
   config.name = reader.text(root, "name", config.folder.filename().string());

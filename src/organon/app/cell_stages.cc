@@ -277,7 +277,8 @@ void CellStages::add_objects(std::vector<blockwise::StageDescription>& stages) c
     // Of the class's options those that each of both stages has.
     StageSettings climb = organelle.segment, merge = organelle.agglomerate;
     for (const char* option : {"min_volume_nm3", "connectivity"}) climb.values.erase(option);
-    if (const auto volume = organelle.segment.values.find("min_volume_nm3"); volume != organelle.segment.values.end()) {
+    if (const auto volume = organelle.segment.values.find("min_volume_nm3");
+        volume != organelle.segment.values.end()) {
       merge.values.insert(*volume);
       merge.places.insert(*organelle.segment.places.find("min_volume_nm3"));
     }
@@ -286,7 +287,8 @@ void CellStages::add_objects(std::vector<blockwise::StageDescription>& stages) c
     stages.push_back(stage("agglomerate", {path_of("fragments", name)}, path_of("labels", name), {},
                            {table("agglomerate"), &merge}));
   }
-  for (const std::size_t number : order_of_needs(config_.classes)) add_refinement(config_.classes[number], stages);
+  for (const std::size_t number : order_of_needs(config_.classes))
+    add_refinement(config_.classes[number], stages);
 }
 
 void CellStages::add_refinement(const ClassConfig& organelle,
@@ -324,7 +326,11 @@ void CellStages::add_refinement(const ClassConfig& organelle,
     now = raw_s0_;
     masks.options.emplace_back("threshold", "1");
     chain.push_back(masks);
-    chain.push_back({"segment", "labels/" + name, {}, {{"sigma_nm", "0"}, {"threshold", "1"}, {"min_volume_nm3", text_of("min_volume_nm3", "0")}}});
+    chain.push_back(
+        {"segment",
+         "labels/" + name,
+         {},
+         {{"sigma_nm", "0"}, {"threshold", "1"}, {"min_volume_nm3", text_of("min_volume_nm3", "0")}}});
     chain.push_back({"refine", "filled/" + name, {}, {}});
   } else if (!organelle.parent.empty()) {
     now = in_container("predictions/" + name);

@@ -24,8 +24,9 @@ std::vector<std::size_t> order_of_needs(const std::vector<ClassConfig>& classes)
       const auto other = std::find_if(classes.begin(), classes.end(),
                                       [&](const ClassConfig& one) { return one.name == name; });
       if (other == classes.end()) {
-        throw Error(ErrorKind::kInvalidArgument,
-                    fmt::format("classes.{}: it needs the class '{}', which is not there", organelle.name, name));
+        throw Error(
+            ErrorKind::kInvalidArgument,
+            fmt::format("classes.{}: it needs the class '{}', which is not there", organelle.name, name));
       }
       if (!is_done[static_cast<std::size_t>(other - classes.begin())]) return false;
     }

@@ -20,11 +20,11 @@ struct ClassConfig {
   std::string name;
   std::vector<std::int64_t> ids;  ///< label ids that it merges; none where it is made of another class
   std::string color = "#ffffff";
-  StageSettings segment;           ///< over [segment]
-  bool has_watershed = false;      ///< objects that touch are told apart
-  StageSettings agglomerate;       ///< over [agglomerate]
-  std::string parent;              ///< a class whose ids its voxels take: an organelle, of its membrane
-  std::string from;                ///< a class that it is a part of, or kFromRaw; it is not learned then
+  StageSettings segment;             ///< over [segment]
+  bool has_watershed = false;        ///< objects that touch are told apart
+  StageSettings agglomerate;         ///< over [agglomerate]
+  std::string parent;                ///< a class whose ids its voxels take: an organelle, of its membrane
+  std::string from;                  ///< a class that it is a part of, or kFromRaw; it is not learned then
   std::vector<std::string> inside;   ///< classes inside of which it lies
   std::vector<std::string> outside;  ///< classes outside of which it lies
   double inside_expand_nm = 0;       ///< by this these are expanded first

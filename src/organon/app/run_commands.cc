@@ -165,7 +165,8 @@ std::vector<std::function<blockwise::Verification(Progress&)>> verifications_of(
     verifications.emplace_back([run](Progress&) { return blockwise::verify_files(run); });
   }
   for (const std::string& dataset : datasets)
-    verifications.emplace_back([dataset](Progress& progress) { return blockwise::verify_dataset(dataset, progress); });
+    verifications.emplace_back(
+        [dataset](Progress& progress) { return blockwise::verify_dataset(dataset, progress); });
   return verifications;
 }
 

@@ -19,7 +19,7 @@ namespace {
 
 struct Fault {
   std::string name;
-  int pass = 0;     // 0: none
+  int pass = 0;    // 0: none
   int period = 0;  // 0: once
   std::string action = "kill";
   const char* once = nullptr;

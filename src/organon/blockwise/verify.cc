@@ -139,7 +139,8 @@ void check_files(const RunFolder& run, std::int64_t& num_files, std::vector<Dama
     std::string reason;
     if (!bytes)
       reason = "is missing";
-    else if (std::find(known.versions.begin(), known.versions.end(), hash_bytes(*bytes)) == known.versions.end())
+    else if (std::find(known.versions.begin(), known.versions.end(), hash_bytes(*bytes)) ==
+             known.versions.end())
       reason = "has other bytes than were written";
     if (!reason.empty()) damage.push_back({path, reason, known.step, known.block, {}});
   }

@@ -22,10 +22,10 @@ struct Damage {
 };
 
 struct Verification {
-  std::int64_t num_chunks = 0;  ///< of the dataset
-  std::int64_t num_stored = 0;  ///< that exist as files
-  std::int64_t num_files = 0;   ///< besides chunks: tables, meshes, plots
-  std::int64_t bytes_read = 0;  ///< of chunks
+  std::int64_t num_chunks = 0;   ///< of the dataset
+  std::int64_t num_stored = 0;   ///< that exist as files
+  std::int64_t num_files = 0;    ///< besides chunks: tables, meshes, plots
+  std::int64_t bytes_read = 0;   ///< of chunks
   std::vector<Damage> damage;    ///< in order of chunks
   std::optional<RunFolder> run;  ///< that made it; nothing for data of others
 };

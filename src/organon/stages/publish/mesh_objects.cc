@@ -297,7 +297,8 @@ class MakeMeshes : public Step {
         output.write_text(set_.folder / fmt::format("{}:0", lines[i].id),
                           Json({{"fragments", {set_.name_of(lines[i].id, kWholeObject)}}}).dump());
       } else {
-        write_fragment(lines[i], mesh_in_cell(lines[i].id, set_.cells.box_of(lines[i].cell)), written, output);
+        write_fragment(lines[i], mesh_in_cell(lines[i].id, set_.cells.box_of(lines[i].cell)), written,
+                       output);
       }
       i = end;
     }
@@ -384,8 +385,7 @@ class WriteManifests : public Step {
       }
       const std::string manifest = fmt::format("{}:0", id);
       kept.insert(manifest);
-      if (in_parts)
-        output.write_text(set_.folder / manifest, Json({{"fragments", fragments}}).dump());
+      if (in_parts) output.write_text(set_.folder / manifest, Json({{"fragments", fragments}}).dump());
     }
     remove_other_files(set_.folder, kept, is_mesh_file);
     output.write_text(set_.folder / "info", info_text());

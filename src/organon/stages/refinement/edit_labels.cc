@@ -137,7 +137,8 @@ struct Set {
         } else if (id != 0) {
           for (std::int64_t i = 0; i < length; ++i) {
             const Index3 voxel = box.begin + Index3{row / shape.y, row % shape.y, x + i};
-            use(Part{id, number_at(points->second, labels->spec().grid.to_nm(voxel))}, first + i, first + i + 1);
+            use(Part{id, number_at(points->second, labels->spec().grid.to_nm(voxel))}, first + i,
+                first + i + 1);
           }
         }
         x += length;
@@ -203,7 +204,9 @@ class ApplyEdits : public Step {
 
   void process(const Block&, BlockOutput& output) const override {
     const std::vector<PartSums> parts = all_parts();
-    const auto index_of = [&](const Part& part) { return std::lower_bound(parts.begin(), parts.end(), part, before); };
+    const auto index_of = [&](const Part& part) {
+      return std::lower_bound(parts.begin(), parts.end(), part, before);
+    };
     // All parts of an object, or the one that holds a point.
     const auto named = [&](const ObjectName& name) {
       std::vector<std::uint32_t> indices;
@@ -243,7 +246,8 @@ class ApplyEdits : public Step {
     };
     std::map<std::uint32_t, Object> objects;
     for (std::uint32_t i = 0; i < parts.size(); ++i) {
-      const auto [at, is_new] = objects.try_emplace(sets.find(i), Object{parts[i].first_voxel, parts[i].voxels});
+      const auto [at, is_new] =
+          objects.try_emplace(sets.find(i), Object{parts[i].first_voxel, parts[i].voxels});
       if (is_new) continue;
       at->second.first_voxel = std::min(at->second.first_voxel, parts[i].first_voxel);
       at->second.voxels += parts[i].voxels;

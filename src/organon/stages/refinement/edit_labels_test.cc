@@ -35,7 +35,8 @@ std::string store_labels(const std::filesystem::path& folder) {
   spec.data_type = DataType::kUint16;
   spec.grid = kGrid;
   std::string address = "n5://" + (folder / "l.n5" / "labels").string();
-  storage::create_dataset(address, spec)->write<std::uint16_t>(spec.domain(), make_labels().view(), Fsync::kNo);
+  storage::create_dataset(address, spec)
+      ->write<std::uint16_t>(spec.domain(), make_labels().view(), Fsync::kNo);
   return address;
 }
 
@@ -81,8 +82,8 @@ TEST(EditLabels, WithoutEditsIdsAreMadeConsecutive) {
 
 TEST(EditLabels, DropsByIdAndByPoint) {
   const TemporaryFolder folder;
-  const auto labels =
-      edited(folder, R"([{"action": "drop", "ids": [900]}, {"action": "drop", "points_nm": [[64, 52, 100]]}])");
+  const auto labels = edited(
+      folder, R"([{"action": "drop", "ids": [900]}, {"action": "drop", "points_nm": [[64, 52, 100]]}])");
   EXPECT_EQ(row_of(labels, 0), (Row{{1, 36}}));
   EXPECT_EQ(row_of(labels, 1), (Row{{0, 36}}));
   EXPECT_EQ(row_of(labels, 2), (Row{{2, 36}}));
@@ -158,10 +159,11 @@ TEST(EditLabels, ObeysTheStageContract) {
   blockwise::testing::expect_stage_contract(
       {make_edit_stage,
        [&](const std::filesystem::path& out, const Shape3& shape) {
-         return description_of(folder.path(), out,
-                               R"([{"action": "split", "points_nm": [[64, 4, 24], [24, 4, 60], [100, 0, 130]]},
+         return description_of(
+             folder.path(), out,
+             R"([{"action": "split", "points_nm": [[64, 4, 24], [24, 4, 60], [100, 0, 130]]},
                                    {"action": "merge", "ids": [900, 8]}])",
-                               "{}", shape);
+             "{}", shape);
        },
        {{8, 8, 8}, {16, 8, 24}, {64, 64, 64}}});
 }
@@ -172,7 +174,8 @@ TEST(LabelEdits, HostileFilesAreRefused) {
         R"([{"action": "drop", "ids": [0]}])", R"([{"action": "drop", "ids": [-1]}])",
         R"([{"action": "drop", "ids": [1.5]}])", R"([{"action": "drop", "ids": 3}])",
         R"([{"action": "merge", "ids": [1]}])", R"([{"action": "split", "ids": [1, 2]}])",
-        R"([{"action": "split", "points_nm": [[1, 2, 3]]}])", R"([{"action": "drop", "points_nm": [[1, 2]]}])",
+        R"([{"action": "split", "points_nm": [[1, 2, 3]]}])",
+        R"([{"action": "drop", "points_nm": [[1, 2]]}])",
         R"([{"action": "drop", "points_nm": [[1, 2, 1e13]]}])", R"([{"action": "drop", "id": [1]}])",
         R"([{"action": "drop", "ids": [1], "note": 3}])"}) {
     EXPECT_THROW(parse_label_edits(text, "edits.json"), Error) << text;
@@ -181,7 +184,8 @@ TEST(LabelEdits, HostileFilesAreRefused) {
     parse_label_edits(R"([{"action": "drop", "idz": [1]}])", "edits.json");
     FAIL();
   } catch (const Error& error) {
-    EXPECT_NE(error.message().find("edits.json[0]: unknown key 'idz'; did you mean 'ids'?"), std::string::npos)
+    EXPECT_NE(error.message().find("edits.json[0]: unknown key 'idz'; did you mean 'ids'?"),
+              std::string::npos)
         << error.message();
   }
 }

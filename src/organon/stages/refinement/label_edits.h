@@ -18,7 +18,7 @@ struct ObjectName {
 /// One correction of labels.
 struct LabelEdit {
   enum class Action {
-    kKeep,   ///< where any object is kept, all that are not named so go
+    kKeep,  ///< where any object is kept, all that are not named so go
     kDrop,
     kMerge,  ///< all named objects become one
     kSplit,  ///< an object falls into parts: of two points or more, each voxel goes to the nearest

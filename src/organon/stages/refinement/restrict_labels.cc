@@ -144,7 +144,8 @@ class Restrict : public Step {
     StepPlan plan = set_.plan_of(target_, is_scratch_);
     plan.reads(set_.labels->address());
     plan.bytes_per_worker = 20 * set_.block_shape.product();
-    plan.bytes_read = static_cast<std::int64_t>(size_of(set_.labels->spec().data_type)) * set_.domain.volume();
+    plan.bytes_read =
+        static_cast<std::int64_t>(size_of(set_.labels->spec().data_type)) * set_.domain.volume();
     std::int64_t largest = 0;
     for (const Condition& condition : set_.conditions) {
       plan.reads(condition.dataset->address(), condition.halo);
@@ -204,8 +205,8 @@ class Restrict : public Step {
       using T = decltype(zero);
       const T* from = voxels.view<T>().data();
       for (std::int64_t i = 0; i < mask.size(); ++i) {
-        mask.data()[i] = condition.threshold > 0 ? static_cast<double>(from[i]) >= condition.threshold
-                                                 : from[i] != T{};
+        mask.data()[i] =
+            condition.threshold > 0 ? static_cast<double>(from[i]) >= condition.threshold : from[i] != T{};
       }
     });
     if (condition.expand_nm == 0) return mask;
@@ -214,8 +215,7 @@ class Restrict : public Step {
     Array<float> squared_nm2 = Array<float>::uninitialized(mask.shape());
     voxel::squared_distance_transform(mask, spec.grid.voxel_size_nm,
                                       {voxel::DistanceTo::kForeground, condition.expand_nm}, squared_nm2);
-    const ArrayView<const float> own =
-        squared_nm2.view().part(box.translate(Index3{} - read_box.begin));
+    const ArrayView<const float> own = squared_nm2.view().part(box.translate(Index3{} - read_box.begin));
     for (std::int64_t z = 0; z < region.shape().z; ++z) {
       for (std::int64_t y = 0; y < region.shape().y; ++y) {
         const float* from = own.row(z, y);
@@ -326,18 +326,30 @@ class RestrictStage : public blockwise::Stage {
 void RestrictOptions::bind(OptionTable& table) {
   table
       .add("keep", keep,
-           {"what stays, for each other dataset: what lies inside or outside of it", "", -1e300, 1e300,
+           {"what stays, for each other dataset: what lies inside or outside of it",
+            "",
+            -1e300,
+            1e300,
             {"inside", "outside"}})
       .add("expand_nm", expand_nm, {"by how much each other dataset is expanded first", "nm", 0, 1e5, {}})
       .add("other_thresholds", other_thresholds,
            {"for each other dataset: 0 where it is labels; of a prediction the smallest foreground value",
-            "grey levels", 0, 255, {}})
+            "grey levels",
+            0,
+            255,
+            {}})
       .add("threshold", threshold,
-           {"0: the first dataset is labels; of a prediction the smallest foreground value", "grey levels", 0,
-            255, {}})
+           {"0: the first dataset is labels; of a prediction the smallest foreground value",
+            "grey levels",
+            0,
+            255,
+            {}})
       .add("take_ids", take_ids,
-           {"voxels take the id that the first other dataset has there, as a membrane that of its organelle", "",
-            -1e300, 1e300, {}})
+           {"voxels take the id that the first other dataset has there, as a membrane that of its organelle",
+            "",
+            -1e300,
+            1e300,
+            {}})
       .add("min_volume_nm3", min_volume_nm3,
            {"objects of which less than this stays are dropped; 0: none", "nm^3", 0, 1e18, {}});
 }

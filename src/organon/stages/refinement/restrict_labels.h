@@ -18,9 +18,9 @@ struct RestrictOptions {
 };
 
 /// Masking: a voxel of the labels stays where it is inside (outside) every other dataset, each expanded first
-/// by a distance: exact Euclidean, from voxel centre to voxel centre. Lists of options have one value for each
-/// other dataset, or one for all. The other datasets are labels, or, with a threshold above 0, predictions
-/// that are foreground from it on; so may the labels themselves.
+/// by a distance: exact Euclidean, from voxel centre to voxel centre. Lists of options have one value for
+/// each other dataset, or one for all. The other datasets are labels, or, with a threshold above 0,
+/// predictions that are foreground from it on; so may the labels themselves.
 ///
 /// Ids stay those of the labels, also of an object that falls into pieces; with `take_ids` they are those of
 /// the first other dataset (membranes take the id of the organelle that they lie in).

@@ -59,7 +59,8 @@ Array<std::uint8_t> expanded(const Array<T>& other, double threshold, double exp
     const PointNm from = kGrid.to_nm(voxels.position_of(i));
     for (std::int64_t k = 0; k < region.size(); ++k) {
       const PointNm to = kGrid.to_nm(voxels.position_of(k));
-      if (std::hypot(to.z - from.z, to.y - from.y, to.x - from.x) <= expand_nm * (1 + 1e-9)) region.data()[k] = 1;
+      if (std::hypot(to.z - from.z, to.y - from.y, to.x - from.x) <= expand_nm * (1 + 1e-9))
+        region.data()[k] = 1;
     }
   }
   return region;
@@ -109,8 +110,9 @@ TEST(RestrictLabels, MembranesTakeTheIdsOfTheirOrganelles) {
   const TemporaryFolder folder;
   const auto membrane = make_specks<std::uint8_t>(5, 900, 100, 150);
   const auto parents = make_labels();
-  const auto result = result_of(description_of({store(folder.path(), "mem", membrane), store(folder.path(), "p", parents)},
-                                               folder.path(), R"({"threshold": 127, "keep": ["inside"], "take_ids": true})"));
+  const auto result =
+      result_of(description_of({store(folder.path(), "mem", membrane), store(folder.path(), "p", parents)},
+                               folder.path(), R"({"threshold": 127, "keep": ["inside"], "take_ids": true})"));
   for (std::int64_t i = 0; i < result.size(); ++i)
     ASSERT_EQ(result.data()[i], membrane.data()[i] >= 127 ? parents.data()[i] : 0) << i;
 }
@@ -122,7 +124,8 @@ TEST(RestrictLabels, ObjectsOfWhichLittleStaysAreDropped) {
   for (std::int64_t z = 0; z < 20; ++z)
     for (std::int64_t y = 0; y < 26; ++y)
       for (std::int64_t x = 4; x < 10; ++x) other(z, y, x) = 0;
-  const std::vector<std::string> inputs = {store(folder.path(), "labels", labels), store(folder.path(), "o", other)};
+  const std::vector<std::string> inputs = {store(folder.path(), "labels", labels),
+                                           store(folder.path(), "o", other)};
   const auto all = result_of(description_of(inputs, folder.path(), R"({"keep": ["outside"]})"));
   std::map<std::uint64_t, double> volumes;
   for (std::int64_t i = 0; i < all.size(); ++i) volumes[all.data()[i]] += 8 * 4 * 5;
@@ -142,7 +145,8 @@ TEST(RestrictLabels, WhatDoesNotFitIsRefused) {
   const auto labels = store(folder.path(), "labels", make_labels());
   const auto coarse = store(folder.path(), "coarse", make_labels(), VoxelGrid{{8, 8, 8}, {}});
   const auto real = store(folder.path(), "real", Array<float>(kShape));
-  for (const auto& inputs : {std::vector{labels, coarse}, std::vector{labels, real}, std::vector{real, labels}})
+  for (const auto& inputs :
+       {std::vector{labels, coarse}, std::vector{labels, real}, std::vector{real, labels}})
     EXPECT_THROW(make_restrict_stage(description_of(inputs, folder.path(), "{}")), Error);
   EXPECT_THROW(make_restrict_stage(
                    description_of({labels, labels}, folder.path(), R"({"keep": ["inside", "outside"]})")),
@@ -151,13 +155,14 @@ TEST(RestrictLabels, WhatDoesNotFitIsRefused) {
 
 TEST(RestrictLabels, ObeysTheStageContract) {
   const TemporaryFolder folder;
-  const std::vector<std::string> inputs = {store(folder.path(), "labels", make_labels()),
-                                           store(folder.path(), "specks", make_specks<std::uint8_t>(3, 12, 5, 7))};
+  const std::vector<std::string> inputs = {
+      store(folder.path(), "labels", make_labels()),
+      store(folder.path(), "specks", make_specks<std::uint8_t>(3, 12, 5, 7))};
   blockwise::testing::expect_stage_contract(
       {make_restrict_stage,
        [&](const std::filesystem::path& out, const Shape3& shape) {
-         return description_of(inputs, out,
-                               R"({"keep": ["outside"], "expand_nm": [17], "min_volume_nm3": 100000})", shape);
+         return description_of(
+             inputs, out, R"({"keep": ["outside"], "expand_nm": [17], "min_volume_nm3": 100000})", shape);
        },
        {{8, 8, 8}, {16, 8, 24}, {64, 64, 64}}});
 }

@@ -1,16 +1,18 @@
 // Times the region graph of fragments and its agglomeration on one core.
 //
-//   agglomerate FRAGMENTS --shape Z,Y,X --levels FILE [--face lower|later] [--statistic
-//   quantile|mean|highest]
-//                         [--quantile 25] [--relative 0|1] [--threshold 0.9] [--repeats 3] [--result FILE]
+//   agglomerate FRAGMENTS --shape Z,Y,X --levels FILE [--face lower|later]
+//               [--statistic quantile|mean|highest] [--quantile 25] [--relative 0|1] [--threshold 0.9]
+//               [--balance linear|tanh] [--repeats 3] [--result FILE]
 //
 // FRAGMENTS: raw uint32, x fastest; levels: raw uint8. --result writes the objects as raw uint32: for each
 // fragment the smallest id of its object. Prints one line of JSON; of the repeats, the fastest counts, in
-// seconds of processor time. Edges are those of the region graph; all are merged, whatever the threshold.
+// seconds of processor time. Edges are those of the region graph; all are merged, whatever the threshold;
+// with --balance those that necks speak for.
 
 #include "organon/voxel/agglomerate.h"
 
 #include "measuring.h"
+#include "organon/voxel/balance_regions.h"
 #include "organon/voxel/measure_interfaces.h"
 
 namespace organon::benchmarks {
@@ -36,8 +38,13 @@ void run(const Arguments& arguments) {
     graph = voxel::measure_interfaces<std::uint32_t>(fragments, levels, whole, whole, face_level);
   });
   std::vector<voxel::Merge> merges;
-  const double merge_seconds =
-      seconds_of(arguments.number("repeats"), [&] { merges = voxel::agglomerate(graph, options); });
+  const std::string& balance = arguments.text("balance");
+  voxel::BalanceOptions balance_options;
+  balance_options.scale = balance == "linear" ? voxel::LevelScale::kLinear : voxel::LevelScale::kTanh;
+  const double merge_seconds = seconds_of(arguments.number("repeats"), [&] {
+    merges =
+        balance.empty() ? voxel::agglomerate(graph, options) : voxel::balance_regions(graph, balance_options);
+  });
   const auto objects = voxel::cut(graph, merges, arguments.real("threshold"));
   std::vector<std::uint32_t> object_of(graph.regions.empty() ? 1 : graph.regions.back().id + 1, 0);
   for (std::size_t i = 0; i < objects.size(); ++i)
@@ -66,6 +73,7 @@ int main(int argc, char** argv) {
                                        {"quantile", "25"},
                                        {"relative", "0"},
                                        {"threshold", "0.9"},
+                                       {"balance", ""},
                                        {"repeats", "3"},
                                        {"result", ""}},
                                       organon::benchmarks::run);

@@ -143,7 +143,9 @@ class WriteTable : public Step {
     std::filesystem::create_directories(std::filesystem::absolute(set_.csv).parent_path());
     std::filesystem::path path = set_.csv;
     tables::write_json(path.replace_extension(".json"), table);
-    tables::write_sqlite(path.replace_extension(".sqlite"), {{set_.csv.stem().string(), table}});
+    // Written anew, not changed: the same bytes whatever was there.
+    std::filesystem::remove(path.replace_extension(".sqlite"));
+    tables::write_sqlite(path, {{set_.csv.stem().string(), table}});
     tables::write_csv(set_.csv, table);
     for (const char* extension : {".json", ".sqlite", ".csv"})
       output.add_file(path.replace_extension(extension));

@@ -28,6 +28,7 @@ struct Launch {
   std::map<std::string, std::string> environment;  ///< besides the test's own
   int signal = 0;                                  ///< sent once `signal_when` is true; 0: none
   std::function<bool()> signal_when;
+  bool may_end_first = false;  ///< no failure where it ended before it could be signalled
 };
 
 /// Runs the real binary (ORGANON_BINARY) to its end. Fails the test, and ends the binary, after two minutes.

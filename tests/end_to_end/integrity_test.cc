@@ -115,6 +115,28 @@ TEST_F(Integrity, ADamagedSolveIsFoundAndMended) {
   expect_repaired("what block 0 of step 3 left", 18, 18);
 }
 
+TEST_F(Integrity, DamagedTablesAndMeshesAreFoundAndMended) {
+  expect_done({"measure", "cell.n5/labels", "tables/mito.csv", "--no-fsync"});
+  expect_done({"mesh", "cell.n5/labels", "meshes/mito", "--no-fsync"});
+  const std::filesystem::path mesh = path() / "meshes/mito/1:0:0";
+  for (const auto& [output, file] :
+       {std::pair{"tables/mito.csv", path() / "tables/mito.sqlite"}, {"meshes/mito", mesh}}) {
+    ASSERT_TRUE(std::filesystem::exists(file)) << file;
+    const std::string before = hash_of_files(file);
+    expect_done({"verify", output});
+    flip_bit(file, static_cast<std::int64_t>(std::filesystem::file_size(file) / 2));
+    const Ending found = run({"verify", output});
+    EXPECT_EQ(found.exit_code, 1) << found.out;
+    EXPECT_NE(found.out.find("has other bytes than were written"), std::string::npos) << found.out;
+    expect_done({"repair", output});
+    EXPECT_EQ(hash_of_files(file), before) << file;
+    std::filesystem::remove(file);
+    const Ending missing = run({"verify", output});
+    EXPECT_NE(missing.out.find("is missing"), std::string::npos) << missing.out;
+    expect_done({"repair", output});
+    EXPECT_EQ(hash_of_files(file), before) << file;
+  }
+}
 TEST_F(Integrity, LostScratchIsComputedAgain) {
   std::vector<std::string> segment = segment_;
   segment[2] = "other.n5/labels";

@@ -3,6 +3,7 @@
 #include "fuzz_input.h"
 #include "organon/tables/histogram.h"
 #include "organon/tables/overlap_table.h"
+#include "organon/tables/region_graph.h"
 #include "organon/tables/table_text.h"
 
 namespace organon::fuzz {
@@ -20,6 +21,11 @@ void run(const Input& input) {
   allow_errors([&] {
     const tables::Histogram histogram = tables::Histogram::decode(input.bytes);
     ORGANON_CHECK(tables::Histogram::decode(histogram.encode()) == histogram);
+  });
+  allow_errors([&] {
+    const tables::RegionGraph graph = tables::RegionGraph::decode(input.bytes);
+    ORGANON_CHECK(tables::RegionGraph::decode(graph.encode()) == graph);
+    ORGANON_CHECK(merge(graph, tables::RegionGraph()) == graph);
   });
 }
 

@@ -16,9 +16,9 @@ namespace organon::app {
 namespace {
 
 // Stages whose options a cell.toml may set, each in a table of the verb's name.
-const std::vector<std::string> kStageTables = {"pyramid", "mask",    "targets", "train",
-                                               "predict", "segment", "refine",  "evaluate",
-                                               "measure", "mesh",    "publish"};
+const std::vector<std::string> kStageTables = {"pyramid", "mask",      "targets",     "train",  "predict",
+                                               "segment", "watershed", "agglomerate", "refine", "evaluate",
+                                               "measure", "mesh",      "publish"};
 
 class Reader {
  public:
@@ -52,6 +52,26 @@ class Reader {
     if (node == nullptr) return standard;
     if (!node->is_string()) fail(*node, fmt::format("{}: expected text in quotes", key));
     return node->value<std::string>().value();
+  }
+
+  std::vector<std::string> texts(const toml::table& table, const std::string& key) const {
+    const toml::node* node = table.get(key);
+    if (node == nullptr) return {};
+    if (node->is_string()) return {node->value<std::string>().value()};
+    std::vector<std::string> values;
+    if (!node->is_array()) fail(*node, fmt::format("{}: expected names in quotes", key));
+    for (const toml::node& value : *node->as_array()) {
+      if (!value.is_string()) fail(value, fmt::format("{}: expected names in quotes", key));
+      values.push_back(value.value<std::string>().value());
+    }
+    return values;
+  }
+
+  bool flag(const toml::table& table, const std::string& key) const {
+    const toml::node* node = table.get(key);
+    if (node == nullptr) return false;
+    if (!node->is_boolean()) fail(*node, fmt::format("{}: expected true or false", key));
+    return node->value<bool>().value();
   }
 
   std::vector<double> numbers(const toml::table& table, const std::string& key) const {
@@ -142,28 +162,104 @@ bool is_color(const std::string& text) {
          text.find_first_not_of("0123456789abcdefABCDEF", 1) == std::string::npos;
 }
 
-void read_classes(const Reader& reader, const toml::table& table, CellConfig& config) {
-  for (const auto& [key, node] : table) {
-    const toml::table* entry = node.as_table();
-    if (entry == nullptr)
-      reader.fail(node, fmt::format("classes.{}: expected a table", std::string(key.str())));
-    reader.check_keys(*entry, {"ids", "color", "sigma_nm", "threshold", "min_volume_nm3", "connectivity"});
-    ClassConfig organelle;
-    organelle.name = std::string(key.str());
-    reader.check_name(node, "classes", organelle.name);
-    for (const double id : reader.numbers(*entry, "ids")) {
-      if (id < 1 || id != std::floor(id))
-        reader.fail(*entry->get("ids"), "ids: expected whole numbers above 0");
-      organelle.ids.push_back(static_cast<std::int64_t>(id));
+const std::vector<std::string> kSegmentKeys = {"sigma_nm", "threshold", "min_volume_nm3", "connectivity"};
+// Of a class, and what they are called in the options of agglomerate.
+const std::vector<std::pair<std::string, std::string>> kMergeKeys = {{"merge_quantile", "quantile"},
+                                                                     {"merge_threshold", "threshold"}};
+
+ClassConfig read_class(const Reader& reader, const std::string& name, const toml::table& entry,
+                       const CellConfig& config) {
+  std::vector<std::string> known = {"ids",
+                                    "color",
+                                    "watershed",
+                                    "parent",
+                                    "from",
+                                    "inside",
+                                    "outside",
+                                    "inside_expand_nm",
+                                    "outside_expand_nm",
+                                    "edits"};
+  known.insert(known.end(), kSegmentKeys.begin(), kSegmentKeys.end());
+  for (const auto& [key, option] : kMergeKeys) known.push_back(key);
+  reader.check_keys(entry, known);
+  ClassConfig organelle;
+  organelle.name = name;
+  for (const double id : reader.numbers(entry, "ids")) {
+    if (id < 1 || id != std::floor(id)) reader.fail(*entry.get("ids"), "ids: expected whole numbers above 0");
+    organelle.ids.push_back(static_cast<std::int64_t>(id));
+  }
+  organelle.from = reader.text(entry, "from", "");
+  organelle.parent = reader.text(entry, "parent", "");
+  if (organelle.ids.empty() && organelle.is_predicted())
+    reader.fail(entry, fmt::format("classes.{}: ids are missing", name));
+  organelle.color = reader.text(entry, "color", organelle.color);
+  if (!is_color(organelle.color))
+    reader.fail(*entry.get("color"), fmt::format("color: expected #rrggbb, found '{}'", organelle.color));
+  for (const std::string& key : kSegmentKeys)
+    if (const toml::node* value = entry.get(key)) reader.setting(organelle.segment, key, *value);
+  for (const auto& [key, option] : kMergeKeys)
+    if (const toml::node* value = entry.get(key)) reader.setting(organelle.agglomerate, option, *value);
+  organelle.has_watershed = reader.flag(entry, "watershed");
+  organelle.inside = reader.texts(entry, "inside");
+  organelle.outside = reader.texts(entry, "outside");
+  for (auto [key, target] : {std::pair{"inside_expand_nm", &organelle.inside_expand_nm},
+                             {"outside_expand_nm", &organelle.outside_expand_nm}}) {
+    const std::vector<double> values = reader.numbers(entry, key);
+    if (values.empty()) continue;
+    if (values.size() != 1 || !(values[0] >= 0))
+      reader.fail(*entry.get(key), fmt::format("{}: expected one number of nm, at least 0", key));
+    *target = values[0];
+  }
+  if (organelle.from == ClassConfig::kFromRaw && organelle.inside.empty() && organelle.outside.empty())
+    reader.fail(*entry.get("from"), "from = \"raw\": say inside or outside of what");
+  if (!organelle.from.empty() && !organelle.parent.empty())
+    reader.fail(*entry.get("from"), "a class is made of another (from) or takes its ids (parent), not both");
+  organelle.edits = resolve(config.folder, reader.text(entry, "edits", ""));
+  return organelle;
+}
+
+// Adds what the defaults have besides; of that, masks by classes that are not there are left out. In place: a
+// copy of a table forgets the lines of the file.
+void add_defaults(toml::table& entry, const toml::table& defaults, const toml::table& classes) {
+  const auto is_there = [&](const toml::node& value) {
+    const auto name = value.value<std::string>();
+    return !name || *name == ClassConfig::kFromRaw || classes.contains(*name);
+  };
+  for (const auto& [key, node] : defaults) {
+    if (entry.contains(key)) continue;
+    if (key == "parent" || key == "from") {
+      if (is_there(node)) entry.insert(key, node);
+    } else if (const toml::array* names = node.as_array()) {
+      toml::array there;
+      for (const toml::node& name : *names)
+        if (is_there(name)) there.push_back(name);
+      if (!there.empty()) entry.insert(key, there);
+    } else {
+      entry.insert(key, node);
     }
-    if (organelle.ids.empty()) reader.fail(node, fmt::format("classes.{}: ids are missing", organelle.name));
-    organelle.color = reader.text(*entry, "color", organelle.color);
-    if (!is_color(organelle.color))
-      reader.fail(*entry->get("color"), fmt::format("color: expected #rrggbb, found '{}'", organelle.color));
-    for (const char* name : {"sigma_nm", "threshold", "min_volume_nm3", "connectivity"}) {
-      if (const toml::node* value = entry->get(name)) reader.setting(organelle.segment, name, *value);
+  }
+}
+
+void read_classes(const Reader& reader, toml::table& table, const toml::table& defaults, CellConfig& config) {
+  for (auto&& [key, node] : table) {
+    toml::table* entry = node.as_table();
+    const std::string name(key.str());
+    if (entry == nullptr) reader.fail(node, fmt::format("classes.{}: expected a table", name));
+    reader.check_name(node, "classes", name);
+    if (const toml::node* standard = defaults.get(name)) add_defaults(*entry, *standard->as_table(), table);
+    config.classes.push_back(read_class(reader, name, *entry, config));
+  }
+  for (const ClassConfig& organelle : config.classes) {
+    for (const std::string& name : organelle.needed()) {
+      if (table.contains(name)) continue;
+      reader.fail(*table.get(organelle.name),
+                  fmt::format("classes.{}: there is no class '{}'", organelle.name, name));
     }
-    config.classes.push_back(std::move(organelle));
+  }
+  try {
+    order_of_needs(config.classes);
+  } catch (const Error& error) {
+    reader.fail(table, error.message());
   }
 }
 
@@ -215,7 +311,8 @@ CellConfig parse_cell_config(std::string_view text, const std::filesystem::path&
   } catch (const toml::parse_error& error) {
     reader.fail_at(error.source(), std::string(error.description()));
   }
-  std::vector<std::string> known = {"name", "format", "raw", "crops", "classes", "network", "truth"};
+  std::vector<std::string> known = {"name",    "format",  "raw",   "crops",
+                                    "classes", "network", "truth", "defaults"};
   known.insert(known.end(), kStageTables.begin(), kStageTables.end());
   reader.check_keys(root, known);
   config.name = reader.text(root, "name", config.folder.filename().string());
@@ -242,8 +339,16 @@ CellConfig parse_cell_config(std::string_view text, const std::filesystem::path&
   for (const auto& [key, node] : *raw) {
     if (key.str() != "source") reader.setting(config.import, std::string(key.str()), node);
   }
-  if (const toml::table* classes = reader.table(root, "classes")) read_classes(reader, *classes, config);
-  if (config.classes.empty())
+  toml::table defaults;
+  if (const std::string name = reader.text(root, "defaults", ""); name == "heinrich2021") {
+    defaults = toml::parse(kOrganelleDefaults);
+  } else if (!name.empty()) {
+    reader.fail(*root.get("defaults"), fmt::format("defaults: expected \"heinrich2021\", found '{}'", name));
+  }
+  if (reader.table(root, "classes") != nullptr)
+    read_classes(reader, *root.get("classes")->as_table(), defaults, config);
+  if (std::none_of(config.classes.begin(), config.classes.end(),
+                   [](const ClassConfig& organelle) { return organelle.is_predicted(); }))
     throw Error(ErrorKind::kInvalidArgument,
                 fmt::format("{}: no class; add [classes.mito] with its ids", path.string()));
   if (const toml::node* crops = root.get("crops")) read_crops(reader, *crops, config);

@@ -6,23 +6,10 @@
 #include <string_view>
 #include <vector>
 
+#include "organon/app/class_config.h"
 #include "organon/geometry/vec3.h"
 
 namespace organon::app {
-
-/// Options of one stage as written in cell.toml: name -> text, checked later against the stage's own binding.
-struct StageSettings {
-  std::map<std::string, std::string> values;
-  std::map<std::string, std::string> places;  ///< name -> "cell.toml:12", for messages
-};
-
-/// One class of organelle to learn, find and publish.
-struct ClassConfig {
-  std::string name;
-  std::vector<std::int64_t> ids;  ///< label ids that it merges
-  std::string color = "#ffffff";
-  StageSettings segment;  ///< over [segment]
-};
 
 /// One annotated piece to learn from.
 struct CropConfig {

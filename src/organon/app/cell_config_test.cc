@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <tuple>
+
 #include "organon/app/run_cell.h"
 #include "organon/base/error.h"
 #include "organon/base/files.h"
@@ -131,6 +134,79 @@ TEST_F(CellConfigTest, EstimatedLimitsAreKeptAndAllElseStays) {
 
 TEST_F(CellConfigTest, LimitsOutOfOrderAreRefused) {
   expect_refused("[raw]\n", "[raw]\ncontrast_limits = [200, 100]\n", "5", "low below high");
+}
+
+TEST_F(CellConfigTest, ClassesAreMadeOfOthers) {
+  const std::string text = changed(kSound, "[[crops]]", R"([classes.er]
+ids = [16]
+watershed = true
+merge_threshold = 0.9
+edits = "er.json"
+
+[classes.er-periph]
+from = "er"
+outside = "mito"
+outside_expand_nm = 80
+
+[classes.mito-mem]
+ids = [3]
+parent = "mito"
+
+[[crops]])");
+  const CellConfig config = read(text);
+  const auto named = [&](const std::string& name) {
+    return *std::find_if(config.classes.begin(), config.classes.end(),
+                         [&](const ClassConfig& organelle) { return organelle.name == name; });
+  };
+  EXPECT_TRUE(named("er").has_watershed);
+  EXPECT_EQ(named("er").agglomerate.values.at("threshold"), "0.9");
+  EXPECT_EQ(named("er").edits, (path().parent_path() / "er.json").string());
+  EXPECT_EQ(named("er-periph").outside, std::vector<std::string>{"mito"});
+  EXPECT_EQ(named("er-periph").outside_expand_nm, 80);
+  EXPECT_FALSE(named("er-periph").is_predicted());
+  EXPECT_EQ(named("mito-mem").parent, "mito");
+  for (const auto& [from, to, words] :
+       {std::tuple{"from = \"er\"", "from = \"ev\"", "there is no class 'ev'"},
+        {"merge_threshold = 0.9", "inside = \"er-periph\"", "need one another"},
+        {"from = \"er\"", "parent = \"er\"", "ids are missing"},
+        {"watershed = true", "watershed = 1", "expected true or false"},
+        {"outside_expand_nm = 80", "outside_expand_nm = -1", "expected one number"},
+        {"outside = \"mito\"", "outside = [1]", "expected names"}}) {
+    const std::string message = refusal(changed(text, from, to));
+    EXPECT_NE(message.find(words), std::string::npos) << message;
+  }
+}
+
+TEST_F(CellConfigTest, DefaultsOfThePaperAreTakenWhereTheyAreAskedFor) {
+  const std::string asked = changed(kSound, "format =", "defaults = \"heinrich2021\"\nformat =");
+  const std::string text = changed(asked, "[[crops]]", R"([classes.endo]
+ids = [8, 9]
+sigma_nm = 4
+
+[classes.er-periph]
+
+[classes.er]
+ids = [16]
+
+[[crops]])");
+  const CellConfig config = read(text);
+  ASSERT_EQ(config.classes.size(), 4U);
+  for (const ClassConfig& organelle : config.classes) {
+    if (organelle.name == "mito") {
+      EXPECT_TRUE(organelle.has_watershed);
+      EXPECT_EQ(organelle.segment.values.at("min_volume_nm3"), "10000000") << "cell.toml wins";
+    } else if (organelle.name == "endo") {
+      EXPECT_EQ(organelle.segment.values.at("sigma_nm"), "4");
+      EXPECT_EQ(organelle.segment.values.at("min_volume_nm3"), "500000");
+      EXPECT_EQ(organelle.outside, std::vector<std::string>{"mito"});
+      EXPECT_EQ(organelle.outside_expand_nm, 30);
+    } else if (organelle.name == "er-periph") {
+      EXPECT_EQ(organelle.from, "er");
+      EXPECT_TRUE(organelle.outside.empty()) << "there is no nucleus";
+    }
+  }
+  EXPECT_TRUE(read(kSound).classes[0].segment.values.count("sigma_nm") == 0) << "not asked for";
+  expect_refused("format =", "defaults = \"mine\"\nformat =", "2", "heinrich2021");
 }
 
 }  // namespace

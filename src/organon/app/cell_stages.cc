@@ -57,7 +57,10 @@ CellStages::CellStages(const CellConfig& config, std::filesystem::path root)
     : config_(config), root_(std::move(root)) {
   // Every option is checked before anything runs: stages after the import are bound only then.
   for (const StageVerb& verb : stage_verbs()) stage(verb.name, {}, "", {}, {table(verb.name)});
-  for (const ClassConfig& organelle : config.classes) stage("segment", {}, "", {}, {&organelle.segment});
+  for (const ClassConfig& organelle : config.classes) {
+    stage("segment", {}, "", {}, {&organelle.segment});
+    stage("agglomerate", {}, "", {}, {&organelle.agglomerate});
+  }
   if (!config.mask_polygons.empty() && !std::filesystem::is_regular_file(config.mask_polygons)) {
     throw Error(ErrorKind::kNotFound, fmt::format("{}: [mask] polygons: no such file", config.mask_polygons));
   }
@@ -149,9 +152,10 @@ std::vector<blockwise::StageDescription> CellStages::after_imports(
   std::vector<blockwise::StageDescription> stages;
   std::vector<std::string> names, ids, colors;
   for (const ClassConfig& organelle : config_.classes) {
+    colors.push_back(organelle.color);
+    if (!organelle.is_predicted()) continue;
     names.push_back(organelle.name);
     ids.push_back(plus_list(organelle.ids));
-    colors.push_back(organelle.color);
   }
   const std::string finest =
       fmt::format("{}", *std::min_element(raw_voxel_size_nm_.begin(), raw_voxel_size_nm_.end()));
@@ -212,23 +216,17 @@ std::vector<blockwise::StageDescription> CellStages::after_imports(
   const auto meshes_of = [&](const ClassConfig& organelle) {
     return (root_ / "meshes" / organelle.name).string();
   };
-  for_each_class([&](const ClassConfig& organelle) {
-    return stage("segment", {path_of("predictions", organelle)}, path_of("labels", organelle), {},
-                 {table("segment"), &organelle.segment});
-  });
-  for_each_class([&](const ClassConfig& organelle) {
-    return stage("refine", {path_of("labels", organelle)}, path_of("refined", organelle), {},
-                 {table("refine")});
-  });
+  add_objects(stages);
   if (!truth_.empty()) {
-    for_each_class([&](const ClassConfig& organelle) {
-      auto evaluate =
+    for (const ClassConfig& organelle : config_.classes) {
+      // What is made of other classes has no truth of its own.
+      if (!organelle.is_predicted()) continue;
+      stages.push_back(
           stage("evaluate", {path_of("refined", organelle), truth_}, scores(organelle.name),
                 {{"class_name", organelle.name}, {"ids", plus_list(organelle.ids)}, {"raw", raw_s0_}},
-                {table("evaluate")});
-      evaluate.box_nm = config_.evaluate_box_nm;
-      return evaluate;
-    });
+                {table("evaluate")}));
+      stages.back().box_nm = config_.evaluate_box_nm;
+    }
   }
   for_each_class([&](const ClassConfig& organelle) {
     return stage("measure", {path_of("refined", organelle)}, table_of(organelle), {}, {table("measure")});
@@ -242,11 +240,14 @@ std::vector<blockwise::StageDescription> CellStages::after_imports(
   for (const ClassConfig& organelle : config_.classes) {
     const std::string table_json =
         std::filesystem::path(table_of(organelle)).replace_extension(".json").string();
-    inputs.insert(inputs.end(), {path_of("predictions", organelle), path_of("refined", organelle),
-                                 meshes_of(organelle), table_json});
-    for (const char* role : {"prediction", "segmentation", "mesh", "table"})
+    if (organelle.is_predicted()) {
+      inputs.push_back(path_of("predictions", organelle));
+      layers.push_back("prediction/" + organelle.name);
+    }
+    inputs.insert(inputs.end(), {path_of("refined", organelle), meshes_of(organelle), table_json});
+    for (const char* role : {"segmentation", "mesh", "table"})
       layers.push_back(fmt::format("{}/{}", role, organelle.name));
-    if (truth_.empty()) continue;
+    if (truth_.empty() || !organelle.is_predicted()) continue;
     inputs.push_back(scores(organelle.name));
     layers.push_back("scores/" + organelle.name);
   }
@@ -257,6 +258,105 @@ std::vector<blockwise::StageDescription> CellStages::after_imports(
                           {"contrast_limits", comma_list(raw_limits)}},
                          {table("publish")}));
   return stages;
+}
+
+// First objects of all classes, labels/<class>; then, class by class, what makes them refined/<class>.
+void CellStages::add_objects(std::vector<blockwise::StageDescription>& stages) const {
+  const auto path_of = [&](const char* kind, const std::string& name) {
+    return in_container(fmt::format("{}/{}", kind, name));
+  };
+  for (const ClassConfig& organelle : config_.classes) {
+    const std::string& name = organelle.name;
+    if (!organelle.is_predicted() || !organelle.parent.empty()) continue;
+    const std::string prediction = path_of("predictions", name);
+    if (!organelle.has_watershed) {
+      stages.push_back(stage("segment", {prediction}, path_of("labels", name), {},
+                             {table("segment"), &organelle.segment}));
+      continue;
+    }
+    // Of the class's options those that each of both stages has.
+    StageSettings climb = organelle.segment, merge = organelle.agglomerate;
+    for (const char* option : {"min_volume_nm3", "connectivity"}) climb.values.erase(option);
+    if (const auto volume = organelle.segment.values.find("min_volume_nm3");
+        volume != organelle.segment.values.end()) {
+      merge.values.insert(*volume);
+      merge.places.insert(*organelle.segment.places.find("min_volume_nm3"));
+    }
+    stages.push_back(
+        stage("watershed", {prediction}, path_of("fragments", name), {}, {table("watershed"), &climb}));
+    stages.push_back(stage("agglomerate", {path_of("fragments", name)}, path_of("labels", name), {},
+                           {table("agglomerate"), &merge}));
+  }
+  for (const std::size_t number : order_of_needs(config_.classes))
+    add_refinement(config_.classes[number], stages);
+}
+
+void CellStages::add_refinement(const ClassConfig& organelle,
+                                std::vector<blockwise::StageDescription>& stages) const {
+  const std::string& name = organelle.name;
+  struct Work {
+    std::string verb;
+    std::string kind;  // folder of what it makes, where it is not the last
+    std::vector<std::string> others;
+    Options options;
+  };
+  const auto text_of = [&](const char* option, const std::string& standard) {
+    const auto found = organelle.segment.values.find(option);
+    return found == organelle.segment.values.end() ? standard : found->second;
+  };
+  std::vector<Work> chain;
+  std::string now = in_container("labels/" + name);
+  const bool is_from_raw = organelle.from == ClassConfig::kFromRaw;
+  const bool has_masks = !organelle.inside.empty() || !organelle.outside.empty();
+
+  Work masks{"restrict", "restricted/" + name, {}, {}};
+  std::vector<std::string> keep, expand;
+  for (const std::string& other : organelle.inside) {
+    masks.others.push_back(in_container("refined/" + other));
+    keep.emplace_back("inside"), expand.push_back(fmt::format("{}", organelle.inside_expand_nm));
+  }
+  for (const std::string& other : organelle.outside) {
+    masks.others.push_back(in_container("refined/" + other));
+    keep.emplace_back("outside"), expand.push_back(fmt::format("{}", organelle.outside_expand_nm));
+  }
+  masks.options = {{"keep", comma_list(keep)}, {"expand_nm", comma_list(expand)}};
+
+  if (is_from_raw) {
+    // Everything imaged, without the others: one component is one object.
+    now = raw_s0_;
+    masks.options.emplace_back("threshold", "1");
+    chain.push_back(masks);
+    chain.push_back(
+        {"segment",
+         "labels/" + name,
+         {},
+         {{"sigma_nm", "0"}, {"threshold", "1"}, {"min_volume_nm3", text_of("min_volume_nm3", "0")}}});
+    chain.push_back({"refine", "filled/" + name, {}, {}});
+  } else if (!organelle.parent.empty()) {
+    now = in_container("predictions/" + name);
+    chain.push_back({"restrict",
+                     "parts/" + name,
+                     {in_container("refined/" + organelle.parent)},
+                     {{"threshold", text_of("threshold", "127")}, {"keep", "inside"}, {"take_ids", "true"}}});
+  } else if (!organelle.from.empty()) {
+    now = in_container("refined/" + organelle.from);
+  } else {
+    chain.push_back({"refine", "filled/" + name, {}, {}});
+  }
+  if (!organelle.edits.empty()) chain.push_back({"edit", "edited/" + name, {organelle.edits}, {}});
+  if (has_masks && !is_from_raw) {
+    masks.options.emplace_back("min_volume_nm3", text_of("min_volume_nm3", "0"));
+    chain.push_back(masks);
+  }
+  if (chain.empty()) chain.push_back({"refine", "filled/" + name, {}, {}});
+  for (std::size_t i = 0; i < chain.size(); ++i) {
+    const std::string output = in_container(i + 1 == chain.size() ? "refined/" + name : chain[i].kind);
+    std::vector<std::string> inputs = {now};
+    inputs.insert(inputs.end(), chain[i].others.begin(), chain[i].others.end());
+    const StageSettings* own_table = chain[i].verb == "refine" ? table("refine") : nullptr;
+    stages.push_back(stage(chain[i].verb, inputs, output, chain[i].options, {own_table}));
+    now = output;
+  }
 }
 
 }  // namespace organon::app

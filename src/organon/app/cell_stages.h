@@ -16,7 +16,7 @@ namespace organon::app {
 ///     <name>.n5/crops/<crop>/{raw,labels}   <name>.n5/truth      imported slices
 ///     <name>.n5/targets/<crop>/<class>
 ///     networks/<name>/                checkpoints, curves
-///     <name>.n5/{predictions,labels,refined}/<class>
+///     <name>.n5/{predictions,fragments,labels,filled,edited,restricted,refined}/<class>   what it takes
 ///     scores/<class>.json   tables/<class>.csv   meshes/<class>/   published/
 ///
 /// Slices that occur twice (a crop that is also the truth) are imported once.
@@ -44,6 +44,9 @@ class CellStages {
                                     const std::string& output,
                                     const std::vector<std::pair<std::string, std::string>>& options,
                                     const std::vector<const StageSettings*>& settings) const;
+  void add_objects(std::vector<blockwise::StageDescription>& stages) const;
+  /// From first objects to refined/<class>: holes, edits, masks; or what a class is made of.
+  void add_refinement(const ClassConfig& organelle, std::vector<blockwise::StageDescription>& stages) const;
   const StageSettings* table(const std::string& verb) const;
 
   const CellConfig& config_;

@@ -33,6 +33,7 @@ void print_scores(const CellConfig& config, const CellStages& stages) {
   for (const char* column : columns) fmt::print(stderr, " {:>10}", column);
   fmt::print(stderr, "\n");
   for (const ClassConfig& organelle : config.classes) {
+    if (!organelle.is_predicted()) continue;
     const std::string file = stages.scores(organelle.name);
     const Json row = parse_json(read_text(file), file).at("scores").at(0);
     fmt::print(stderr, "{:<16}", organelle.name);

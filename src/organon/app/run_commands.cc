@@ -153,6 +153,23 @@ std::vector<std::string> datasets_of(const std::string& address) {
   return datasets;
 }
 
+// What an address stands for: the levels of a group, or an output of another kind with its run.
+std::vector<std::function<blockwise::Verification(Progress&)>> verifications_of(const std::string& address) {
+  const RunFolder run(blockwise::run_folder_of(address));
+  std::vector<std::function<blockwise::Verification(Progress&)>> verifications;
+  std::vector<std::string> datasets;
+  try {
+    datasets = datasets_of(address);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kNotFound || !std::filesystem::exists(run.path() / "stage.json")) throw;
+    verifications.emplace_back([run](Progress&) { return blockwise::verify_files(run); });
+  }
+  for (const std::string& dataset : datasets)
+    verifications.emplace_back(
+        [dataset](Progress& progress) { return blockwise::verify_dataset(dataset, progress); });
+  return verifications;
+}
+
 void print_verification(const std::string& address, const blockwise::Verification& found, bool as_json) {
   if (as_json) {
     Json damage = Json::array();
@@ -161,13 +178,19 @@ void print_verification(const std::string& address, const blockwise::Verificatio
                              {"against", found.run ? "ledger" : "decoding"},
                              {"chunks", found.num_chunks},
                              {"stored", found.num_stored},
+                             {"files", found.num_files},
                              {"bytes", found.bytes_read},
                              {"damage", damage}})
                            .dump());
     return;
   }
-  fmt::print("{}: {} of {} chunks stored, {} read, {}: {}\n", address, found.num_stored, found.num_chunks,
-             bytes_text(static_cast<double>(found.bytes_read)),
+  std::string what;
+  if (found.num_chunks > 0) {
+    what = fmt::format("{} of {} chunks stored, {} read", found.num_stored, found.num_chunks,
+                       bytes_text(static_cast<double>(found.bytes_read)));
+  }
+  if (found.num_files > 0) what += fmt::format("{}{} files", what.empty() ? "" : ", ", found.num_files);
+  fmt::print("{}: {}, {}: {}\n", address, what,
              found.run ? "compared with the ledger" : "decoded (nothing is known of how it was made)",
              found.damage.empty() ? "sound" : fmt::format("{} damaged", found.damage.size()));
   for (std::size_t i = 0; i < std::min(kMostShown, found.damage.size()); ++i)
@@ -182,10 +205,10 @@ int verify_command(const RunArguments& arguments, bool repairs) {
   Progress& shown = ::isatty(STDERR_FILENO) != 0 ? *progress : silent;
   bool is_sound = true;
   for (const std::string& group : arguments.addresses) {
-    for (const std::string& address : datasets_of(group)) {
-      const blockwise::Verification found = blockwise::verify_dataset(address, shown);
-      if (&shown == progress.get()) shown.finish("read");
-      print_verification(address, found, arguments.json);
+    for (const auto& verify : verifications_of(group)) {
+      const blockwise::Verification found = verify(shown);
+      if (&shown == progress.get() && found.num_chunks > 0) shown.finish("read");
+      print_verification(group, found, arguments.json);
       if (found.damage.empty()) continue;
       if (!repairs) {
         is_sound = false;
@@ -196,8 +219,8 @@ int verify_command(const RunArguments& arguments, bool repairs) {
       options.worker_program = program_path();
       const auto result = blockwise::repair_dataset(found, make_stage, options, *progress);
       for (const auto& failure : result.failures) fmt::print(stderr, "  {}\n", failure.message);
-      const blockwise::Verification again = blockwise::verify_dataset(address, silent);
-      print_verification(address, again, arguments.json);
+      const blockwise::Verification again = verify(silent);
+      print_verification(group, again, arguments.json);
       is_sound = is_sound && result.failures.empty() && again.damage.empty();
     }
   }

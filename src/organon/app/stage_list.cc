@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "organon/base/error.h"
+#include "organon/stages/analysis/distance_map.h"
 #include "organon/stages/analysis/measure_objects.h"
 #include "organon/stages/evaluation/score_segmentation.h"
 #include "organon/stages/ground_truth/make_targets.h"
@@ -15,7 +16,9 @@
 #include "organon/stages/publish/build_pyramid.h"
 #include "organon/stages/publish/mesh_objects.h"
 #include "organon/stages/publish/publish_atlas.h"
+#include "organon/stages/refinement/edit_labels.h"
 #include "organon/stages/refinement/fill_holes.h"
+#include "organon/stages/refinement/restrict_labels.h"
 #include "organon/stages/segmentation/agglomerate_fragments.h"
 #include "organon/stages/segmentation/make_fragments.h"
 #include "organon/stages/segmentation/segment_objects.h"
@@ -172,6 +175,23 @@ std::vector<StageVerb> make_stage_verbs() {
        {"OUT"},
        bound<RefineOptions>,
        make_refine_stage},
+      {"restrict",
+       kObjects,
+       "what of a class lies inside or outside of others, expanded where asked",
+       "restrict cell.n5/refined/er cell.n5/refined/nucleus cell.n5/refined/er_periph --keep outside "
+       "--expand-nm 80",
+       {"LABELS", "OTHERS..."},
+       {"OUT"},
+       bound<RestrictOptions>,
+       make_restrict_stage},
+      {"edit",
+       kObjects,
+       "replay an expert's edits: keep, drop, merge, split; drop small objects",
+       "edit cell.n5/refined/mito edits/mito.json cell.n5/edited/mito",
+       {"LABELS", "[EDITS]"},
+       {"OUT"},
+       bound<EditOptions>,
+       make_edit_stage},
       {"evaluate",
        kQuality,
        "score a segmentation or prediction against truth",
@@ -189,6 +209,14 @@ std::vector<StageVerb> make_stage_verbs() {
        {"OUT"},
        bound<MeasureOptions>,
        make_measure_stage},
+      {"distance",
+       kAnalysis,
+       "per voxel the distance to the end of its object, or the signed distance to all objects",
+       "distance cell.n5/refined/mito cell.n5/distance/mito --signed true --bound-nm 500",
+       {"LABELS"},
+       {"OUT"},
+       bound<DistanceMapOptions>,
+       make_distance_stage},
       {"mesh",
        kAtlas,
        "a surface mesh of every object, in Neuroglancer's legacy format",

@@ -17,11 +17,10 @@
 namespace organon {
 namespace {
 
-constexpr int kEveryPass = -1;
-
 struct Fault {
   std::string name;
-  int pass = 0;  // 0: none
+  int pass = 0;    // 0: none
+  int period = 0;  // 0: once
   std::string action = "kill";
   const char* once = nullptr;
 };
@@ -36,7 +35,8 @@ Fault read_fault() {
   fault.pass = 1;
   if (colon != std::string::npos) {
     const std::string pass = value.substr(colon + 1, value.find(':', colon + 1) - colon - 1);
-    fault.pass = pass == "*" ? kEveryPass : std::atoi(pass.c_str());
+    fault.period = pass == "*" ? 1 : pass.starts_with('/') ? std::atoi(pass.c_str() + 1) : 0;
+    fault.pass = fault.period > 0 ? fault.period : std::atoi(pass.c_str());
     const std::size_t second = value.find(':', colon + 1);
     if (second != std::string::npos) fault.action = value.substr(second + 1);
   }
@@ -72,7 +72,9 @@ void fault_point(std::string_view name) {
   static std::atomic<::pid_t> counting_process{::getpid()};
   if (fault.pass == 0) return;
   if (counting_process.exchange(::getpid()) != ::getpid()) passes = 0;
-  if (name != fault.name || (++passes != fault.pass && fault.pass != kEveryPass)) return;
+  if (name != fault.name) return;
+  const int pass = ++passes;
+  if (fault.period > 0 ? pass % fault.period != 0 : pass != fault.pass) return;
   if (fault.once != nullptr && ::open(fault.once, O_CREAT | O_EXCL | O_WRONLY, 0666) < 0) return;
   std::fprintf(stderr, "fault point %s:%d: process %d: %s\n", fault.name.c_str(), fault.pass, ::getpid(),
                fault.action.c_str());

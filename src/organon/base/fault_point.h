@@ -6,7 +6,8 @@ namespace organon {
 
 /// A place where tests let something go wrong, to show that nothing is lost. Does nothing unless the
 /// environment variable ORGANON_FAULT names it: "rename:7" kills the process (SIGKILL) at its seventh pass
-/// through fault_point("rename"); "rename:7:ACTION" does something else, and "rename:*:ACTION" at every pass:
+/// through fault_point("rename"); "rename:7:ACTION" does something else, "rename:*:ACTION" at every pass, and
+/// "rename:/7:ACTION" at every seventh:
 ///
 ///     hang    sleeps for an hour          memory  takes memory until stopped
 ///     crash   SIGSEGV                     stop    SIGSTOP: goes on when woken

@@ -91,6 +91,11 @@ std::string payload_of(const JournalRecord& record) {
     for (const std::int64_t value : {partial.key, partial.offset, partial.num_bytes}) put(bytes, value);
     put(bytes, partial.hash);
   }
+  put(bytes, static_cast<std::uint32_t>(record.files.size()));
+  for (const FileRecord& file : record.files) {
+    put(bytes, file.path);
+    put(bytes, file.hash);
+  }
   return bytes;
 }
 
@@ -154,6 +159,7 @@ bool decode(std::string_view bytes, bool with_results, JournalRecord& record) {
   record.message.clear();
   record.chunks.clear();
   record.partials.clear();
+  record.files.clear();
   if (record.kind < Kind::kStarted || record.kind > Kind::kWorker) return false;
   if (record.kind == Kind::kEnded) {
     const auto cause = payload.take<std::uint8_t>();
@@ -188,6 +194,11 @@ bool decode(std::string_view bytes, bool with_results, JournalRecord& record) {
     partial.num_bytes = payload.take<std::int64_t>();
     partial.hash = payload.take_hash();
     record.partials.push_back(partial);
+  }
+  const auto num_files = payload.take<std::uint32_t>();
+  for (std::uint32_t i = 0; i < num_files && payload.is_good(); ++i) {
+    std::string path = payload.take_text();
+    record.files.push_back({std::move(path), payload.take_hash()});
   }
   return payload.is_good();
 }
@@ -309,6 +320,12 @@ void JournalWriter::alive() {
   JournalRecord record;
   record.kind = JournalRecord::Kind::kAlive;
   append_now(record);
+}
+
+void JournalWriter::also_sync(const std::filesystem::path& folder) {
+  const std::lock_guard lock(mutex_);
+  if (std::find(sync_folders_.begin(), sync_folders_.end(), folder) == sync_folders_.end())
+    sync_folders_.push_back(folder);
 }
 
 PartialRecord JournalWriter::append_partial(std::int64_t key, std::span<const std::byte> bytes) {

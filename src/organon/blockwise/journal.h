@@ -29,6 +29,12 @@ struct OutputChunk {
   storage::ChunkRecord chunk;
 };
 
+/// A file besides datasets: a table, a mesh, a plot.
+struct FileRecord {
+  std::string path;  ///< from the folder that holds `.organon`, so that a cell may be moved
+  Hash128 hash;
+};
+
 /// Why an attempt at a block ended without a result of its own.
 enum class EndCause : std::uint8_t {
   kError = 0,    ///< it threw; tried again
@@ -60,6 +66,7 @@ struct JournalRecord {
   std::int64_t peak_bytes = 0;  ///< largest resident memory of the worker so far
   std::vector<OutputChunk> chunks;
   std::vector<PartialRecord> partials;
+  std::vector<FileRecord> files;
   std::string worker;  ///< whose journal it stands in; set when read
 };
 
@@ -102,6 +109,8 @@ class JournalWriter {
   void alive();
   /// Written with the next group.
   void completed(const JournalRecord& record);
+  /// The next group commit also makes the file system of `folder` durable. The worker's own thread only.
+  void also_sync(const std::filesystem::path& folder);
   /// Appends to the partial file; the returned record belongs into completed().
   PartialRecord append_partial(std::int64_t key, std::span<const std::byte> bytes);
   /// Commits now. Errors: kIo, kResourceExhausted; what waits goes on waiting then.

@@ -29,6 +29,9 @@ class RunFolder {
     return "n5://" + (path_ / "scratch.n5" / name).string();
   }
 
+  /// The folder that holds `.organon`: paths in journals begin there.
+  std::filesystem::path base() const { return path_.parent_path().parent_path().parent_path(); }
+
   StageDescription read_description() const;
   std::optional<std::string> read_identity() const;
   void write_description(const StageDescription& description, const std::string& identity) const;

@@ -1,6 +1,22 @@
 #include "organon/blockwise/stage.h"
 
+#include <fmt/format.h>
+
+#include "organon/base/error.h"
+#include "organon/base/files.h"
+
 namespace organon::blockwise {
+
+void BlockOutput::write_file(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+  write_file_atomically(path, bytes, Fsync::kNo);
+  add_file(path, hash_bytes(bytes));
+}
+
+void BlockOutput::add_file(const std::filesystem::path& path) {
+  const auto bytes = read_file_if_exists(path);
+  if (!bytes) throw Error(ErrorKind::kIo, fmt::format("{}: was written, and is not there", path.string()));
+  add_file(path, hash_bytes(*bytes));
+}
 
 std::string title_of(const StageDescription& description) {
   const auto path = storage::parse_address(description.outputs.front()).path;

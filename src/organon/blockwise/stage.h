@@ -1,12 +1,15 @@
 #pragma once
 
 #include <cstddef>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "organon/base/hash.h"
 #include "organon/geometry/block_grid.h"
 #include "organon/storage/dataset.h"
 
@@ -81,8 +84,18 @@ class BlockOutput {
   /// Leaves bytes for later steps under `key` (the block's id, or what the readers agreed on). A key is left
   /// once.
   virtual void emit(std::int64_t key, std::span<const std::byte> bytes) = 0;
+  /// A file that the block wrote with hash `hash` of its bytes: the ledger vouches for it from here on.
+  virtual void add_file(const std::filesystem::path& path, const Hash128& hash) = 0;
   /// Tells how far a long block is, 0 to 1.
   virtual void report(double fraction, const std::string& note) = 0;
+
+  /// Writes a file whole or not at all, durable when the block is complete.
+  void write_file(const std::filesystem::path& path, std::span<const std::byte> bytes);
+  void write_text(const std::filesystem::path& path, std::string_view text) {
+    write_file(path, std::as_bytes(std::span(text.data(), text.size())));
+  }
+  /// A file that something else wrote for the block, such as a library.
+  void add_file(const std::filesystem::path& path);
 
   template <class T>
   void write(std::size_t output, const Box& box, ArrayView<const T> voxels) {

@@ -113,6 +113,39 @@ void check_partials(const RunFolder& run, std::vector<Damage>& damage) {
   }
 }
 
+// Tables, meshes, plots: every file that blocks vouched for.
+void check_files(const RunFolder& run, std::int64_t& num_files, std::vector<Damage>& damage) {
+  struct Known {
+    std::size_t step = 0;
+    std::int64_t block = 0;
+    std::vector<Hash128> versions;  // a block computed twice may have left either
+  };
+  std::map<std::string, Known> files;
+  for (std::size_t step = 0; std::filesystem::exists(run.step(step)); ++step) {
+    JournalReader(run.step(step)).poll([&](const JournalRecord& record) {
+      for (const FileRecord& file : record.files) {
+        Known& known = files[file.path];
+        // A later step may write it again: then only that counts.
+        if (known.step != step) known.versions.clear();
+        known.step = step;
+        known.block = record.block;
+        known.versions.push_back(file.hash);
+      }
+    });
+  }
+  num_files = static_cast<std::int64_t>(files.size());
+  for (const auto& [path, known] : files) {
+    const auto bytes = read_file_if_exists(run.base() / path);
+    std::string reason;
+    if (!bytes)
+      reason = "is missing";
+    else if (std::find(known.versions.begin(), known.versions.end(), hash_bytes(*bytes)) ==
+             known.versions.end())
+      reason = "has other bytes than were written";
+    if (!reason.empty()) damage.push_back({path, reason, known.step, known.block, {}});
+  }
+}
+
 bool is_scratch(const RunFolder& run, const std::string& address) {
   return plain(address).starts_with(plain(run.scratch("")));
 }
@@ -226,7 +259,18 @@ Verification verify_dataset(const std::string& address, Progress& progress) {
       },
       progress, "verify " + dataset->path().filename().string(), "chunks");
   for (auto& [id, damage] : found) result.damage.push_back(std::move(damage));
-  if (result.run) check_partials(*result.run, result.damage);
+  if (result.run) {
+    check_files(*result.run, result.num_files, result.damage);
+    check_partials(*result.run, result.damage);
+  }
+  return result;
+}
+
+Verification verify_files(const RunFolder& run) {
+  Verification result;
+  result.run = run;
+  check_files(run, result.num_files, result.damage);
+  check_partials(run, result.damage);
   return result;
 }
 

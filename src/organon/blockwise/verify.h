@@ -22,9 +22,10 @@ struct Damage {
 };
 
 struct Verification {
-  std::int64_t num_chunks = 0;  ///< of the dataset
-  std::int64_t num_stored = 0;  ///< that exist as files
-  std::int64_t bytes_read = 0;
+  std::int64_t num_chunks = 0;   ///< of the dataset
+  std::int64_t num_stored = 0;   ///< that exist as files
+  std::int64_t num_files = 0;    ///< besides chunks: tables, meshes, plots
+  std::int64_t bytes_read = 0;   ///< of chunks
   std::vector<Damage> damage;    ///< in order of chunks
   std::optional<RunFolder> run;  ///< that made it; nothing for data of others
 };
@@ -34,6 +35,9 @@ struct Verification {
 /// for later ones is checked too; of other data each is decoded. Cost: every byte is read once. Errors:
 /// kNotFound; kCancelled.
 Verification verify_dataset(const std::string& address, Progress& progress);
+
+/// As verify_dataset(), for a run whose output is no dataset: a table, meshes, a published page.
+Verification verify_files(const RunFolder& run);
 
 /// The run that wrote the dataset at `address`; nothing where none is known.
 std::optional<RunFolder> find_run_of(const std::string& address);

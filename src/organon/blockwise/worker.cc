@@ -51,11 +51,13 @@ struct TakenOver {};
 class RecordingOutput : public BlockOutput {
  public:
   RecordingOutput(const Block& block, std::vector<std::shared_ptr<storage::Dataset>>& datasets,
-                  JournalWriter& journal, std::filesystem::path report, std::function<bool()> is_taken_over)
+                  JournalWriter& journal, std::filesystem::path report, std::filesystem::path base,
+                  std::function<bool()> is_taken_over)
       : block_(block),
         datasets_(datasets),
         journal_(journal),
         report_(std::move(report)),
+        base_(std::move(base)),
         is_taken_over_(std::move(is_taken_over)) {}
 
   void write(std::size_t output, const Box& box, const AnyArray& voxels) override {
@@ -68,6 +70,11 @@ class RecordingOutput : public BlockOutput {
   }
   void emit(std::int64_t key, std::span<const std::byte> bytes) override {
     record_.partials.push_back(journal_.append_partial(key, bytes));
+  }
+  void add_file(const std::filesystem::path& path, const Hash128& hash) override {
+    const std::filesystem::path absolute = std::filesystem::absolute(path).lexically_normal();
+    record_.files.push_back({absolute.lexically_relative(base_).string(), hash});
+    journal_.also_sync(absolute.parent_path());
   }
   void report(double fraction, const std::string& note) override {
     if (seconds_since(last_report_) < 0.5) return;
@@ -82,6 +89,7 @@ class RecordingOutput : public BlockOutput {
   std::vector<std::shared_ptr<storage::Dataset>>& datasets_;
   JournalWriter& journal_;
   std::filesystem::path report_;
+  std::filesystem::path base_;
   std::function<bool()> is_taken_over_;
   Clock::time_point last_report_{};
   JournalRecord record_;
@@ -287,6 +295,7 @@ class Worker {
     journal_.started(block.id);
     const auto begin = Clock::now();
     RecordingOutput output(block, datasets_, journal_, folder_ / "reports" / journal_.worker(),
+                           std::filesystem::absolute(run_.base()).lexically_normal(),
                            [&] { return is_superseded() || (batch && claims_.is_taken_over(*batch)); });
     if (watchdog_) watchdog_->begin_block(block.id);
     try {

@@ -9,6 +9,7 @@
 
 #include "organon/array/data_type.h"
 #include "organon/base/error.h"
+#include "organon/base/fault_point.h"
 
 namespace organon::storage {
 namespace {
@@ -85,6 +86,7 @@ bool Dataset::chunk_exists(const Index3& position) const {
 
 std::optional<std::vector<std::byte>> Dataset::read_chunk_file(const Index3& position) const {
   try {
+    fault_point("chunk read");
     return read_file_if_exists(chunk_path(position), kMaxChunkFileBytes);
   } catch (const Error& error) {
     throw error.within(describe_chunk(position));
@@ -154,6 +156,7 @@ Array<T> Dataset::read_as(const Box& box) const {
 
 ChunkRecord Dataset::write_chunk(const Index3& position, const AnyArray& voxels, Fsync fsync) {
   try {
+    fault_point("chunk write");
     ChunkRecord record;
     record.position = position;
     record.voxels = hash_bytes(voxels.bytes());

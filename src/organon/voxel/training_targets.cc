@@ -6,6 +6,7 @@
 
 #include "organon/array/array.h"
 #include "organon/voxel/distance_transform.h"
+#include "organon/voxel/signed_distance.h"
 
 namespace organon::voxel {
 namespace {
@@ -14,51 +15,13 @@ bool is_one_of(const std::vector<std::uint64_t>& ids, std::uint64_t id) {
   return ids.empty() ? id != 0 : std::find(ids.begin(), ids.end(), id) != ids.end();
 }
 
-// Voxels of the mask (0 or 1) whose 26 neighbours inside the view all belong to it (what lies outside counts
-// as belonging).
-Array<std::uint8_t> erode(const Array<std::uint8_t>& mask) {
-  const Shape3 shape = mask.shape();
-  Array<std::uint8_t> result = mask.clone();
-  // A cube erodes axis by axis: each row with its neighbours, taken before they change.
-  const auto along = [&](const Array<std::uint8_t>& from, Index3 step, Array<std::uint8_t>& to) {
-    for (std::int64_t z = 0; z < shape.z; ++z) {
-      for (std::int64_t y = 0; y < shape.y; ++y) {
-        std::uint8_t* row = to.view().row(z, y);
-        const auto meet = [&](std::int64_t near_z, std::int64_t near_y) {
-          if (near_z < 0 || near_y < 0 || near_z >= shape.z || near_y >= shape.y) return;
-          const std::uint8_t* near = from.view().row(near_z, near_y);
-          for (std::int64_t x = 0; x < shape.x; ++x) row[x] &= near[x];
-        };
-        meet(z - step.z, y - step.y);
-        meet(z + step.z, y + step.y);
-      }
-    }
-  };
-  along(mask, {1, 0, 0}, result);
-  const Array<std::uint8_t> after_z = result.clone();
-  along(after_z, {0, 1, 0}, result);
-  for (std::int64_t i = 0; i < shape.z * shape.y; ++i) {
-    std::uint8_t* row = result.data() + i * shape.x;
-    std::uint8_t before = 1;
-    for (std::int64_t x = 0; x < shape.x; ++x) {
-      const std::uint8_t after = x + 1 < shape.x ? row[x + 1] : std::uint8_t{1};
-      const std::uint8_t own = row[x];
-      row[x] = own & before & after;
-      before = own;
-    }
-  }
-  return result;
-}
-
-Array<float> distance_within(const Array<std::uint8_t>& mask, const SizeNm& voxel_size_nm, DistanceTo to,
-                             double bound_nm) {
-  // Most classes are absent from most views.
-  const std::uint8_t wanted = to == DistanceTo::kForeground ? 1 : 0;
-  if (std::find(mask.data(), mask.data() + mask.size(), wanted) == mask.data() + mask.size()) {
+Array<float> distance_to(const Array<std::uint8_t>& mask, const SizeNm& voxel_size_nm, double bound_nm) {
+  // Most views are annotated throughout.
+  if (std::find(mask.data(), mask.data() + mask.size(), 1) == mask.data() + mask.size()) {
     return Array<float>(mask.shape(), std::numeric_limits<float>::infinity());
   }
   Array<float> distance = Array<float>::uninitialized(mask.shape());
-  distance_transform(mask, voxel_size_nm, {to, bound_nm}, distance);
+  distance_transform(mask, voxel_size_nm, {DistanceTo::kForeground, bound_nm}, distance);
   return distance;
 }
 
@@ -100,10 +63,9 @@ void make_target(ArrayView<const std::uint64_t> labels, ArrayView<const std::uin
   }
   // One voxel more than the limit, so that a distance at the limit is not lost to rounding.
   const double reach_nm = options.limit_nm + voxel_size_nm.largest();
-  const Array<float> inside =
-      distance_within(erode(member), voxel_size_nm, DistanceTo::kBackground, reach_nm);
-  const Array<float> outside = distance_within(member, voxel_size_nm, DistanceTo::kForeground, reach_nm);
-  const Array<float> to_unknown = distance_within(unknown, voxel_size_nm, DistanceTo::kForeground, reach_nm);
+  Array<float> to_boundary = Array<float>::uninitialized(shape);
+  signed_distance(member, voxel_size_nm, reach_nm, to_boundary);
+  const Array<float> to_unknown = distance_to(unknown, voxel_size_nm, reach_nm);
 
   const auto end_z = distances_to_end(shape.z, voxel_size_nm.z);
   const auto end_y = distances_to_end(shape.y, voxel_size_nm.y);
@@ -117,7 +79,7 @@ void make_target(ArrayView<const std::uint64_t> labels, ArrayView<const std::uin
         bool is_certain = true;
         for (std::int64_t i = 0; i < f * f * f; ++i) {
           const Index3 at = inner.begin + Index3{z * f + i / (f * f), y * f + i / f % f, x * f + i % f};
-          const float distance = std::clamp(member(at) != 0 ? inside(at) : -outside(at), -limit, limit);
+          const float distance = std::clamp(to_boundary(at), -limit, limit);
           sum += distance;
           const float border =
               std::min({to_unknown(at), end_z[static_cast<std::size_t>(at.z)],

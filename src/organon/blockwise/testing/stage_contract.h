@@ -105,6 +105,7 @@ class RepeatingStage : public Stage {
       output_.write(number, box, voxels);
     }
     void emit(std::int64_t, std::span<const std::byte>) override {}
+    void add_file(const std::filesystem::path&, const Hash128&) override {}
     void report(double, const std::string&) override {}
 
    private:

@@ -145,6 +145,8 @@ class WriteTable : public Step {
     tables::write_json(path.replace_extension(".json"), table);
     tables::write_sqlite(path.replace_extension(".sqlite"), {{set_.csv.stem().string(), table}});
     tables::write_csv(set_.csv, table);
+    for (const char* extension : {".json", ".sqlite", ".csv"})
+      output.add_file(path.replace_extension(extension));
     const std::string hash = to_hex(hash_text(tables::to_csv(table)));
     output.emit(0, std::as_bytes(std::span(hash.data(), hash.size())));
   }

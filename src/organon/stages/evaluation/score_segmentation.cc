@@ -235,9 +235,10 @@ class WriteScores : public Step {
       return path.replace_extension(extension);
     };
     write_score_picture(set_.volumes, slice_to_show(slices), beside(".png"));
-    write_text_atomically(beside(".csv"), scores_csv(row));
-    write_text_atomically(beside(".txt"), scores_text(row, notes));
-    write_text_atomically(set_.output, json);
+    output.add_file(beside(".png"));
+    output.write_text(beside(".csv"), scores_csv(row));
+    output.write_text(beside(".txt"), scores_text(row, notes));
+    output.write_text(set_.output, json);
     const std::string hash = to_hex(hash_text(json));
     output.emit(0, std::as_bytes(std::span(hash.data(), hash.size())));
   }
@@ -268,6 +269,8 @@ class EvaluateStage : public blockwise::Stage {
   std::vector<std::string> steps() const override {
     return {"compare blocks", "measure distances", "write scores"};
   }
+  // 2: squared distances of voxels whose squared size is no whole number are rounded otherwise.
+  int algorithm_version() const override { return 2; }
   std::unique_ptr<Step> make_step(std::size_t index, const RunFolder& run) const override {
     if (index == 0) return std::make_unique<CompareBlocks>(set_);
     if (index == 1) return std::make_unique<MeasureWhole>(set_);

@@ -137,6 +137,8 @@ class TargetsStage : public blockwise::Stage {
  public:
   explicit TargetsStage(const StageDescription& description) : set_(description) {}
   std::vector<std::string> steps() const override { return {"make targets"}; }
+  // 2: squared distances of voxels whose squared size is no whole number are rounded otherwise.
+  int algorithm_version() const override { return 2; }
   std::unique_ptr<Step> make_step(std::size_t, const blockwise::RunFolder&) const override {
     return std::make_unique<MakeTargets>(set_);
   }

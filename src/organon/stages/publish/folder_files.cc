@@ -19,12 +19,6 @@ void sync_file_system(const std::filesystem::path& folder) {
   if (result != 0) throw_system_error("cannot sync", folder.string());
 }
 
-void copy_file_atomically(const std::filesystem::path& from, const std::filesystem::path& to) {
-  const auto bytes = read_file_if_exists(from);
-  if (!bytes) throw Error(ErrorKind::kNotFound, fmt::format("{} is gone", from.string()));
-  write_file_atomically(to, *bytes, Fsync::kNo);
-}
-
 std::vector<std::string> list_files(const std::filesystem::path& folder) {
   std::vector<std::string> names;
   if (!std::filesystem::is_directory(folder)) return names;

@@ -13,10 +13,6 @@ namespace organon::stages {
 /// block that wrote many files with Fsync::kNo. Errors: kIo, kResourceExhausted.
 void sync_file_system(const std::filesystem::path& folder);
 
-/// Copies a file so that at every moment the target is absent, old or whole. Not synced.
-/// Errors: kNotFound, kIo, kResourceExhausted.
-void copy_file_atomically(const std::filesystem::path& from, const std::filesystem::path& to);
-
 /// Paths of all files below `folder`, relative to it, sorted; none where it does not exist.
 std::vector<std::string> list_files(const std::filesystem::path& folder);
 

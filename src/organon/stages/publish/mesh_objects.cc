@@ -293,16 +293,15 @@ class MakeMeshes : public Step {
         std::vector<SurfaceFragment> pieces;
         for (std::size_t k = i; k < end; ++k)
           pieces.push_back(decode(lines[k].id, surfaces_.read(lines[k].key).value()));
-        write_fragment(lines[i], whole_mesh(mesh::stitch_fragments(pieces)), written);
-        write_text_atomically(set_.folder / fmt::format("{}:0", lines[i].id),
-                              Json({{"fragments", {set_.name_of(lines[i].id, kWholeObject)}}}).dump(),
-                              Fsync::kNo);
+        write_fragment(lines[i], whole_mesh(mesh::stitch_fragments(pieces)), written, output);
+        output.write_text(set_.folder / fmt::format("{}:0", lines[i].id),
+                          Json({{"fragments", {set_.name_of(lines[i].id, kWholeObject)}}}).dump());
       } else {
-        write_fragment(lines[i], mesh_in_cell(lines[i].id, set_.cells.box_of(lines[i].cell)), written);
+        write_fragment(lines[i], mesh_in_cell(lines[i].id, set_.cells.box_of(lines[i].cell)), written,
+                       output);
       }
       i = end;
     }
-    sync_file_system(set_.folder);
     output.emit(block.id, blockwise::bytes_of(written));
   }
 
@@ -337,9 +336,10 @@ class MakeMeshes : public Step {
     return mesh::simplify_mesh(part, {.max_error_nm = set_.max_error_nm, .lock_border = true});
   }
 
-  void write_fragment(const TaskLine& line, const mesh::Mesh& mesh, std::vector<Written>& written) const {
+  void write_fragment(const TaskLine& line, const mesh::Mesh& mesh, std::vector<Written>& written,
+                      BlockOutput& output) const {
     const std::vector<std::byte> bytes = mesh::encode_legacy_mesh(mesh);
-    write_file_atomically(set_.folder / set_.name_of(line.id, line.cell), bytes, Fsync::kNo);
+    output.write_file(set_.folder / set_.name_of(line.id, line.cell), bytes);
     written.push_back(
         {line.id, line.cell, static_cast<std::int64_t>(mesh.triangles.size()), hash_bytes(bytes)});
   }
@@ -385,12 +385,10 @@ class WriteManifests : public Step {
       }
       const std::string manifest = fmt::format("{}:0", id);
       kept.insert(manifest);
-      if (in_parts)
-        write_text_atomically(set_.folder / manifest, Json({{"fragments", fragments}}).dump(), Fsync::kNo);
+      if (in_parts) output.write_text(set_.folder / manifest, Json({{"fragments", fragments}}).dump());
     }
     remove_other_files(set_.folder, kept, is_mesh_file);
-    write_text_atomically(set_.folder / "info", info_text());
-    sync_file_system(set_.folder);
+    output.write_text(set_.folder / "info", info_text());
     const std::string hash = to_hex(hash_text(lines));
     output.emit(0, std::as_bytes(std::span(hash.data(), hash.size())));
   }

@@ -80,10 +80,9 @@ class CopyMeshes : public Step {
         throw Error(ErrorKind::kNotFound, fmt::format("{} is gone", (meshes_.from / name).string()));
       // A manifest has one colon.
       if (is_moved && std::count(name.begin(), name.end(), ':') == 2) bytes = moved(*bytes);
-      write_file_atomically(target / name, *bytes, Fsync::kNo);
+      output.write_file(target / name, *bytes);
       hashes += fmt::format("{} {}\n", name, to_hex(hash_bytes(*bytes)));
     }
-    sync_file_system(target);
     output.emit(block.id, std::as_bytes(std::span(hashes)));
   }
 
@@ -116,19 +115,20 @@ class WritePage : public Step {
       }
     }
     for (const PublishedMeshes& meshes : set_.meshes)
-      write_text_atomically(set_.folder / meshes.target / "info",
-                            Json({{"@type", "neuroglancer_legacy_mesh"}}).dump(), Fsync::kNo);
-    for (const PublishedTable& table : set_.tables) made += write_table(table);
-    copy_page();
+      output.write_text(set_.folder / meshes.target / "info",
+                        Json({{"@type", "neuroglancer_legacy_mesh"}}).dump());
+    for (const PublishedTable& table : set_.tables) made += write_table(table, output);
+    copy_page(output);
     const std::string index = set_.index_text();
+    // The index stands for a whole page: not before the rest is durable.
     sync_file_system(set_.folder);
-    write_text_atomically(set_.folder / "index.json", index);
+    output.write_text(set_.folder / "index.json", index);
     const std::string hash = to_hex(hash_text(made + index));
     output.emit(0, std::as_bytes(std::span(hash)));
   }
 
  private:
-  std::string write_table(const PublishedTable& published) const {
+  std::string write_table(const PublishedTable& published, BlockOutput& output) const {
     const ObjectTable table = tables::read_csv(published.csv);
     for (const PublishedMeshes& meshes : set_.meshes) {
       if (meshes.class_name != published.class_name) continue;
@@ -140,12 +140,13 @@ class WritePage : public Step {
       }
     }
     const std::filesystem::path target = set_.folder / "tables" / published.class_name;
-    tables::write_csv(target.string() + ".csv", table);
-    tables::write_json(target.string() + ".json", table);
-    return tables::to_csv(table);
+    const std::string csv = tables::to_csv(table);
+    output.write_text(target.string() + ".csv", csv);
+    output.write_text(target.string() + ".json", tables::to_json(table));
+    return csv;
   }
 
-  void copy_page() const {
+  void copy_page(BlockOutput& output) const {
     if (set_.options.portal_folder.empty()) return;
     const std::filesystem::path portal = set_.options.portal_folder;
     if (!std::filesystem::exists(portal / "index.html")) {
@@ -154,8 +155,11 @@ class WritePage : public Step {
           fmt::format("{}: no built page there (index.html); run 'npm ci && npm run build' in portal/",
                       portal.string()));
     }
-    for (const std::string& name : list_files(portal))
-      copy_file_atomically(portal / name, set_.folder / name);
+    for (const std::string& name : list_files(portal)) {
+      const auto bytes = read_file_if_exists(portal / name);
+      if (!bytes) throw Error(ErrorKind::kNotFound, fmt::format("{} is gone", (portal / name).string()));
+      output.write_file(set_.folder / name, *bytes);
+    }
   }
 
   const PublishPlan& set_;

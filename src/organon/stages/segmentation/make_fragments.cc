@@ -385,7 +385,7 @@ class WriteGraph : public Step {
       parts.pop_back();
     }
     const std::vector<std::byte> bytes = graph.encode();
-    write_file_atomically(storage::open_dataset(set_.output)->path() / kGraphFile, bytes, Fsync::kYes);
+    output.write_file(storage::open_dataset(set_.output)->path() / kGraphFile, bytes);
     const Hash128 hash = hash_bytes(bytes);
     output.emit(0, std::as_bytes(std::span(&hash, 1)));
   }

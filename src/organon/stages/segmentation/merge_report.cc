@@ -6,7 +6,6 @@
 #include <cmath>
 #include <unordered_map>
 
-#include "organon/base/files.h"
 #include "organon/base/json.h"
 #include "organon/tables/line_plot.h"
 #include "organon/tables/table_text.h"
@@ -88,8 +87,8 @@ std::vector<Cut> cuts_of(const tables::RegionGraph& graph, const std::vector<vox
 }
 
 void write_merge_report(const std::filesystem::path& folder, const std::vector<voxel::Merge>& merges,
-                        const std::vector<Cut>& cuts, double threshold) {
-  tables::write_csv(folder / "merges.csv", table_of(merges));
+                        const std::vector<Cut>& cuts, double threshold, blockwise::BlockOutput& output) {
+  output.write_text(folder / "merges.csv", tables::to_csv(table_of(merges)));
   Json json = Json::array();
   std::string csv = "threshold,objects,objects_kept,largest_volume_nm3\n";
   std::string text =
@@ -109,10 +108,10 @@ void write_merge_report(const std::filesystem::path& folder, const std::vector<v
     text += fmt::format("{:>9.3f} {:>10} {:>12} {:>18.4f}{}\n", cut.threshold, cut.objects, cut.objects_kept,
                         cut.largest_volume_nm3 / 1e9, is_chosen ? "  <- chosen" : "");
   }
-  write_text_atomically(folder / "cuts.csv", csv);
-  write_text_atomically(folder / "cuts.txt", text);
-  write_text_atomically(folder / "cuts.json", to_text({{"chosen_threshold", threshold}, {"cuts", json}}));
-  if (cuts.size() > 1) write_text_atomically(folder / "cuts.svg", tables::to_svg({plot_of(cuts, threshold)}));
+  output.write_text(folder / "cuts.csv", csv);
+  output.write_text(folder / "cuts.txt", text);
+  output.write_text(folder / "cuts.json", to_text({{"chosen_threshold", threshold}, {"cuts", json}}));
+  if (cuts.size() > 1) output.write_text(folder / "cuts.svg", tables::to_svg({plot_of(cuts, threshold)}));
 }
 
 }  // namespace organon::stages

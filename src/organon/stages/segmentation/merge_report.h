@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "organon/blockwise/stage.h"
 #include "organon/tables/region_graph.h"
 #include "organon/voxel/agglomerate.h"
 
@@ -22,6 +23,6 @@ std::vector<Cut> cuts_of(const tables::RegionGraph& graph, const std::vector<vox
 
 /// merges.csv, cuts.csv, cuts.json, cuts.txt (for people: every tenth cut, and the chosen) and cuts.svg.
 void write_merge_report(const std::filesystem::path& folder, const std::vector<voxel::Merge>& merges,
-                        const std::vector<Cut>& cuts, double threshold);
+                        const std::vector<Cut>& cuts, double threshold, blockwise::BlockOutput& output);
 
 }  // namespace organon::stages

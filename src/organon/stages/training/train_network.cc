@@ -162,6 +162,8 @@ class Training {
     }
     network.save(set_.folder / "network.organon");
     const std::string hash = blockwise::identity_of_input((set_.folder / "network.organon").string());
+    for (const char* name : {"network.organon", "curves.csv", "curves.svg"})
+      output.add_file(set_.folder / name);
     output.emit(0, std::as_bytes(std::span(hash)));
   }
 

@@ -106,6 +106,7 @@ class Interrupted : public blockwise::Stage {
     Output(blockwise::BlockOutput& output, int reports) : output_(output), left_(reports) {}
     void write(std::size_t, const Box&, const AnyArray&) override {}
     void emit(std::int64_t key, std::span<const std::byte> bytes) override { output_.emit(key, bytes); }
+    void add_file(const std::filesystem::path&, const Hash128&) override {}
     void report(double, const std::string&) override {
       if (--left_ == 0) throw Error(ErrorKind::kResourceExhausted, "interrupted by the test");
     }

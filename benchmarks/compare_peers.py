@@ -22,6 +22,7 @@ get raw files; reading and writing these is not in the time.
 """
 
 import argparse
+import contextlib
 import gzip
 import importlib
 import io
@@ -181,6 +182,20 @@ def is_bijection(a, b) -> bool:
     pairs = np.unique(a.astype(np.uint64) << np.uint64(32) | b.astype(np.uint64))
     first, second = pairs >> np.uint64(32), pairs & np.uint64(0xFFFFFFFF)
     return len(np.unique(first)) == len(pairs) == len(np.unique(second))
+
+
+@contextlib.contextmanager
+def silent_output():
+    """Also of compiled code."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    with open(os.devnull, "w") as nothing:
+        os.dup2(nothing.fileno(), 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 class Row:
@@ -373,7 +388,8 @@ class Agglomerate(Row):
     def agglomerated(self, threshold):
         import waterz
 
-        return next(iter(waterz.agglomerate(self.affinities, [threshold], fragments=self.fragments.copy())))
+        with silent_output():
+            return next(iter(waterz.agglomerate(self.affinities, [threshold], fragments=self.fragments.copy())))
 
     def peer(self):
         return self.agglomerated(1.01)

@@ -1,6 +1,7 @@
 #include "organon/voxel/connected_runs.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <span>
 
@@ -14,6 +15,7 @@ namespace {
 struct Word {
   std::uint64_t inside = 0;       ///< voxels of runs
   std::uint64_t begins = 0;       ///< first voxels of runs
+  std::uint64_t changes = 0;      ///< voxels that are not of the run, or gap, of the voxel before
   std::uint32_t runs_before = 0;  ///< runs of the volume that begin before these voxels
 };
 
@@ -28,9 +30,6 @@ std::uint32_t count_bits(std::uint64_t word) {
 // Planes after which the number of runs is foreseen.
 constexpr std::int64_t kFirstPlanes = 16;
 
-// Neighbours up to this many voxels are looked at one by one.
-constexpr std::uint32_t kFewVoxels = 8;
-
 template <class T, RunsOf kKind>
 class Connector {
  public:
@@ -41,9 +40,8 @@ class Connector {
         num_words_(num_words(shape_.x)),
         words_(static_cast<std::size_t>(2 * shape_.y * num_words_)),
         nonzero_(static_cast<std::size_t>(num_words_)),
-        differences_(static_cast<std::size_t>(num_words_)),
-        covered_(static_cast<std::size_t>(num_words_)),
-        bare_begins_(static_cast<std::size_t>(num_words_)) {
+        differences_(static_cast<std::size_t>(num_words_)) {
+    for (auto& same : same_) same.resize(static_cast<std::size_t>(num_words_));
     ORGANON_CHECK(voxels.stride().x == 1);
     ORGANON_CHECK(shape_.product() < (std::int64_t{1} << 32));
   }
@@ -120,7 +118,7 @@ class Connector {
       }
       std::uint64_t begins = changes & inside;
       std::uint64_t ends = changes & inside_before;
-      words[w] = {inside, begins, static_cast<std::uint32_t>(runs_.size())};
+      words[w] = {inside, begins, changes, static_cast<std::uint32_t>(runs_.size())};
       for (; begins != 0; begins &= begins - 1) {
         const auto position = static_cast<std::uint32_t>(64 * w + std::countr_zero(begins));
         runs_.push_back({position, static_cast<std::uint32_t>(shape_.x)});
@@ -163,65 +161,81 @@ class Connector {
   }
 
   // For 26 neighbours; near[0] is the row of the plane above. A voxel is covered where the one above has its
-  // id: then whatever else it neighbours, that neighbours too, and was connected with it before. So covered
-  // voxels need one connection for each pair of runs, and of the others only those neighbours count that no
-  // covered voxel of the run has.
+  // id, else bare. What else a covered voxel neighbours, the one above neighbours too, and was connected with
+  // it before. So
+  //
+  // - covered voxels need one connection for each pair of runs;
+  // - runs without a covered voxel need all there are;
+  // - of what the bare ends of other runs neighbour, those runs are connected already that reach to beside a
+  //   covered voxel. One that ends earlier ends beside a bare voxel that has another id, in that row, at its
+  //   own place: found by bits, and rare.
   void connect_by_row_above(const Row& own, std::span<const NearRow> near) {
     const Row& above = near[0].row;
-    if constexpr (kKind == RunsOf::kEqualIds) {
-      find_differences(own.voxels, above.voxels, shape_.x, differences_.data());
-    }
+    find_same(own, near);
     std::uint64_t covered_before = 0;  // The last voxel of the word before, in bit 0.
-    std::uint64_t bare_before = 0;
     for (std::int64_t w = 0; w < num_words_; ++w) {
-      const Word& word = own.words[w];
-      std::uint64_t covered = word.inside & above.words[w].inside;
-      if constexpr (kKind == RunsOf::kEqualIds) covered &= ~differences_[static_cast<std::size_t>(w)];
-      covered_[static_cast<std::size_t>(w)] = covered;
-      const std::uint64_t bare = word.inside & ~covered;
-      std::uint64_t pairs = covered & (word.begins | ~(covered << 1 | covered_before));
+      const std::uint64_t covered = same_[0][static_cast<std::size_t>(w)];
+      std::uint64_t pairs = covered & (own.words[w].begins | ~(covered << 1 | covered_before));
       for (; pairs != 0; pairs &= pairs - 1) {
         const auto x = static_cast<std::uint32_t>(64 * w + std::countr_zero(pairs));
         sets_.unite(num_begun(own, x) - 1, num_begun(above, x) - 1);
       }
-      bare_begins_[static_cast<std::size_t>(w)] = bare & (word.begins | ~(bare << 1 | bare_before));
       covered_before = covered >> 63;
-      bare_before = bare >> 63;
     }
+    for (std::uint32_t run = own.runs_begin; run < own.runs_end; ++run) {
+      if (!sets_.is_root(run)) continue;
+      for (const NearRow& row : near) unite(run, grown(runs_[run], 1), own.voxels, row.row);
+    }
+    std::uint64_t left_before = 0;
     for (std::int64_t w = 0; w < num_words_; ++w) {
-      std::uint64_t begins = bare_begins_[static_cast<std::size_t>(w)];
-      for (; begins != 0; begins &= begins - 1) {
-        const auto begin = static_cast<std::uint32_t>(64 * w + std::countr_zero(begins));
-        const std::uint32_t run = num_begun(own, begin) - 1;
-        const std::uint32_t end = first_covered(begin, runs_[run].end);
-        // Beside a covered voxel of the run, its neighbours do not count.
-        Run range = grown({begin, end}, 1);
-        if (begin > runs_[run].begin) range.begin = begin + 1;
-        if (end < runs_[run].end) range.end = end - 1;
-        if (range.end > range.begin + kFewVoxels) {
-          for (const NearRow& row : near) unite(run, range, own.voxels, row.row);
-          continue;
-        }
-        const T id = own.voxels[begin];
-        for (std::uint32_t x = range.begin; x < range.end; ++x) {
-          for (const NearRow& row : near) {
-            if (!is_alike(row.row.voxels[x], id)) continue;
-            sets_.unite(run, num_begun(row.row, x) - 1);
-            // The other neighbours at x touch the voxel above.
-            if (&row == near.data()) break;
-          }
-        }
+      const auto at = static_cast<std::size_t>(w);
+      const std::uint64_t bare = own.words[w].inside & ~same_[0][at];
+      // Those before the first covered voxel of their run: a sum carries from the first through all. Only
+      // what ends before them counts, and for the others only what begins after them.
+      const std::uint64_t later = bare & ~own.words[w].begins;
+      const std::uint64_t firsts = bare & own.words[w].begins;
+      const std::uint64_t seconds = (firsts << 1 | left_before) & later;
+      const std::uint64_t left = firsts | (((later + seconds) ^ later) & later);
+      left_before = left >> 63;
+      std::uint64_t ends_left = 0;
+      std::uint64_t ends_right = 0;
+      for (std::size_t i = 0; i < near.size(); ++i) {
+        const Word* words = near[i].row.words + w;
+        const std::uint64_t next = w + 1 < num_words_ ? words[1].changes << 63 : 0;
+        ends_left |= words->changes & ~same_[i][at];
+        ends_right |= (words->changes >> 1 | next) & ~same_[i][at];
+      }
+      ends_left &= left;
+      for (; ends_left != 0; ends_left &= ends_left - 1) {
+        const auto x = static_cast<std::uint32_t>(64 * w + std::countr_zero(ends_left));
+        if (x > 0) connect_at(x - 1, x, own, near);
+      }
+      ends_right &= bare & ~left;
+      for (; ends_right != 0; ends_right &= ends_right - 1) {
+        const auto x = static_cast<std::uint32_t>(64 * w + std::countr_zero(ends_right));
+        if (x + 1 < static_cast<std::uint32_t>(shape_.x)) connect_at(x + 1, x, own, near);
       }
     }
   }
 
-  // The first covered voxel of [begin, end), or end.
-  std::uint32_t first_covered(std::uint32_t begin, std::uint32_t end) const {
-    std::uint64_t covered = covered_[begin / 64] >> (begin % 64) << (begin % 64);
-    std::uint32_t word = begin / 64;
-    while (covered == 0 && 64 * (word + 1) < end) covered = covered_[++word];
-    return covered == 0 ? end
-                        : std::min(end, 64 * word + static_cast<std::uint32_t>(std::countr_zero(covered)));
+  // Per row the voxels of the own row that are of a run, and have their id in that row too.
+  void find_same(const Row& own, std::span<const NearRow> near) {
+    for (std::size_t i = 0; i < near.size(); ++i) {
+      const Row& row = near[i].row;
+      std::uint64_t* same = same_[i].data();
+      if constexpr (kKind == RunsOf::kEqualIds) find_differences(own.voxels, row.voxels, shape_.x, same);
+      for (std::int64_t w = 0; w < num_words_; ++w) {
+        same[w] = own.words[w].inside & (kKind == RunsOf::kEqualIds ? ~same[w] : row.words[w].inside);
+      }
+    }
+  }
+
+  // Unites the run of voxel `own_x` with those of its id that have voxel x in the rows.
+  void connect_at(std::uint32_t x, std::uint32_t own_x, const Row& own, std::span<const NearRow> near) {
+    for (const NearRow& row : near) {
+      if (!is_alike(row.row.voxels[x], own.voxels[own_x])) continue;
+      sets_.unite(num_begun(own, own_x) - 1, num_begun(row.row, x) - 1);
+    }
   }
 
   Run grown(const Run& run, std::uint32_t reach) const {
@@ -257,8 +271,7 @@ class Connector {
   std::vector<Word> words_;
   std::vector<std::uint64_t> nonzero_;
   std::vector<std::uint64_t> differences_;
-  std::vector<std::uint64_t> covered_;
-  std::vector<std::uint64_t> bare_begins_;
+  std::array<std::vector<std::uint64_t>, 4> same_;
   VoxelVector<Run> runs_;
   std::vector<std::uint32_t> row_begins_;
   UnionFind<std::uint32_t> sets_;

@@ -122,6 +122,68 @@ TEST(LabelComponents, EqualIdsEqualFloodFillInEveryType) {
   expect_ids_equal_flood_fill<std::uint64_t>();
 }
 
+// Objects as in real volumes: their ends move by some voxels, or far, from row to row, over words of 64
+// voxels.
+TEST(LabelComponents, EqualsFloodFillWhereRunsShiftFromRowToRow) {
+  std::mt19937 random(13);
+  const Shape3 shape{5, 6, 210};
+  for (const int jitter : {1, 2, 3, 9, 80}) {
+    for (int repeat = 0; repeat < 20; ++repeat) {
+      Array<std::uint32_t> ids(shape);
+      Array<std::uint8_t> mask(shape);
+      for (std::int64_t z = 0; z < shape.z; ++z) {
+        for (std::int64_t y = 0; y < shape.y; ++y) {
+          std::int64_t x = 0;
+          for (std::int64_t object = 0; x < shape.x; ++object) {
+            // Every other time at the ends of words.
+            const std::int64_t size = repeat % 2 == 0 ? 20 + 4 * repeat : 32;
+            const std::int64_t end =
+                std::min(shape.x, (object + 1) * size - jitter +
+                                      static_cast<std::int64_t>(random() % (2 * jitter + 1)));
+            // Every fourth row has another order, so that runs also lie under what is not theirs.
+            const auto id = static_cast<std::uint32_t>((object + (random() % 4 == 0)) % 3 + (repeat / 2 % 2));
+            for (; x < end; ++x) ids(z, y, x) = id;
+          }
+        }
+      }
+      for (std::int64_t i = 0; i < ids.size(); ++i) mask.data()[i] = ids.data()[i] == 1;
+      for (const Connectivity connectivity : kAll) {
+        Array<std::uint32_t> labels(shape);
+        Array<std::uint32_t> expected_ids(shape);
+        const Components of_ids = flood_fill_twin(ids, connectivity, expected_ids);
+        expect_same(label_equal_ids<std::uint32_t>(ids, connectivity, labels), of_ids, labels, expected_ids);
+        Array<std::uint32_t> expected_mask(shape);
+        const Components of_mask = flood_fill_twin(mask, connectivity, expected_mask);
+        expect_same(label_components(mask, connectivity, labels), of_mask, labels, expected_mask);
+      }
+    }
+  }
+}
+
+// Two runs that only the bare end of a third, beyond the one above it, connects.
+TEST(LabelComponents, TheEndOfARunConnectsAtEveryPlaceInItsRow) {
+  const Shape3 shape{2, 3, 140};
+  for (std::int64_t x = 4; x < 136; ++x) {
+    for (const std::int64_t inwards : {-1, 1}) {
+      for (const Index3& row : {Index3{0, 0, 0}, Index3{1, 0, 0}, Index3{0, 2, 0}}) {
+        Array<std::uint32_t> ids(shape, 9);
+        Array<std::uint8_t> mask(shape);
+        const auto set = [&](std::int64_t z, std::int64_t y, std::int64_t at) {
+          ids(z, y, at) = 4;
+          mask(z, y, at) = 1;
+        };
+        for (std::int64_t i = 0; i < 4; ++i) set(1, 1, x + inwards * i);
+        for (std::int64_t i = 1; i < 4; ++i) set(0, 1, x + inwards * i);
+        set(row.z, row.y, x - inwards);
+        Array<std::uint32_t> labels(shape);
+        EXPECT_EQ(label_components(mask, Connectivity::kFaceEdgeVertex, labels).count(), 1) << x;
+        label_equal_ids<std::uint32_t>(ids, Connectivity::kFaceEdgeVertex, labels);
+        EXPECT_EQ(labels(row.z, row.y, x - inwards), labels(1, 1, x)) << x;
+      }
+    }
+  }
+}
+
 TEST(LabelComponents, SpiralThatJoinsLateKeepsTheLabelOfItsFirstVoxel) {
   // Two arms that meet in the last row: one component, labelled where the left arm starts.
   const char* drawing[] = {"#.#", "#.#", "###"};

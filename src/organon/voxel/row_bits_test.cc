@@ -1,6 +1,7 @@
 #include "organon/voxel/row_bits.h"
 
 #include <gtest/gtest.h>
+#include <hwy/targets.h>
 
 #include <random>
 #include <vector>
@@ -32,11 +33,15 @@ void expect_bits_of_the_definition() {
   }
 }
 
-TEST(RowBits, AreThoseOfTheirDefinitionAtEveryWidth) {
-  expect_bits_of_the_definition<std::uint8_t>();
-  expect_bits_of_the_definition<std::uint16_t>();
-  expect_bits_of_the_definition<std::uint32_t>();
-  expect_bits_of_the_definition<std::uint64_t>();
+TEST(RowBits, AreThoseOfTheirDefinitionAtEveryWidthOnEveryInstructionSet) {
+  for (std::int64_t rest = hwy::SupportedTargets(); rest != 0; rest &= rest - 1) {
+    hwy::SetSupportedTargetsForTest(rest & -rest);
+    expect_bits_of_the_definition<std::uint8_t>();
+    expect_bits_of_the_definition<std::uint16_t>();
+    expect_bits_of_the_definition<std::uint32_t>();
+    expect_bits_of_the_definition<std::uint64_t>();
+  }
+  hwy::SetSupportedTargetsForTest(0);
 }
 
 }  // namespace

@@ -107,4 +107,12 @@ Shape3 shape_from(const std::vector<std::int64_t>& values, const std::string& op
   return {values[0], values[1], values[2]};
 }
 
+void require_labels(const storage::Dataset& dataset) {
+  bool is_unsigned = false;
+  dispatch(dataset.spec().data_type, [&](auto zero) { is_unsigned = std::is_unsigned_v<decltype(zero)>; });
+  if (is_unsigned) return;
+  throw Error(ErrorKind::kInvalidArgument, fmt::format("{}: expected labels, found {}", dataset.address(),
+                                                       to_string(dataset.spec().data_type)));
+}
+
 }  // namespace organon::blockwise

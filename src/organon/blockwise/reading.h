@@ -22,6 +22,9 @@ Box domain_in(const std::string& box_nm, const VoxelGrid& grid, const Shape3& sh
 Shape3 block_shape_or(const Shape3& wanted, const Shape3& standard, const Shape3& shape,
                       const Shape3& chunk_shape);
 
+/// Errors: kInvalidArgument where the dataset does not hold ids, which are unsigned.
+void require_labels(const storage::Dataset& dataset);
+
 /// A shape from an option of three numbers, or of one for a cube. Errors: kInvalidArgument.
 Shape3 shape_from(const std::vector<std::int64_t>& values, const std::string& option);
 

@@ -63,12 +63,7 @@ struct Set {
     labels = storage::open_dataset(description.inputs.at(0));
     output = description.outputs.at(0);
     const storage::DatasetSpec& spec = labels->spec();
-    const DataType type = spec.data_type;
-    if (type != DataType::kUint8 && type != DataType::kUint16 && type != DataType::kUint32 &&
-        type != DataType::kUint64) {
-      throw Error(ErrorKind::kInvalidArgument,
-                  fmt::format("{}: expected labels, found {}", labels->address(), to_string(type)));
-    }
+    blockwise::require_labels(*labels);
     if (description.inputs.size() > 1) {
       const std::string& file = description.inputs[1];
       edits = parse_label_edits(read_text(file), std::filesystem::path(file).filename().string());

@@ -43,15 +43,13 @@ T of_each(const std::vector<T>& values, std::size_t index, std::size_t count, co
   return values[index];
 }
 
-// With a threshold anything goes that has grey levels, without one only ids.
+// Grey levels that a threshold is for, or ids.
 void check_type(const storage::Dataset& dataset, double threshold) {
-  const DataType type = dataset.spec().data_type;
-  const bool is_id = type == DataType::kUint8 || type == DataType::kUint16 || type == DataType::kUint32 ||
-                     type == DataType::kUint64;
-  if (is_id && (threshold == 0 || type == DataType::kUint8)) return;
+  if (threshold == 0) return blockwise::require_labels(dataset);
+  if (dataset.spec().data_type == DataType::kUint8) return;
   throw Error(ErrorKind::kInvalidArgument,
-              fmt::format("{}: expected {}, found {}", dataset.address(),
-                          threshold == 0 ? "labels" : "a uint8 prediction", to_string(type)));
+              fmt::format("{}: expected a uint8 prediction, found {}", dataset.address(),
+                          to_string(dataset.spec().data_type)));
 }
 
 struct Set {

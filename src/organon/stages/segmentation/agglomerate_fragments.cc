@@ -41,12 +41,7 @@ struct Set {
     fragments = storage::open_dataset(description.inputs.at(0));
     output = description.outputs.at(0);
     const storage::DatasetSpec& spec = fragments->spec();
-    const bool is_labels = spec.data_type == DataType::kUint8 || spec.data_type == DataType::kUint16 ||
-                           spec.data_type == DataType::kUint32 || spec.data_type == DataType::kUint64;
-    if (!is_labels) {
-      throw Error(ErrorKind::kInvalidArgument, fmt::format("{}: expected fragments, found {}",
-                                                           fragments->address(), to_string(spec.data_type)));
-    }
+    blockwise::require_labels(*fragments);
     if (!description.box_nm.empty()) {
       throw Error(ErrorKind::kInvalidArgument,
                   "a part of the fragments cannot be agglomerated: their graph is that of the whole volume");

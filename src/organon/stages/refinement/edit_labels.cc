@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "organon/base/cancellation.h"
 #include "organon/base/error.h"
@@ -30,7 +31,8 @@ using blockwise::StepPlan;
 struct Part {
   std::uint64_t id = 0;
   std::uint64_t number = 0;
-  auto operator<=>(const Part&) const = default;
+  bool operator==(const Part& other) const { return id == other.id && number == other.number; }
+  bool operator<(const Part& other) const { return std::tie(id, number) < std::tie(other.id, other.number); }
 };
 
 struct PartSums {

@@ -93,6 +93,7 @@ JoinFaces::JoinFaces(const std::string& components, const Box& domain, const Sha
 StepPlan JoinFaces::plan() const {
   StepPlan plan = plan_over(domain_, block_shape_, components_->spec().chunk_shape);
   plan.reads(components_->address(), Shape3::cube(1));
+  plan.reuse = Reuse::kSameRows;  // joins name blocks
   return plan;
 }
 
@@ -264,6 +265,9 @@ LookUpLabels::LookUpLabels(const std::function<StepPlan(DataType)>& plan_of, con
       type_(smallest_unsigned_type(values_of<std::uint64_t>(tables_.read(kHighestKey).value()).at(0))),
       plan_(plan_of(type_)) {
   plan_.reads(labels_->address());
+  // The highest value of all makes the output's type, nothing else.
+  plan_.partials.push_back({tables, [](const Block& block) { return std::vector{block.id}; }});
+  plan_.reuse = Reuse::kAnywhere;
 }
 
 void LookUpLabels::process(const Block& block, BlockOutput& output) const {

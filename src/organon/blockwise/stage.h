@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "organon/base/hash.h"
+#include "organon/base/json.h"
 #include "organon/geometry/block_grid.h"
 #include "organon/storage/dataset.h"
 
@@ -44,12 +45,34 @@ struct OutputDataset {
   Json attributes = Json::object();
 };
 
+/// What a step reads of what an earlier step left under keys (BlockOutput::emit).
+struct PartialInput {
+  std::filesystem::path step_folder;
+  /// The keys that this block reads.
+  std::function<std::vector<std::int64_t>(const Block& block)> keys_read_by;
+};
+
+/// Whether what a block made still holds in a later run, where all that it depends on is as it was: its write
+/// box, the options, `depends_on`, what it reads of `inputs` and `partials`, and which of its reads meet the
+/// end of a dataset (growth.h). Who says more than kNone states all of that in the plan, and leaves partials
+/// under the block's id only.
+enum class Reuse : std::uint8_t {
+  kNone,      ///< it depends on more: every block runs again
+  kSameRows,  ///< where the volume is as wide along y and x as before: partials hold ids of blocks or raster
+              ///< indices
+  kAnywhere,  ///< wherever the volume grew
+};
+
 /// What a step reads and writes, and what it needs: stated before anything runs.
 struct StepPlan {
   Box domain;                        ///< voxels that the blocks partition
   Shape3 block_shape{1, 1, 1};       ///< a union of whole chunks of every output
   std::vector<InputDataset> inputs;  ///< an input that is not named here is read by every block
   std::vector<OutputDataset> outputs;
+  Reuse reuse = Reuse::kNone;          ///< scratch of a step that says more stays when the run is done
+  std::vector<PartialInput> partials;  ///< for `reuse`
+  Json depends_on =
+      Json::object();  ///< for `reuse`: what else makes the voxels, such as attributes of inputs
   std::int64_t bytes_per_worker = 0;  ///< upper bound of memory
   std::int64_t bytes_read = 0;        ///< of decoded voxels, upper bound, all blocks
   std::int64_t bytes_written = 0;     ///< of decoded voxels, upper bound, all blocks

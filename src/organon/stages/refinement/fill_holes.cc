@@ -62,6 +62,7 @@ class LabelBackground : public Step {
   StepPlan plan() const override {
     StepPlan plan = set_.plan_over_blocks();
     plan.reads(set_.labels->address(), Shape3::cube(1));
+    plan.reuse = blockwise::Reuse::kSameRows;  // first voxels are raster indices of the volume
     plan.outputs = {{scratch_, blockwise::block_labels_spec(set_.labels->spec())}};
     const std::int64_t read_voxels = Box::of_shape(set_.block_shape).grow(1).volume();
     const auto label_bytes = static_cast<std::int64_t>(size_of(set_.labels->spec().data_type));
@@ -126,12 +127,14 @@ class ChooseHoles : public Step {
 class FillHoles : public Step {
  public:
   FillHoles(const Set& set, const std::string& scratch, const std::filesystem::path& choice)
-      : set_(set), tables_(choice), components_(storage::open_dataset(scratch)) {}
+      : set_(set), choice_(choice), tables_(choice), components_(storage::open_dataset(scratch)) {}
 
   StepPlan plan() const override {
     StepPlan plan = set_.fill_plan();
     plan.reads(set_.labels->address());
     plan.reads(components_->address());
+    plan.partials.push_back({choice_, [](const Block& block) { return std::vector{block.id}; }});
+    plan.reuse = blockwise::Reuse::kAnywhere;
     return plan;
   }
 
@@ -155,6 +158,7 @@ class FillHoles : public Step {
 
  private:
   const Set& set_;
+  std::filesystem::path choice_;
   blockwise::PartialReader tables_;
   std::shared_ptr<storage::Dataset> components_;
 };

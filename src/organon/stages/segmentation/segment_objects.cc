@@ -77,6 +77,7 @@ class LabelBlocks : public Step {
   StepPlan plan() const override {
     StepPlan plan = set_.plan_over_blocks();
     plan.reads(set_.prediction->address(), set_.halo);
+    plan.reuse = blockwise::Reuse::kSameRows;  // first voxels are raster indices of the volume
     plan.outputs = {{scratch_, blockwise::block_labels_spec(set_.output_spec(DataType::kUint32))}};
     const std::int64_t read_voxels = Box::of_shape(set_.block_shape).grow(set_.halo, set_.halo).volume();
     plan.bytes_per_worker = 3 * read_voxels + 16 * set_.block_shape.product();

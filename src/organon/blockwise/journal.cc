@@ -482,6 +482,11 @@ std::int64_t PartialReader::num_bytes() const {
   return sum;
 }
 
+std::int64_t PartialReader::num_bytes(std::int64_t key) const {
+  const auto found = places_.find(key);
+  return found == places_.end() ? 0 : static_cast<std::int64_t>(found->second.record.num_bytes);
+}
+
 std::vector<std::int64_t> PartialReader::keys() const {
   std::vector<std::int64_t> keys;
   keys.reserve(places_.size());

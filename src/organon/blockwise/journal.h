@@ -169,6 +169,7 @@ class PartialReader {
   std::optional<std::vector<std::byte>> read(std::int64_t key) const;
   /// Of all of them: what a solve that holds them needs.
   std::int64_t num_bytes() const;
+  std::int64_t num_bytes(std::int64_t key) const;  ///< 0 where there is none
 
  private:
   struct Place {

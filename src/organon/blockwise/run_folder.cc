@@ -16,6 +16,10 @@
 namespace organon::blockwise {
 namespace {
 
+// Raised when partials or scratch of any stage mean something else than before: what another organon left in
+// an unfinished run is then begun anew, and complete outputs stay as they are.
+constexpr int kScratchLayout = 2;
+
 Json to_json(const StageDescription& description) {
   return {{"verb", description.verb},
           {"options", parse_json(description.options_json, "options")},
@@ -109,12 +113,15 @@ StageDescription RunFolder::read_description() const {
 
 std::optional<std::string> RunFolder::read_identity() const {
   if (!std::filesystem::exists(path_ / "stage.json")) return std::nullopt;
-  return read_record("stage.json").at("identity").get<std::string>();
+  const Json json = read_record("stage.json");
+  if (json.value("layout", 0) != kScratchLayout) return std::nullopt;
+  return json.at("identity").get<std::string>();
 }
 
 void RunFolder::write_description(const StageDescription& description, const std::string& identity) const {
   Json json = to_json(description);
   json["identity"] = identity;
+  json["layout"] = kScratchLayout;
   write_text_atomically(path_ / "stage.json", to_text(json));
 }
 

@@ -33,6 +33,7 @@ class RunFolder {
   std::filesystem::path base() const { return path_.parent_path().parent_path().parent_path(); }
 
   StageDescription read_description() const;
+  /// None where nothing ran here, or an organon did whose scratch this one cannot read.
   std::optional<std::string> read_identity() const;
   void write_description(const StageDescription& description, const std::string& identity) const;
 

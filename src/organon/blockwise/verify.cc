@@ -288,8 +288,8 @@ RunResult repair_dataset(const Verification& verification, const StageFactory& f
   if (run.read_identity() != identity_of_stage(description, stage->algorithm_version())) {
     throw Error(
         ErrorKind::kInvalidArgument,
-        fmt::format("the inputs of {} have changed since, so that no part of it can be computed alone: run "
-                    "it anew",
+        fmt::format("the inputs of {} (or organon) have changed since, so that no part of it can be computed "
+                    "alone: run it anew",
                     title_of(description)));
   }
   if (run.is_running()) {

@@ -449,6 +449,10 @@ TEST(Reading, BoxInNanometresGrowsToWholeChunks) {
   EXPECT_EQ(domain_in("50,0,0,60,10,10", grid, {20, 20, 20}, {4, 4, 4}), (Box{{4, 0, 0}, {8, 4, 4}}));
   EXPECT_THROW(domain_in("1,2,3", grid, {20, 20, 20}, {4, 4, 4}), Error);
   EXPECT_THROW(domain_in("900,0,0,990,10,10", grid, {20, 20, 20}, {4, 4, 4}), Error);
+  EXPECT_THROW(domain_in("nan,0,0,60,10,10", grid, {20, 20, 20}, {4, 4, 4}), Error);
+  EXPECT_THROW(domain_in("0,0,0,inf,10,10", grid, {20, 20, 20}, {4, 4, 4}), Error);
+  EXPECT_EQ(domain_in("-1e300,0,0,1e300,1e300,1e300", grid, {20, 20, 20}, {4, 4, 4}),
+            Box::of_shape({20, 20, 20}));
 }
 
 }  // namespace

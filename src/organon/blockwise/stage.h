@@ -103,6 +103,10 @@ class BlockOutput {
     copy_voxels<T>(voxels, copy.view<T>());
     write(output, box, copy);
   }
+
+ protected:
+  /// Called before a file is written; throws where the block is no longer this worker's.
+  virtual void before_write() {}
 };
 
 /// Block map, block reduce or solve: reads declared inputs inside block + halo, writes only its block. Must

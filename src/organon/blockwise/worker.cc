@@ -62,8 +62,7 @@ class RecordingOutput : public BlockOutput {
 
   void write(std::size_t output, const Box& box, const AnyArray& voxels) override {
     ORGANON_CHECK(output < datasets_.size() && block_.write_box.contains(box));
-    fault_point("write");
-    if (is_taken_over_()) throw TakenOver();
+    before_write();
     // Durable with the journal's next group commit, so not synced file by file.
     for (const auto& chunk : datasets_[output]->write(box, voxels, Fsync::kNo))
       record_.chunks.push_back({output, chunk});
@@ -83,6 +82,12 @@ class RecordingOutput : public BlockOutput {
   }
 
   JournalRecord& record() { return record_; }
+
+ protected:
+  void before_write() override {
+    fault_point("write");
+    if (is_taken_over_()) throw TakenOver();
+  }
 
  private:
   const Block& block_;

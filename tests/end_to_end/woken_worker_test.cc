@@ -13,6 +13,8 @@
 
 #include "organon/base/files.h"
 #include "organon/base/testing/test_data.h"
+#include "organon/blockwise/journal.h"
+#include "organon/blockwise/run_folder.h"
 #include "run_organon.h"
 
 namespace organon::end_to_end {
@@ -80,6 +82,16 @@ done)");
     file >> number >> name >> state;
     return state;
   }
+  // Of the first step: given up because the claim was another's by then.
+  std::int64_t count_left_blocks(const std::string& output) const {
+    const blockwise::RunFolder run(blockwise::run_folder_of((path() / output).string()));
+    std::int64_t count = 0;
+    blockwise::JournalReader(run.step(0)).poll([&](const blockwise::JournalRecord& record) {
+      if (record.kind != blockwise::JournalRecord::Kind::kEnded) return;
+      count += record.cause == blockwise::EndCause::kLeft ? 1 : 0;
+    });
+    return count;
+  }
   const std::filesystem::path& path() const { return folder_.path(); }
 
  private:
@@ -133,6 +145,10 @@ TEST_F(WokenWorker, LeavesTheSealedOutputAsItIs) {
     EXPECT_EQ(digest_of(path() / frozen.output), expected);
     const Ending verified = run_organon({"verify", frozen.output}, {path(), {}, 0, {}});
     EXPECT_EQ(verified.exit_code, 0) << verified.out;
+    // Where it comes to look, it sees that its block is another's.
+    if (frozen.place == "block 9:1" || frozen.place == "write:2") {
+      EXPECT_EQ(count_left_blocks(frozen.output), 1);
+    }
     EXPECT_NE(segment(frozen.output, {}).err.find("unchanged"), std::string::npos);
   }
 }

@@ -163,9 +163,11 @@ std::vector<Waste> find_waste(const std::filesystem::path& folder) {
       continue;
     }
     const std::filesystem::path scratch = run.path() / "scratch.n5";
-    if (std::filesystem::exists(scratch) && !run.read_completion())
-      waste.push_back(
-          {scratch, "scratch of a run that was cut short", bytes_below(scratch), false, run.path()});
+    if (!std::filesystem::exists(scratch)) continue;
+    // A worker that was taken for dead may write into a run that is complete without it.
+    waste.push_back({scratch,
+                     is_complete ? "scratch of a late worker" : "scratch of a run that was cut short",
+                     bytes_below(scratch), is_complete, run.path()});
   }
   if (!std::filesystem::is_directory(folder)) return waste;
   // Clocks differ between machines, so age alone does not tell that a writer died.

@@ -403,6 +403,22 @@ TEST(Ledger, KnowsAttemptsFailuresAndTimes) {
   EXPECT_TRUE(next.attempts().empty());
 }
 
+TEST(Ledger, CountsABlockOfTwoWorkersOnce) {
+  const TemporaryFolder folder;
+  for (const char* worker : {"s1-w0", "s1-w1"}) {
+    JournalWriter writer(folder.path(), worker, Fsync::kNo, {});
+    JournalRecord record = completed_record(2);
+    record.partials = {writer.append_partial(7, std::as_bytes(std::span("abc", 3)))};
+    writer.completed(record);
+    writer.commit();
+  }
+  Ledger ledger(folder.path(), 4, 1);
+  ledger.refresh();
+  EXPECT_EQ(ledger.num_done(), 1);
+  EXPECT_EQ(ledger.num_finished(), 1);
+  EXPECT_EQ(PartialReader(folder.path()).num_bytes(), 3);
+}
+
 TEST(Journal, DamagedPartialIsFound) {
   const TemporaryFolder folder;
   {

@@ -91,6 +91,17 @@ bool is_temporary_file(const std::string& name) {
   return name.starts_with('.') && name.ends_with(".partial");
 }
 
+// Whose output may lie in `folder`: run folders lie beside containers.
+bool is_run_working_above(const std::filesystem::path& folder) {
+  for (std::filesystem::path path = std::filesystem::absolute(folder).lexically_normal();
+       path.has_relative_path(); path = path.parent_path()) {
+    std::error_code missing;
+    for (const auto& entry : std::filesystem::directory_iterator(path / ".organon" / "runs", missing))
+      if (RunFolder(entry.path()).is_running()) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 RunStatus read_status(const RunFolder& run) {
@@ -140,7 +151,8 @@ std::vector<RunFolder> find_runs(const std::filesystem::path& folder) {
 std::vector<Waste> find_waste(const std::filesystem::path& folder) {
   std::vector<Waste> waste;
   std::set<std::filesystem::path> gone_runs;
-  for (const RunFolder& run : find_runs(folder)) {
+  const std::vector<RunFolder> runs = find_runs(folder);
+  for (const RunFolder& run : runs) {
     if (run.is_running() || !std::filesystem::exists(run.path() / "stage.json")) continue;
     // By its name, not by what it notes: the whole may have been moved.
     const bool is_complete = run.read_completion().has_value();
@@ -151,11 +163,17 @@ std::vector<Waste> find_waste(const std::filesystem::path& folder) {
       continue;
     }
     const std::filesystem::path scratch = run.path() / "scratch.n5";
-    if (std::filesystem::exists(scratch) && !run.read_completion())
-      waste.push_back(
-          {scratch, "scratch of a run that was cut short", bytes_below(scratch), false, run.path()});
+    if (!std::filesystem::exists(scratch)) continue;
+    // A worker that was taken for dead may write into a run that is complete without it.
+    waste.push_back({scratch,
+                     is_complete ? "scratch of a late worker" : "scratch of a run that was cut short",
+                     bytes_below(scratch), is_complete, run.path()});
   }
   if (!std::filesystem::is_directory(folder)) return waste;
+  // Clocks differ between machines, so age alone does not tell that a writer died.
+  const bool may_writers_live =
+      std::any_of(runs.begin(), runs.end(), [](const RunFolder& run) { return run.is_running(); }) ||
+      is_run_working_above(folder);
   const auto now = std::filesystem::file_time_type::clock::now();
   for (auto at = std::filesystem::recursive_directory_iterator(folder); at != end(at); ++at) {
     const std::string name = at->path().filename().string();
@@ -163,7 +181,7 @@ std::vector<Waste> find_waste(const std::filesystem::path& folder) {
     if (at->is_directory() && name.starts_with(".deleted-")) {
       at.disable_recursion_pending();
       waste.push_back({at->path(), "dataset that was replaced", bytes_below(at->path()), true, {}});
-    } else if (at->is_regular_file() && is_temporary_file(name) &&
+    } else if (!may_writers_live && at->is_regular_file() && is_temporary_file(name) &&
                now - at->last_write_time() > kForgottenAfter) {
       waste.push_back(
           {at->path(), "file of a writer that died", static_cast<std::int64_t>(at->file_size()), true, {}});

@@ -51,7 +51,7 @@ struct Waste {
   std::filesystem::path run;  ///< that it belongs to; nothing is removed while that runs
 };
 /// Below `folder`: runs whose outputs are gone, what deleted outputs and killed writers left, scratch of runs
-/// that were cut short. Nothing of runs that work now.
+/// that were cut short. Nothing of runs that work now, and no file of any writer while one works there.
 std::vector<Waste> find_waste(const std::filesystem::path& folder);
 
 }  // namespace organon::blockwise

@@ -50,6 +50,7 @@ Json to_json(const RunFolder& run, const RunStatus& status) {
                      {"completed", step.completed},
                      {"skipped", step.skipped},
                      {"failed", step.failed},
+                     {"kept", step.kept},
                      {"blocks_per_second", step.blocks_per_second},
                      {"seconds_left", step.seconds_left ? Json(*step.seconds_left) : Json()},
                      {"peak_bytes", step.peak_bytes},
@@ -232,10 +233,12 @@ int verify_command(const RunArguments& arguments, bool repairs) {
 int clean_command(const RunArguments& arguments) {
   const auto waste = blockwise::find_waste(arguments.folder);
   std::int64_t freed = 0;
+  bool is_any_going = false;
   for (const auto& one : waste) {
     const bool is_in_use = !one.run.empty() && RunFolder(one.run).is_running();
     const bool goes = (one.is_safe || arguments.scratch) && !is_in_use;
     if (goes) freed += one.bytes;
+    is_any_going = is_any_going || goes;
     if (arguments.json) {
       fmt::print("{}\n", Json({{"path", one.path.string()},
                                {"reason", one.reason},
@@ -249,7 +252,7 @@ int clean_command(const RunArguments& arguments) {
     if (goes && arguments.yes) std::filesystem::remove_all(one.path);
   }
   if (arguments.json) return 0;
-  if (waste.empty()) {
+  if (!is_any_going) {
     fmt::print("{}: nothing to clean\n", arguments.folder);
   } else {
     fmt::print("{} {}\n", bytes_text(static_cast<double>(freed)),
@@ -302,7 +305,8 @@ void add_run_commands(CLI::App& app, RunArguments& arguments, int& exit_code) {
   CLI::App* clean = app.add_subcommand("clean", "what no one needs any more, with sizes")->group(kTrust);
   clean->add_option("FOLDER", arguments.folder, "of a cell")->required();
   clean->add_flag("--yes", arguments.yes, "remove it");
-  clean->add_flag("--scratch", arguments.scratch, "also what runs that were cut short could go on with");
+  clean->add_flag("--scratch", arguments.scratch,
+                  "also what runs could go on with that were cut short, or whose input grows");
   clean->add_flag("--json", arguments.json, "machine-readable lines on stdout");
   clean->footer("Example:\n  organon clean cell/ --yes");
   clean->callback([&] { exit_code = clean_command(arguments); });

@@ -106,6 +106,7 @@ int execute_stage(const blockwise::StageDescription& description, const Executio
                              {"output", target},
                              {"unchanged", result.was_unchanged},
                              {"blocks", result.num_blocks},
+                             {"kept", result.num_kept},
                              {"failed", failed},
                              {"result", result.result},
                              {"seconds", result.seconds}})
@@ -113,6 +114,10 @@ int execute_stage(const blockwise::StageDescription& description, const Executio
   }
   if (result.was_unchanged) {
     fmt::print(stderr, "{}: {} is complete and unchanged\n", description.verb, target);
+  }
+  if (result.num_kept > 0) {
+    fmt::print(stderr, "{}: the input grew or changed in part: {} of {} blocks kept\n", description.verb,
+               result.num_kept, result.num_blocks);
   }
   if (result.failures.empty()) return 0;
   fmt::print(stderr,

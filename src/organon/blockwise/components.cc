@@ -128,6 +128,7 @@ JoinFaces::JoinFaces(const std::string& components, const Box& domain, const Sha
 StepPlan JoinFaces::plan() const {
   StepPlan plan = plan_over(domain_, block_shape_, components_->spec().chunk_shape);
   plan.reads(components_->address(), Shape3::cube(1));
+  plan.reuse = Reuse::kSameRows;  // joins name blocks
   return plan;
 }
 

@@ -104,10 +104,6 @@ StepPlan resolving_plan(const PartialReader& pieces, const PartialReader& joins)
 /// kCorruptData for partials that do not fit together; kResourceExhausted beyond 2^32 pieces; kCancelled.
 ResolvedComponents resolve_components(const PartialReader& pieces, const PartialReader& joins);
 
-/// Key of a further partial of a block, besides that under its id: `kind` 0 or 1.
-inline std::int64_t further_key(std::int64_t block, int kind) { return -2 - 2 * block - kind; }
-inline std::int64_t block_of_further_key(std::int64_t key) { return (-2 - key) / 2; }
-
 /// Bytes of a vector of plain values, and back. Errors of the latter: kCorruptData where the size does not
 /// fit.
 template <class T>

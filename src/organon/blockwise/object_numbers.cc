@@ -213,6 +213,12 @@ LookUpNumbers::LookUpNumbers(const std::function<StepPlan(DataType)>& plan_of, c
       type_(smallest_unsigned_type(values_of<std::uint64_t>(numbers_.read(kCountKey).value()).at(0))),
       plan_(plan_of(type_)) {
   plan_.reads(labels_->address());
+  // The number of all objects makes the output's type, nothing else.
+  plan_.partials.push_back({pieces, [](const Block& block) { return std::vector{rows_key(block.id)}; }});
+  plan_.partials.push_back({numbers, [](const Block& block) {
+                              return std::vector{block.id, row_starts_key(block.id)};
+                            }});
+  plan_.reuse = Reuse::kAnywhere;
 }
 
 std::vector<std::uint64_t> LookUpNumbers::numbers_of(const Block& block) const {

@@ -126,7 +126,8 @@ void clear_outputs(const StageDescription& description, const RunFolder& run) {
   for (const char* name : {"complete.json", "stage.json"}) std::filesystem::remove(run.path() / name);
   sync_folder(run.path());
   for (const std::string& address : description.outputs) remove_own_dataset(address, half_made);
-  for (const char* name : {"steps", "scratch.n5"}) std::filesystem::remove_all(run.path() / name);
+  for (const char* name : {"steps", "scratch.n5", "inputs", "previous"})
+    std::filesystem::remove_all(run.path() / name);
 }
 
 // Datasets of an earlier run in a group are replaced when their turn comes; others in the group stay.

@@ -118,11 +118,17 @@ std::optional<std::string> RunFolder::read_identity() const {
   return json.at("identity").get<std::string>();
 }
 
-void RunFolder::write_description(const StageDescription& description, const std::string& identity) const {
+void RunFolder::write_description(const StageDescription& description, const std::string& identity,
+                                  const std::vector<std::string>& input_identities) const {
   Json json = to_json(description);
   json["identity"] = identity;
   json["layout"] = kScratchLayout;
+  json["input_identities"] = input_identities;
   write_text_atomically(path_ / "stage.json", to_text(json));
+}
+
+std::vector<std::string> RunFolder::read_input_identities() const {
+  return read_record("stage.json").value("input_identities", std::vector<std::string>{});
 }
 
 int RunFolder::session() const {
@@ -228,14 +234,23 @@ std::string identity_of_input(const std::string& address) {
   return identity_of_folder(path);
 }
 
+std::vector<std::string> identities_of_inputs(const StageDescription& description) {
+  std::vector<std::string> identities;
+  for (const std::string& input : description.inputs) identities.push_back(identity_of_input(input));
+  return identities;
+}
+
 std::string identity_of_stage(const StageDescription& description, int algorithm_version) {
+  return identity_of_stage(description, algorithm_version, identities_of_inputs(description));
+}
+
+std::string identity_of_stage(const StageDescription& description, int algorithm_version,
+                              const std::vector<std::string>& input_identities) {
   Json json = {{"verb", description.verb},
                {"algorithm_version", algorithm_version},
                {"options", parse_json(description.options_json, "options")},
-               {"box_nm", description.box_nm}};
-  Json inputs = Json::array();
-  for (const std::string& input : description.inputs) inputs.push_back(identity_of_input(input));
-  json["inputs"] = inputs;
+               {"box_nm", description.box_nm},
+               {"inputs", input_identities}};
   return to_hex(hash_text(json.dump()));
 }
 

@@ -11,13 +11,15 @@ namespace organon::blockwise {
 
 /// The folder of one run of one stage, always on a POSIX file system:
 ///
-///     stage.json          the description and identity of what runs
+///     stage.json          the description of what runs, its identity and those of its inputs
 ///     lock                held by the supervisor
 ///     session             number of the last supervisor that ran here
 ///     current_step        of which session, and which step it is at
 ///     steps/<i>/          outputs.json plan.json claims/ journals/ partials/ reports/ dead/
-///     scratch.n5/         datasets between steps, deleted at the end
-///     complete.json       identity and result hash: the outputs are sealed
+///     scratch.n5/         datasets between steps; at the end those are deleted that no later run can use
+///     inputs/             which content every chunk of the inputs had (growth.h)
+///     previous/           a finished run whose blocks this one keeps where it can (growth.h); deleted at the
+///     end complete.json       identity and result hash: the outputs are sealed
 class RunFolder {
  public:
   explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {}
@@ -35,7 +37,10 @@ class RunFolder {
   StageDescription read_description() const;
   /// None where nothing ran here, or an organon did whose scratch this one cannot read.
   std::optional<std::string> read_identity() const;
-  void write_description(const StageDescription& description, const std::string& identity) const;
+  void write_description(const StageDescription& description, const std::string& identity,
+                         const std::vector<std::string>& input_identities) const;
+  /// Those that the inputs had; empty where an older version of organon did not write them.
+  std::vector<std::string> read_input_identities() const;
 
   /// Number of the last supervisor that ran here; 0 before the first.
   int session() const;
@@ -76,7 +81,11 @@ std::filesystem::path output_of_run_folder(const std::filesystem::path& run);
 /// lie in them), of a single file the hash of its bytes. Errors: kNotFound.
 std::string identity_of_input(const std::string& address);
 
+std::vector<std::string> identities_of_inputs(const StageDescription& description);
+
 /// Hash of verb, algorithm version, options, box and the inputs' identities.
+std::string identity_of_stage(const StageDescription& description, int algorithm_version,
+                              const std::vector<std::string>& input_identities);
 std::string identity_of_stage(const StageDescription& description, int algorithm_version);
 
 }  // namespace organon::blockwise

@@ -16,6 +16,7 @@
 #include "organon/base/cancellation.h"
 #include "organon/base/error.h"
 #include "organon/base/json.h"
+#include "organon/blockwise/growth.h"
 #include "organon/blockwise/outputs.h"
 #include "organon/blockwise/step_runner.h"
 #include "organon/blockwise/worker_pool.h"
@@ -172,13 +173,14 @@ RunResult run_stage(const StageDescription& given, const StageFactory& factory, 
   const auto begin = std::chrono::steady_clock::now();
   RunResult result;
   const std::unique_ptr<Stage> asked = factory(description);
-  const std::string identity = identity_of_stage(description, asked->algorithm_version());
+  const std::vector<std::string> input_identities = identities_of_inputs(description);
+  const std::string identity = identity_of_stage(description, asked->algorithm_version(), input_identities);
   const RunLock lock(run.path());
   const auto completion = run.read_completion();
   if (completion && completion->identity == identity && !options.force && outputs_exist(description)) {
     result.was_unchanged = true;
     result.result = completion->result;
-    std::filesystem::remove_all(run.path() / "scratch.n5");  // of a run that died in its last moment
+    clear_after_run(run);  // that died in its last moment
     return result;
   }
   const int wanted = options.workers > 0 ? options.workers
@@ -196,10 +198,10 @@ RunResult run_stage(const StageDescription& given, const StageFactory& factory, 
     effective = run.read_description();
     effective.outputs = description.outputs;
     effective.inputs = description.inputs;
-  } else {
+  } else if (options.force || !set_aside_finished_run(description, asked->algorithm_version(), run)) {
     clear_outputs(description, run);
   }
-  run.write_description(effective, identity);
+  run.write_description(effective, identity, input_identities);
   const std::unique_ptr<Stage> stage = factory(effective);
   const int session = next_session(run);
   std::unique_ptr<WorkerPool> pool;
@@ -226,6 +228,8 @@ RunResult run_stage(const StageDescription& given, const StageFactory& factory, 
     const std::filesystem::path plan_file = run.step(i) / "plan.json";
     if (!std::filesystem::exists(plan_file)) {
       create_outputs(plan, description.verb, run, i);
+      note_inputs(run, plans);
+      const std::int64_t num_kept = keep_blocks(description, run, names, plans, options.fsync);
       // Many batches per worker, so that they end together; not more, so that claims are few, whatever the
       // volume.
       const std::int64_t num_batches = std::max<std::int64_t>(kFewestBatches, kBatchesPerWorker * wanted);
@@ -233,11 +237,16 @@ RunResult run_stage(const StageDescription& given, const StageFactory& factory, 
       write_text_atomically(plan_file, to_text({{"step", names[i]},
                                                 {"num_steps", names.size()},
                                                 {"num_blocks", num_blocks},
+                                                {"num_kept", num_kept},
                                                 {"batch", batch},
                                                 {"bytes_per_worker", plan.bytes_per_worker},
                                                 {"bytes_read", plan.bytes_read},
-                                                {"bytes_written", plan.bytes_written}}));
+                                                {"bytes_written", plan.bytes_written},
+                                                {"reuse", reuse_record(plan)}}));
     }
+    const std::int64_t num_kept =
+        parse_json(read_text(plan_file), plan_file.string()).value("num_kept", std::int64_t{0});
+    result.num_kept += num_kept;
     if (create_missing_outputs(plan, description.verb)) void_all(run, i, num_blocks, session);
     if (num_blocks == 0) continue;
     const bool is_long_block = num_blocks == 1;
@@ -248,7 +257,8 @@ RunResult run_stage(const StageDescription& given, const StageFactory& factory, 
                            memory_bytes};
     const auto failures = run_step(step_run, run, factory, options, pool.get(), progress);
     const auto num_failed = static_cast<std::int64_t>(failures.size());
-    progress.finish(fmt::format("{} of {} blocks", num_blocks - num_failed, num_blocks));
+    progress.finish(fmt::format("{} of {} blocks{}", num_blocks - num_failed, num_blocks,
+                                num_kept > 0 ? fmt::format(", {} kept from before", num_kept) : ""));
     for (const auto& [block, message] : failures) result.failures.push_back({i, block, message});
     if (!result.failures.empty()) return result;
   }
@@ -257,7 +267,7 @@ RunResult run_stage(const StageDescription& given, const StageFactory& factory, 
   seal(effective, results, identity);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   run.write_completion({identity, result.result, result.seconds});
-  std::filesystem::remove_all(run.path() / "scratch.n5");
+  clear_after_run(run);
   return result;
 }
 

@@ -37,6 +37,7 @@ struct BlockFailure {
 struct RunResult {
   bool was_unchanged = false;
   std::int64_t num_blocks = 0;
+  std::int64_t num_kept = 0;           ///< of them, of the run before, whose inputs were others (growth.h)
   std::vector<BlockFailure> failures;  ///< of the first step that had any
   std::string result;                  ///< hash of what was made; empty with failures
   double seconds = 0;

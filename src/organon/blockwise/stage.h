@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "organon/base/hash.h"
+#include "organon/base/json.h"
 #include "organon/geometry/block_grid.h"
 #include "organon/storage/dataset.h"
 
@@ -44,12 +45,35 @@ struct OutputDataset {
   Json attributes = Json::object();
 };
 
+/// What a step reads of what an earlier step left under keys (BlockOutput::emit).
+struct PartialInput {
+  std::filesystem::path step_folder;
+  /// The keys that this block reads.
+  std::function<std::vector<std::int64_t>(const Block& block)> keys_read_by;
+};
+
+/// Whether what a block made still holds in a later run, where all that it depends on is as it was: its write
+/// box, the options, `depends_on`, what it reads of `inputs` and `partials`, and which of its reads meet the
+/// end of a dataset (growth.h). Who says more than kNone states all of that in the plan, and leaves partials
+/// under the block's id and further
+/// keys of it only.
+enum class Reuse : std::uint8_t {
+  kNone,      ///< it depends on more: every block runs again
+  kSameRows,  ///< where the volume is as wide along y and x as before: partials hold ids of blocks or raster
+              ///< indices
+  kAnywhere,  ///< wherever the volume grew
+};
+
 /// What a step reads and writes, and what it needs: stated before anything runs.
 struct StepPlan {
   Box domain;                        ///< voxels that the blocks partition
   Shape3 block_shape{1, 1, 1};       ///< a union of whole chunks of every output
   std::vector<InputDataset> inputs;  ///< an input that is not named here is read by every block
   std::vector<OutputDataset> outputs;
+  Reuse reuse = Reuse::kNone;          ///< scratch of a step that says more stays when the run is done
+  std::vector<PartialInput> partials;  ///< for `reuse`
+  Json depends_on =
+      Json::object();  ///< for `reuse`: what else makes the voxels, such as attributes of inputs
   std::int64_t bytes_per_worker = 0;  ///< upper bound of memory
   std::int64_t bytes_read = 0;        ///< of decoded voxels, upper bound, all blocks
   std::int64_t bytes_written = 0;     ///< of decoded voxels, upper bound, all blocks
@@ -63,6 +87,9 @@ struct StepPlan {
     plan.block_shape = block_shape;
     return plan;
   }
+  /// Of an object map: one block per task that an earlier solve has listed. A task is a few objects below a
+  /// stated size, or a part of a larger one on a fixed grid.
+  static StepPlan over_tasks(std::int64_t count) { return over(Box::of_shape({count, 1, 1}), {1, 1, 1}); }
   /// Of a solve: one block.
   static StepPlan solve() { return over(Box::of_shape({1, 1, 1}), {1, 1, 1}); }
 
@@ -74,6 +101,10 @@ struct StepPlan {
   BlockGrid blocks() const { return BlockGrid(domain, block_shape); }
 };
 
+/// Key of a further partial of a block, besides that under its id: `kind` 0 or 1.
+inline std::int64_t further_key(std::int64_t block, int kind) { return -2 - 2 * block - kind; }
+inline std::int64_t block_of_further_key(std::int64_t key) { return (-2 - key) / 2; }
+
 /// Where process() leaves its results. What it leaves becomes visible only when the block is complete.
 class BlockOutput {
  public:
@@ -81,8 +112,8 @@ class BlockOutput {
 
   /// Writes `voxels` at `box` of output number `output`: inside the block's write box, whole chunks.
   virtual void write(std::size_t output, const Box& box, const AnyArray& voxels) = 0;
-  /// Leaves bytes for later steps under `key` (the block's id, or what the readers agreed on). A key is left
-  /// once.
+  /// Leaves bytes for later steps under `key` (the block's id, a further key of it, or what the readers
+  /// agreed on). A key is left once.
   virtual void emit(std::int64_t key, std::span<const std::byte> bytes) = 0;
   /// A file that the block wrote with hash `hash` of its bytes: the ledger vouches for it from here on.
   virtual void add_file(const std::filesystem::path& path, const Hash128& hash) = 0;

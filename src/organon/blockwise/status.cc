@@ -9,6 +9,7 @@
 #include "organon/base/error.h"
 #include "organon/base/files.h"
 #include "organon/base/json.h"
+#include "organon/blockwise/growth.h"
 #include "organon/blockwise/journal.h"
 
 namespace organon::blockwise {
@@ -37,6 +38,7 @@ StepStatus step_status(const RunFolder& run, std::size_t step, const Json& plan,
                             std::all_of(record.chunks.begin(), record.chunks.end(),
                                         [](const OutputChunk& chunk) { return chunk.chunk.is_absent; });
       completed.insert(record.block);
+      if (record.worker == kKeptJournal) ++status.kept;
       if (is_empty) skipped.insert(record.block);
       status.peak_bytes = std::max(status.peak_bytes, record.peak_bytes);
       if (is_current) times.push_back(record.unix_time);
@@ -164,10 +166,10 @@ std::vector<Waste> find_waste(const std::filesystem::path& folder) {
     }
     const std::filesystem::path scratch = run.path() / "scratch.n5";
     if (!std::filesystem::exists(scratch)) continue;
-    // A worker that was taken for dead may write into a run that is complete without it.
     waste.push_back({scratch,
-                     is_complete ? "scratch of a late worker" : "scratch of a run that was cut short",
-                     bytes_below(scratch), is_complete, run.path()});
+                     is_complete ? "scratch that spares work when the volume grows"
+                                 : "scratch of a run that was cut short",
+                     bytes_below(scratch), false, run.path()});
   }
   if (!std::filesystem::is_directory(folder)) return waste;
   // Clocks differ between machines, so age alone does not tell that a writer died.

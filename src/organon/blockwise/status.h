@@ -20,6 +20,7 @@ struct StepStatus {
   std::int64_t completed = 0;          ///< with results
   std::int64_t skipped = 0;            ///< completed, and there was nothing to keep
   std::int64_t failed = 0;             ///< given up in the last session
+  std::int64_t kept = 0;               ///< of those completed or skipped: from a run before (growth.h)
   double blocks_per_second = 0;        ///< over the last minutes of work
   std::optional<double> seconds_left;  ///< where it is running
   std::int64_t peak_bytes = 0;         ///< of any worker

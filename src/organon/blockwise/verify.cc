@@ -34,16 +34,6 @@ std::string plain(const std::string& address) {
   return std::filesystem::absolute(storage::parse_address(address).path).lexically_normal().string();
 }
 
-// Number of the step's output that lies at `address`.
-std::optional<std::size_t> output_number(const RunFolder& run, std::size_t step, const std::string& address) {
-  const std::filesystem::path file = run.step(step) / "outputs.json";
-  if (!std::filesystem::exists(file)) return std::nullopt;
-  const auto addresses = parse_json(read_text(file), file.string()).get<std::vector<std::string>>();
-  for (std::size_t i = 0; i < addresses.size(); ++i)
-    if (plain(addresses[i]) == plain(address)) return i;
-  return std::nullopt;
-}
-
 std::int64_t read_num_blocks(const RunFolder& run, std::size_t step) {
   const std::filesystem::path file = run.step(step) / "plan.json";
   if (!std::filesystem::exists(file)) return 0;
@@ -194,6 +184,15 @@ std::vector<std::set<std::int64_t>> blocks_to_repair(const RunFolder& run, const
 }
 
 }  // namespace
+
+std::optional<std::size_t> output_number(const RunFolder& run, std::size_t step, const std::string& address) {
+  const std::filesystem::path file = run.step(step) / "outputs.json";
+  if (!std::filesystem::exists(file)) return std::nullopt;
+  const auto addresses = parse_json(read_text(file), file.string()).get<std::vector<std::string>>();
+  for (std::size_t i = 0; i < addresses.size(); ++i)
+    if (plain(addresses[i]) == plain(address)) return i;
+  return std::nullopt;
+}
 
 std::optional<RunFolder> find_run_of(const std::string& address) {
   // A dataset of a group is made by the group's run.

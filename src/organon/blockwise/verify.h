@@ -39,6 +39,9 @@ Verification verify_dataset(const std::string& address, Progress& progress);
 /// As verify_dataset(), for a run whose output is no dataset: a table, meshes, a published page.
 Verification verify_files(const RunFolder& run);
 
+/// Number of the output of step `step` that lies at `address`; nothing where none does.
+std::optional<std::size_t> output_number(const RunFolder& run, std::size_t step, const std::string& address);
+
 /// The run that wrote the dataset at `address`; nothing where none is known.
 std::optional<RunFolder> find_run_of(const std::string& address);
 

@@ -67,6 +67,8 @@ class Dataset {
   std::vector<ChunkRecord> write(const Box& box, ArrayView<const T> voxels, Fsync fsync = Fsync::kYes);
 
   bool chunk_exists(const Index3& position) const;
+  /// Where the chunk is stored, if it is; below path().
+  std::filesystem::path chunk_file(const Index3& position) const { return chunk_path(position); }
   /// The stored bytes of a chunk; nothing where it is missing.
   std::optional<std::vector<std::byte>> read_chunk_file(const Index3& position) const;
   /// One whole (clipped) chunk; nothing where it is missing.

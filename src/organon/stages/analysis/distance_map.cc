@@ -140,6 +140,7 @@ class MeasureBlocks : public Step {
                              return write_box.grow(set.halo, set.halo).intersect(set.whole);
                            }});
     plan.outputs = {set_.final_output()};
+    plan.reuse = blockwise::Reuse::kAnywhere;
     const Shape3 reach = set_.block_shape + set_.halo * 2;
     const Shape3& size = set_.labels->spec().shape;
     const Shape3 read_shape{std::min(reach.z, size.z), std::min(reach.y, size.y), std::min(reach.x, size.x)};

@@ -55,6 +55,7 @@ class SumBlocks : public Step {
   StepPlan plan() const override {
     StepPlan plan = StepPlan::over(set_.domain, set_.block_shape);
     plan.reads(set_.labels->address(), Shape3::cube(1));
+    plan.reuse = blockwise::Reuse::kAnywhere;
     const std::int64_t read_bytes = Box::of_shape(set_.block_shape).grow(1).volume() *
                                     static_cast<std::int64_t>(size_of(set_.labels->spec().data_type));
     plan.bytes_per_worker = 3 * read_bytes + (std::int64_t{64} << 20);

@@ -158,6 +158,14 @@ void mirror(const Array<float>& in, int axes, Array<float>& out) {
   }
 }
 
+// What of the mask decides about `box`; may reach outside of it.
+Box box_in_mask(const Set& set, const Box& box) {
+  const VoxelGrid& grid = set.spec.grid;
+  const VoxelGrid& mask_grid = set.mask->spec().grid;
+  return {mask_grid.voxel_containing(grid.to_nm(box.begin)),
+          mask_grid.voxel_containing(grid.to_nm(box.end - Index3{1, 1, 1})) + Index3{1, 1, 1}};
+}
+
 // Which voxels of `box` lie in the mask; the mask's own grid decides, nearest voxel.
 Array<std::uint8_t> read_mask(const Set& set, const Box& box) {
   Array<std::uint8_t> inside(box.shape(), 1);
@@ -165,8 +173,7 @@ Array<std::uint8_t> read_mask(const Set& set, const Box& box) {
   const VoxelGrid& grid = set.spec.grid;
   const VoxelGrid& mask_grid = set.mask->spec().grid;
   const auto in_mask = [&](const Index3& index) { return mask_grid.voxel_containing(grid.to_nm(index)); };
-  const Box needed = Box{in_mask(box.begin), in_mask(box.end - Index3{1, 1, 1}) + Index3{1, 1, 1}}.intersect(
-      set.mask->spec().domain());
+  const Box needed = box_in_mask(set, box).intersect(set.mask->spec().domain());
   fill_voxels<std::uint8_t>(inside, 0);
   if (needed.empty()) return inside;
   const Array<std::uint64_t> mask = set.mask->read_as<std::uint64_t>(needed);
@@ -206,6 +213,12 @@ class PredictVolume : public Step {
            const Box touched = tiles.positions_touching(write_box);
            return tiles.input_box(touched.begin).unite(tiles.input_box(touched.end - Index3{1, 1, 1}));
          }});
+    if (set_.mask) {
+      plan.inputs.push_back({set_.mask->address(),
+                             [&set = set_](const Box& write_box) { return box_in_mask(set, write_box); }});
+    }
+    plan.reuse = blockwise::Reuse::kAnywhere;
+    plan.depends_on = {{"prediction", prediction}, {"contrast_limits", set_.limits}};
     const auto num_classes = static_cast<std::int64_t>(set_.info.classes.size());
     const std::int64_t tile_bytes = set_.tiles.shape.product() * num_classes;
     plan.bytes_per_worker = nn::prediction_bytes(set_.info.options, num_classes, set_.tiles.input) +

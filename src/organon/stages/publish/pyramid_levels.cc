@@ -142,6 +142,9 @@ blockwise::StepPlan MakeLevel::plan() const {
                            return scaled(write_box, factor);
                          }});
   plan.outputs = {level_.output};
+  plan.reuse = blockwise::Reuse::kAnywhere;
+  plan.depends_on = {{"reduction", level_.reduction == Reduction::kMean ? "mean" : "mode"},
+                     {"factor", {level_.factor.z, level_.factor.y, level_.factor.x}}};
   const Box block_source = scaled(Box::of_shape(level_.block_shape), level_.factor);
   const std::int64_t piece = min(Shape3::cube(kPieceEdge), block_source.shape()).product() +
                              2 * level_.source->spec().chunk_shape.product();

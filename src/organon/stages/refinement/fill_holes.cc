@@ -75,6 +75,7 @@ class LabelBackground : public Step {
   StepPlan plan() const override {
     StepPlan plan = set_.plan_over_blocks();
     plan.reads(set_.labels->address(), Shape3::cube(1));
+    plan.reuse = blockwise::Reuse::kAnywhere;
     plan.outputs = {{scratch_, blockwise::block_labels_spec(set_.labels->spec())}};
     const std::int64_t read_voxels = Box::of_shape(set_.block_shape).grow(1).volume();
     const auto label_bytes = static_cast<std::int64_t>(size_of(set_.labels->spec().data_type));
@@ -151,12 +152,21 @@ class FillHoles : public Step {
  public:
   FillHoles(const Set& set, const std::string& scratch, const std::filesystem::path& pieces,
             const std::filesystem::path& choice)
-      : set_(set), pieces_(pieces), choice_(choice), components_(storage::open_dataset(scratch)) {}
+      : set_(set),
+        pieces_folder_(pieces),
+        choice_folder_(choice),
+        pieces_(pieces),
+        choice_(choice),
+        components_(storage::open_dataset(scratch)) {}
 
   StepPlan plan() const override {
     StepPlan plan = set_.fill_plan();
     plan.reads(set_.labels->address());
     plan.reads(components_->address());
+    plan.partials.push_back(
+        {pieces_folder_, [](const Block& block) { return std::vector{closed_key(block.id)}; }});
+    plan.partials.push_back({choice_folder_, [](const Block& block) { return std::vector{block.id}; }});
+    plan.reuse = blockwise::Reuse::kAnywhere;
     return plan;
   }
 
@@ -193,6 +203,8 @@ class FillHoles : public Step {
   }
 
   const Set& set_;
+  std::filesystem::path pieces_folder_;
+  std::filesystem::path choice_folder_;
   blockwise::PartialReader pieces_;
   blockwise::PartialReader choice_;
   std::shared_ptr<storage::Dataset> components_;

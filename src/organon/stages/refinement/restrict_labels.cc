@@ -147,6 +147,7 @@ class Restrict : public Step {
   StepPlan plan() const override {
     StepPlan plan = set_.plan_of(target_, is_scratch_);
     plan.reads(set_.labels->address());
+    plan.reuse = blockwise::Reuse::kAnywhere;
     plan.bytes_per_worker = 20 * set_.block_shape.product();
     plan.bytes_read =
         static_cast<std::int64_t>(size_of(set_.labels->spec().data_type)) * set_.domain.volume();

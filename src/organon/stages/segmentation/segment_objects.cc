@@ -81,7 +81,9 @@ class LabelBlocks : public Step {
 
   StepPlan plan() const override {
     StepPlan plan = set_.plan_over_blocks();
-    plan.reads(set_.prediction->address(), set_.halo);
+    // At least one voxel: a component is open where there is a block beyond.
+    plan.reads(set_.prediction->address(), max(set_.halo, Shape3::cube(1)));
+    plan.reuse = blockwise::Reuse::kAnywhere;
     plan.outputs = {{scratch_, blockwise::block_labels_spec(set_.output_spec(DataType::kUint32))}};
     const std::int64_t read_voxels = Box::of_shape(set_.block_shape).grow(set_.halo, set_.halo).volume();
     plan.bytes_per_worker = 3 * read_voxels + 16 * set_.block_shape.product();

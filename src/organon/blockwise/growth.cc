@@ -1,0 +1,618 @@
+#include "organon/blockwise/growth.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <set>
+#include <system_error>
+
+#include "organon/base/check.h"
+#include "organon/base/error.h"
+#include "organon/base/fault_point.h"
+#include "organon/base/parallel.h"
+#include "organon/blockwise/journal.h"
+#include "organon/blockwise/outputs.h"
+#include "organon/blockwise/verify.h"
+
+namespace organon::blockwise {
+namespace {
+
+// Blocks whose chunks are looked at together.
+constexpr std::size_t kBlocksAtOnce = 256;
+constexpr std::size_t kHexDigits = 32;  // of a hash
+
+std::filesystem::path previous_folder(const RunFolder& run) { return run.path() / "previous"; }
+std::filesystem::path previous_step(const RunFolder& run, std::size_t step) {
+  return previous_folder(run) / "steps" / std::to_string(step);
+}
+std::filesystem::path previous_data(const RunFolder& run, std::size_t step, std::size_t output) {
+  return previous_folder(run) / "data" / fmt::format("{}.{}", step, output);
+}
+std::filesystem::path input_file(const std::filesystem::path& folder, const std::string& address) {
+  return folder / "inputs" / to_hex(hash_text(address));
+}
+
+std::string_view to_string(Reuse reuse) {
+  return reuse == Reuse::kNone ? "none" : reuse == Reuse::kSameRows ? "same rows" : "anywhere";
+}
+
+Json to_json(const Shape3& shape) { return {shape.z, shape.y, shape.x}; }
+Shape3 shape_of(const Json& json) { return {json.at(0), json.at(1), json.at(2)}; }
+Json to_json(const Box& box) {
+  return {box.begin.z, box.begin.y, box.begin.x, box.end.z, box.end.y, box.end.x};
+}
+Box box_of(const Json& json) {
+  return {{json.at(0), json.at(1), json.at(2)}, {json.at(3), json.at(4), json.at(5)}};
+}
+
+// Everything but the shape.
+std::string kind_of(const storage::DatasetSpec& spec) {
+  const SizeNm& size = spec.grid.voxel_size_nm;
+  const PointNm& offset = spec.grid.offset_nm;
+  return fmt::format("{} {} {} {} {} | {} {} {} | {} {} {}", to_string(spec.chunk_shape),
+                     to_string(spec.data_type), storage::to_string(spec.codec), spec.level, spec.fill_value,
+                     size.z, size.y, size.x, offset.z, offset.y, offset.x);
+}
+
+// What every chunk of a dataset held: zeros where it was absent, and read as the fill value.
+struct Content {
+  Shape3 shape;
+  Shape3 chunk_shape;
+  std::string kind;
+  std::vector<Hash128> of_chunk;  // in raster order
+
+  BlockGrid chunks() const { return BlockGrid(Box::of_shape(shape), chunk_shape); }
+  static Content of(const Shape3& shape, const Shape3& chunk_shape, std::string kind) {
+    Content content{shape, chunk_shape, std::move(kind), {}};
+    content.of_chunk.resize(static_cast<std::size_t>(content.chunks().count()));
+    return content;
+  }
+  Hash128& at(const BlockGrid& grid, const Index3& position) {
+    return of_chunk.at(static_cast<std::size_t>(grid.id_of(position)));
+  }
+};
+
+// By what the journals of a step say of its output number `output`.
+void fill_from_journals(const std::filesystem::path& step_folder, std::size_t output, Content& content) {
+  const BlockGrid grid = content.chunks();
+  const Box positions = Box::of_shape(grid.num_cells());
+  std::set<std::int64_t> blocks;
+  JournalReader(step_folder).poll([&](const JournalRecord& record) {
+    if (record.kind != JournalRecord::Kind::kCompleted || !blocks.insert(record.block).second) return;
+    for (const auto& [number, chunk] : record.chunks) {
+      if (number == output && !chunk.is_absent && positions.contains(chunk.position))
+        content.at(grid, chunk.position) = chunk.voxels;
+    }
+  });
+}
+
+// Of an input, as it is now.
+Content content_of_input(const std::string& address) {
+  const auto dataset = storage::open_dataset(address);
+  Content content = Content::of(dataset->spec().shape, dataset->spec().chunk_shape, kind_of(dataset->spec()));
+  const Json attributes = dataset->attributes();
+  if (const auto run = find_run_of(address); run && attributes.contains("organon")) {
+    const auto completion = run->read_completion();
+    if (completion && attributes["organon"].value("identity", "") == completion->identity) {
+      for (std::size_t step = 0; std::filesystem::exists(run->step(step)); ++step) {
+        const auto number = output_number(*run, step, address);
+        if (!number) continue;
+        fill_from_journals(run->step(step), *number, content);
+        return content;
+      }
+    }
+  }
+  const BlockGrid grid = content.chunks();
+  for (std::int64_t id = 0; id < grid.count(); ++id) {
+    std::error_code missing;
+    const std::filesystem::directory_entry file(dataset->chunk_file(grid.position_of(id)), missing);
+    if (missing || !file.exists()) continue;
+    content.of_chunk[static_cast<std::size_t>(id)] =
+        hash_text(fmt::format("{} {}", file.file_size(), file.last_write_time().time_since_epoch().count()));
+  }
+  return content;
+}
+
+// A file: the hash of what follows, a line of JSON, the hashes of the chunks as they lie in memory.
+void write_content(const std::filesystem::path& file, const Content& content) {
+  const std::string head = Json({{"shape", to_json(content.shape)},
+                                 {"chunk_shape", to_json(content.chunk_shape)},
+                                 {"kind", content.kind}})
+                               .dump() +
+                           "\n";
+  const auto append = [](std::vector<std::byte>& bytes, std::span<const std::byte> more) {
+    bytes.insert(bytes.end(), more.begin(), more.end());
+  };
+  std::vector<std::byte> body;
+  append(body, std::as_bytes(std::span(head)));
+  append(body, std::as_bytes(std::span(content.of_chunk)));
+  const std::string hash = to_hex(hash_bytes(body));
+  std::vector<std::byte> bytes;
+  append(bytes, std::as_bytes(std::span(hash)));
+  append(bytes, body);
+  write_file_atomically(file, bytes, Fsync::kYes);
+}
+
+// Nothing where the file is not there, or not as it was written.
+std::optional<Content> read_content(const std::filesystem::path& file) {
+  const auto bytes = read_file_if_exists(file);
+  if (!bytes || bytes->size() < kHexDigits) return std::nullopt;
+  const std::string_view text(reinterpret_cast<const char*>(bytes->data()), bytes->size());
+  const std::string_view body = text.substr(kHexDigits);
+  if (to_hex(hash_bytes(std::as_bytes(std::span(body)))) != text.substr(0, kHexDigits)) return std::nullopt;
+  const std::size_t head_bytes = body.find('\n') + 1;
+  const Json head = parse_json(body.substr(0, head_bytes), file.string());
+  Content content =
+      Content::of(shape_of(head.at("shape")), shape_of(head.at("chunk_shape")), head.at("kind"));
+  const std::string_view hashes = body.substr(head_bytes);
+  ORGANON_CHECK(hashes.size() == content.of_chunk.size() * sizeof(Hash128));
+  if (!hashes.empty()) std::memcpy(content.of_chunk.data(), hashes.data(), hashes.size());
+  return content;
+}
+
+// The part of a dataset of `shape` that reading `box` depends on. Beyond its ends a mirror brings in voxels
+// as far inside as the box reaches outside.
+Box part_read(const Box& box, const Shape3& shape) {
+  const auto clip = [](std::int64_t begin, std::int64_t end, std::int64_t size) {
+    const std::int64_t below = begin < 0 ? -begin + 1 : 0;
+    const std::int64_t above = end > size ? size - 1 - (end - size) : size;
+    return std::pair(std::max<std::int64_t>(std::min(begin, above), 0), std::min(std::max(end, below), size));
+  };
+  const auto [z0, z1] = clip(box.begin.z, box.end.z, shape.z);
+  const auto [y0, y1] = clip(box.begin.y, box.end.y, shape.y);
+  const auto [x0, x1] = clip(box.begin.x, box.end.x, shape.x);
+  return {{z0, y0, x0}, {z1, y1, x1}};
+}
+
+bool has_same_content(const Content& before, const Content& now, const Box& box) {
+  const Box part = part_read(box, now.shape);
+  if (part != part_read(box, before.shape)) return false;
+  if (part.empty()) return true;
+  const BlockGrid chunks = now.chunks();
+  const BlockGrid chunks_before = before.chunks();
+  const Box positions = chunks.positions_touching(part);
+  const BlockGrid each(Box::of_shape(positions.shape()), {1, 1, 1});
+  for (std::int64_t i = 0; i < each.count(); ++i) {
+    const Index3 position = positions.begin + each.position_of(i);
+    if (now.of_chunk[static_cast<std::size_t>(chunks.id_of(position))] !=
+        before.of_chunk[static_cast<std::size_t>(chunks_before.id_of(position))])
+      return false;
+  }
+  return true;
+}
+
+// The key of a block's partial where its id is another; nothing where the key is of something else.
+std::optional<std::int64_t> key_in(std::int64_t key, std::int64_t before, std::int64_t now) {
+  if (before == now) return key;
+  if (key == before) return now;
+  for (const int kind : {0, 1})
+    if (key == further_key(before, kind)) return further_key(now, kind);
+  return std::nullopt;
+}
+
+bool has_same_rows(const Shape3& a, const Shape3& b) { return a.y == b.y && a.x == b.x; }
+
+// What plan.json of a step of the finished run says.
+struct PreviousStep {
+  std::size_t index = 0;
+  Json plan;
+};
+
+std::optional<PreviousStep> find_previous_step(const RunFolder& run, const std::string& name) {
+  for (std::size_t i = 0;; ++i) {
+    const std::filesystem::path file = previous_step(run, i) / "plan.json";
+    if (!std::filesystem::exists(file)) return std::nullopt;
+    Json plan = parse_json(read_text(file), file.string());
+    if (plan.at("step") == name) return PreviousStep{i, std::move(plan)};
+  }
+}
+
+using PartialHashes = std::map<std::int64_t, Hash128>;
+
+PartialHashes partial_hashes(const std::filesystem::path& step_folder) {
+  PartialHashes hashes;
+  std::set<std::int64_t> blocks;
+  JournalReader(step_folder).poll([&](const JournalRecord& record) {
+    if (record.kind != JournalRecord::Kind::kCompleted || !blocks.insert(record.block).second) return;
+    for (const PartialRecord& partial : record.partials) hashes[partial.key] = partial.hash;
+  });
+  return hashes;
+}
+
+// The last step of `plans`, and what it may keep of the finished run.
+class Keeper {
+ public:
+  Keeper(const StageDescription& description, const RunFolder& run, const std::vector<std::string>& names,
+         const std::vector<StepPlan>& plans)
+      : run_(run), names_(names), plans_(plans), plan_(plans.back()), step_(plans.size() - 1) {
+    if (plan_.reuse == Reuse::kNone) return;
+    auto previous = find_previous_step(run_, names_.at(step_));
+    if (!previous || !previous->plan.contains("reuse")) return;
+    previous_ = previous->index;
+    const Json& before = previous->plan["reuse"];
+    previous_blocks_.emplace(box_of(before.at("domain")), shape_of(before.at("block_shape")));
+    const Box& domain = previous_blocks_->domain();
+    // Part of a volume: whether the domain's end is the box's or the volume's is not looked into.
+    can_keep_ = before.at("kind") == to_string(plan_.reuse) &&
+                plan_.block_shape == previous_blocks_->cell_shape() &&
+                before.at("depends_on") == plan_.depends_on &&
+                (description.box_nm.empty() || domain == plan_.domain) &&
+                before.at("outputs").size() == plan_.outputs.size();
+    if (plan_.reuse == Reuse::kSameRows)
+      can_keep_ = can_keep_ && has_same_rows(domain.shape(), plan_.domain.shape());
+    for (std::size_t i = 0; can_keep_ && i < plan_.outputs.size(); ++i) {
+      const Json& output = before.at("outputs").at(i);
+      can_keep_ = output.at("address") == plan_.outputs[i].address &&
+                  output.at("kind") == kind_of(plan_.outputs[i].spec) &&
+                  has_rows_for_reuse(shape_of(output.at("shape")), plan_.outputs[i].spec.shape);
+    }
+    if (can_keep_) read_contents();
+    if (can_keep_) read_partials();
+  }
+
+  std::int64_t keep(Fsync fsync) {
+    if (!can_keep_) return 0;
+    std::vector<std::shared_ptr<storage::Dataset>> datasets;
+    std::vector<std::filesystem::path> folders = {run_.path()};
+    for (const OutputDataset& output : plan_.outputs) {
+      datasets.push_back(storage::open_dataset(output.address));
+      std::filesystem::path folder = datasets.back()->path();
+      while (!std::filesystem::exists(folder)) folder = folder.parent_path();
+      folders.push_back(std::move(folder));
+    }
+    JournalWriter journal(run_.step(step_), kKeptJournal, fsync, std::move(folders));
+    std::set<std::int64_t> seen;
+    std::vector<JournalRecord> records;
+    std::int64_t num_kept = 0;
+    const auto keep_records = [&] {
+      num_kept += keep_together(records, datasets, journal);
+      records.clear();
+    };
+    JournalReader(previous_step(run_, previous_)).poll([&](const JournalRecord& record) {
+      if (record.kind != JournalRecord::Kind::kCompleted || !seen.insert(record.block).second) return;
+      if (!holds(record)) return;
+      records.push_back(record);
+      if (records.size() == kBlocksAtOnce) keep_records();
+    });
+    keep_records();
+    journal.commit();
+    return num_kept;
+  }
+
+ private:
+  struct Read {
+    std::function<Box(const Box&)> box_read_by;
+    Content before;
+    Content now;
+  };
+  struct ReadPartials {
+    std::function<std::vector<std::int64_t>(const Block&)> keys_read_by;
+    PartialHashes before;
+    PartialHashes now;
+  };
+
+  bool has_rows_for_reuse(const Shape3& before, const Shape3& now) const {
+    return plan_.reuse != Reuse::kSameRows || has_same_rows(before, now);
+  }
+
+  // The output of an earlier step that lies at `address`, of this run and of the finished one.
+  std::optional<Read> read_of_earlier_step(const InputDataset& input) const {
+    for (std::size_t maker = 0; maker < step_; ++maker) {
+      for (std::size_t i = 0; i < plans_[maker].outputs.size(); ++i) {
+        const OutputDataset& output = plans_[maker].outputs[i];
+        if (output.address != input.address) continue;
+        Content now = Content::of(output.spec.shape, output.spec.chunk_shape, kind_of(output.spec));
+        fill_from_journals(run_.step(maker), i, now);
+        Content before;
+        if (const auto previous = find_previous_step(run_, names_[maker]);
+            previous && previous->plan.contains("reuse")) {
+          const Json& outputs = previous->plan["reuse"].at("outputs");
+          if (i < outputs.size() && outputs[i].at("address") == output.address) {
+            before = Content::of(shape_of(outputs[i].at("shape")), now.chunk_shape, outputs[i].at("kind"));
+            if (before.kind == now.kind) fill_from_journals(previous_step(run_, previous->index), i, before);
+          }
+        }
+        return Read{input.box_read_by, std::move(before), std::move(now)};
+      }
+    }
+    return std::nullopt;
+  }
+
+  void read_contents() {
+    for (const InputDataset& input : plan_.inputs) {
+      std::optional<Read> read = read_of_earlier_step(input);
+      if (!read) {
+        auto before = read_content(input_file(previous_folder(run_), input.address));
+        auto now = read_content(input_file(run_.path(), input.address));
+        if (before && now) read = Read{input.box_read_by, std::move(*before), std::move(*now)};
+      }
+      can_keep_ = can_keep_ && read && read->before.kind == read->now.kind &&
+                  has_rows_for_reuse(read->before.shape, read->now.shape);
+      if (!can_keep_) return;
+      reads_.push_back(std::move(*read));
+    }
+  }
+
+  void read_partials() {
+    for (const PartialInput& partials : plan_.partials) {
+      std::optional<ReadPartials> read;
+      for (std::size_t maker = 0; maker < step_ && !read; ++maker) {
+        if (run_.step(maker) != partials.step_folder) continue;
+        const auto previous = find_previous_step(run_, names_[maker]);
+        if (!previous) break;
+        read = ReadPartials{partials.keys_read_by, partial_hashes(previous_step(run_, previous->index)),
+                            partial_hashes(run_.step(maker))};
+      }
+      can_keep_ = can_keep_ && read.has_value();
+      if (!can_keep_) return;
+      partials_.push_back(std::move(*read));
+    }
+  }
+
+  // The block of the new grid at the place of block `id` of the old one; nothing where it has another box.
+  std::optional<Block> block_now(std::int64_t id) const {
+    if (id < 0 || id >= previous_blocks_->count()) return std::nullopt;
+    const Box box = previous_blocks_->box_of(id);
+    const BlockGrid blocks = plan_.blocks();
+    if (box.empty() || !plan_.domain.contains(box)) return std::nullopt;
+    const Index3 position = blocks.position_containing(box.begin);
+    if (blocks.box_of(position) != box) return std::nullopt;
+    return Block{blocks.id_of(position), position, box};
+  }
+
+  // By rules 1 to 3 of the header.
+  bool holds(const JournalRecord& record) const {
+    const auto now = block_now(record.block);
+    if (!now || !record.files.empty()) return false;
+    for (const PartialRecord& partial : record.partials)
+      if (!key_in(partial.key, record.block, now->id)) return false;
+    for (const OutputChunk& chunk : record.chunks)
+      if (chunk.output >= plan_.outputs.size()) return false;
+    for (const Read& read : reads_)
+      if (!has_same_content(read.before, read.now, read.box_read_by(now->write_box))) return false;
+    const Block before{record.block, previous_blocks_->position_of(record.block), now->write_box};
+    for (const ReadPartials& read : partials_) {
+      const auto keys_before = read.keys_read_by(before);
+      const auto keys = read.keys_read_by(*now);
+      if (keys.size() != keys_before.size()) return false;
+      for (std::size_t i = 0; i < keys.size(); ++i) {
+        const auto one = read.before.find(keys_before[i]);
+        const auto other = read.now.find(keys[i]);
+        const bool is_left = one != read.before.end();
+        if (is_left != (other != read.now.end())) return false;
+        if (is_left && one->second != other->second) return false;
+      }
+    }
+    return true;
+  }
+
+  std::filesystem::path old_file(const storage::Dataset& dataset, const OutputChunk& chunk) const {
+    return previous_data(run_, previous_, chunk.output) /
+           dataset.chunk_file(chunk.chunk.position).lexically_relative(dataset.path());
+  }
+
+  // Rule 4: nothing is kept that was damaged or lost since.
+  bool has_sound_chunks(const JournalRecord& record,
+                        const std::vector<std::shared_ptr<storage::Dataset>>& datasets) const {
+    return std::all_of(record.chunks.begin(), record.chunks.end(), [&](const OutputChunk& chunk) {
+      const auto file = read_file_if_exists(old_file(*datasets[chunk.output], chunk));
+      return chunk.chunk.is_absent ? !file : file && hash_bytes(*file) == chunk.chunk.file;
+    });
+  }
+
+  void link_chunks(const JournalRecord& record,
+                   const std::vector<std::shared_ptr<storage::Dataset>>& datasets) const {
+    for (const OutputChunk& chunk : record.chunks) {
+      if (chunk.chunk.is_absent) continue;
+      const storage::Dataset& dataset = *datasets[chunk.output];
+      const std::filesystem::path from = old_file(dataset, chunk);
+      const std::filesystem::path to = dataset.chunk_file(chunk.chunk.position);
+      std::filesystem::create_directories(to.parent_path());
+      std::error_code no_links;
+      std::filesystem::create_hard_link(from, to, no_links);
+      if (no_links) std::filesystem::copy_file(from, to, std::filesystem::copy_options::overwrite_existing);
+    }
+  }
+
+  // Records of blocks that hold. Returns how many were kept.
+  std::int64_t keep_together(std::vector<JournalRecord>& records,
+                             const std::vector<std::shared_ptr<storage::Dataset>>& datasets,
+                             JournalWriter& journal) const {
+    std::vector<char> is_sound(records.size(), 0);
+    SilentProgress silent;
+    for_each_in_parallel(
+        static_cast<std::int64_t>(records.size()),
+        [&](std::int64_t i) {
+          const auto at = static_cast<std::size_t>(i);
+          if (!has_sound_chunks(records[at], datasets)) return;
+          link_chunks(records[at], datasets);
+          is_sound[at] = 1;
+        },
+        silent, "", "");
+    std::int64_t num_kept = 0;
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      fault_point("keep");
+      if (is_sound[i] == 0) continue;
+      JournalRecord kept = records[i];
+      const std::int64_t id = block_now(kept.block)->id;
+      kept.partials.clear();
+      try {
+        for (const PartialRecord& partial : records[i].partials) {
+          const auto bytes = read_partial(previous_step(run_, previous_), records[i].worker, partial);
+          kept.partials.push_back(journal.append_partial(key_in(partial.key, kept.block, id).value(), bytes));
+        }
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::kCorruptData) throw;
+        unlink_chunks(kept, datasets);
+        continue;
+      }
+      kept.block = id;
+      journal.completed(kept);
+      ++num_kept;
+    }
+    return num_kept;
+  }
+
+  static void unlink_chunks(const JournalRecord& record,
+                            const std::vector<std::shared_ptr<storage::Dataset>>& datasets) {
+    for (const OutputChunk& chunk : record.chunks)
+      std::filesystem::remove(datasets[chunk.output]->chunk_file(chunk.chunk.position));
+  }
+
+  const RunFolder& run_;
+  const std::vector<std::string>& names_;
+  const std::vector<StepPlan>& plans_;
+  const StepPlan& plan_;
+  const std::size_t step_;
+  bool can_keep_ = false;
+  std::size_t previous_ = 0;
+  std::optional<BlockGrid> previous_blocks_;
+  std::vector<Read> reads_;
+  std::vector<ReadPartials> partials_;
+};
+
+// Datasets and groups whose content blocks read by parts: what else changed, every block would read.
+bool reads_by_parts(const std::string& input, const std::set<std::string>& addresses) {
+  const std::string path = storage::parse_address(input).path.string();
+  return std::any_of(addresses.begin(), addresses.end(), [&](const std::string& address) {
+    const std::string read = storage::parse_address(address).path.string();
+    return read == path || read.starts_with(path.ends_with('/') ? path : path + "/");
+  });
+}
+
+bool is_sealed_by(const std::string& address, const std::string& identity) {
+  if (!std::filesystem::is_directory(storage::parse_address(address).path)) return false;
+  try {
+    const Json attributes = storage::open_dataset(address)->attributes();
+    return attributes.contains("organon") && attributes["organon"].value("identity", "") == identity;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+}  // namespace
+
+Json reuse_record(const StepPlan& plan) {
+  Json inputs = Json::array();
+  for (const InputDataset& input : plan.inputs) inputs.push_back(input.address);
+  Json outputs = Json::array();
+  for (const OutputDataset& output : plan.outputs) {
+    outputs.push_back(
+        {{"address", output.address}, {"shape", to_json(output.spec.shape)}, {"kind", kind_of(output.spec)}});
+  }
+  return {{"kind", to_string(plan.reuse)},
+          {"domain", to_json(plan.domain)},
+          {"block_shape", to_json(plan.block_shape)},
+          {"depends_on", plan.depends_on},
+          {"inputs", inputs},
+          {"outputs", outputs}};
+}
+
+bool set_aside_finished_run(const StageDescription& description, int algorithm_version,
+                            const RunFolder& run) {
+  const auto completion = run.read_completion();
+  if (!completion || !std::filesystem::exists(run.path() / "stage.json")) return false;
+  const StageDescription before = run.read_description();
+  if (before.inputs != description.inputs || before.outputs != description.outputs) return false;
+  // With the inputs of then it has the identity of then: nothing else differs.
+  const std::vector<std::string> identities = run.read_input_identities();
+  if (identity_of_stage(description, algorithm_version, identities) != completion->identity) return false;
+
+  bool can_keep = false;
+  std::set<std::string> read_by_parts;
+  std::vector<std::pair<std::filesystem::path, std::filesystem::path>> moves;
+  for (std::size_t step = 0; std::filesystem::exists(run.step(step)); ++step) {
+    const std::filesystem::path file = run.step(step) / "plan.json";
+    if (!std::filesystem::exists(file)) return false;
+    const Json plan = parse_json(read_text(file), file.string());
+    if (!plan.contains("reuse")) return false;
+    const Json& reuse = plan["reuse"];
+    can_keep = can_keep || reuse.at("kind") != to_string(Reuse::kNone);
+    for (const std::string address : reuse.at("inputs")) read_by_parts.insert(address);
+    for (std::size_t i = 0; i < reuse.at("outputs").size(); ++i) {
+      const std::string address = reuse["outputs"][i].at("address");
+      const bool is_scratch = address.starts_with(run.scratch(""));
+      if (!is_scratch && !is_sealed_by(address, completion->identity)) return false;
+      const std::filesystem::path path = storage::parse_address(address).path;
+      if (std::filesystem::exists(path)) moves.emplace_back(path, previous_data(run, step, i));
+    }
+  }
+  if (!can_keep) return false;
+  for (std::size_t i = 0; i < description.inputs.size(); ++i) {
+    const std::string& input = description.inputs[i];
+    if (!reads_by_parts(input, read_by_parts) && identity_of_input(input) != identities.at(i)) return false;
+  }
+
+  forget_finished_run(run);
+  std::filesystem::create_directories(previous_folder(run) / "data");
+  fault_point("set aside");
+  for (const char* name : {"complete.json", "stage.json"}) {
+    std::filesystem::remove(run.path() / name);
+    fault_point("set aside");
+  }
+  sync_folder(run.path());
+  for (const char* name : {"steps", "inputs"}) {
+    if (std::filesystem::exists(run.path() / name))
+      std::filesystem::rename(run.path() / name, previous_folder(run) / name);
+    fault_point("set aside");
+  }
+  for (const auto& [from, to] : moves) {
+    std::error_code elsewhere;
+    std::filesystem::rename(from, to, elsewhere);
+    // On another file system: it goes, and nothing of it is kept.
+    if (elsewhere) std::filesystem::remove_all(from);
+    fault_point("set aside");
+  }
+  std::filesystem::remove_all(run.path() / "scratch.n5");
+  return true;
+}
+
+void note_inputs(const RunFolder& run, const std::vector<StepPlan>& plans) {
+  if (plans.back().reuse == Reuse::kNone) return;
+  for (const InputDataset& input : plans.back().inputs) {
+    const bool is_own = std::any_of(plans.begin(), plans.end(), [&](const StepPlan& plan) {
+      return std::any_of(plan.outputs.begin(), plan.outputs.end(),
+                         [&](const OutputDataset& output) { return output.address == input.address; });
+    });
+    const std::filesystem::path file = input_file(run.path(), input.address);
+    if (is_own || std::filesystem::exists(file)) continue;
+    write_content(file, content_of_input(input.address));
+  }
+}
+
+std::int64_t keep_blocks(const StageDescription& description, const RunFolder& run,
+                         const std::vector<std::string>& names, const std::vector<StepPlan>& plans,
+                         Fsync fsync) {
+  if (!std::filesystem::exists(previous_folder(run))) return 0;
+  // Of a supervisor that died here.
+  const std::filesystem::path step_folder = run.step(plans.size() - 1);
+  for (const char* name : {"journals", "partials"}) std::filesystem::remove_all(step_folder / name);
+  return Keeper(description, run, names, plans).keep(fsync);
+}
+
+void forget_finished_run(const RunFolder& run) { std::filesystem::remove_all(previous_folder(run)); }
+
+void clear_after_run(const RunFolder& run) {
+  forget_finished_run(run);
+  if (!std::filesystem::exists(run.path() / "scratch.n5")) return;
+  bool is_any_kept = false;
+  for (std::size_t step = 0; std::filesystem::exists(run.step(step) / "plan.json"); ++step) {
+    const std::filesystem::path file = run.step(step) / "plan.json";
+    const Json plan = parse_json(read_text(file), file.string());
+    if (!plan.contains("reuse")) continue;
+    const bool is_kept = plan["reuse"].at("kind") != to_string(Reuse::kNone);
+    for (const Json& output : plan["reuse"].at("outputs")) {
+      const std::string address = output.at("address");
+      if (!address.starts_with(run.scratch(""))) continue;
+      if (is_kept)
+        is_any_kept = true;
+      else
+        std::filesystem::remove_all(storage::parse_address(address).path);
+    }
+  }
+  if (!is_any_kept) std::filesystem::remove_all(run.path() / "scratch.n5");
+}
+
+}  // namespace organon::blockwise

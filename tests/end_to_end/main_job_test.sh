@@ -79,6 +79,9 @@ digests=$("$organon" digest balls.n5/predictions/ball balls.n5/labels/ball balls
 
 # A threshold concerns what comes after the prediction.
 sed -i 's/^min_volume_nm3 = .*/&\nthreshold = 140/' cell.toml
+"$organon" run cell.toml --dry-run >plan 2>&1 || fail "no plan"
+grep -q "^predict predictions *complete" plan || { cat plan >&2; fail "the plan predicts again"; }
+! grep -E "^(segment|refine|publish) .*complete" plan || fail "the plan does not see what follows from a threshold"
 "$organon" run cell.toml --no-fsync >log 2>&1 || fail "the run with another threshold failed"
 for verb in import pyramid targets train predict; do
   ! grep -E "^$verb( [^ :]+)?: " log | grep -qv unchanged || fail "$verb ran again for a threshold"

@@ -87,4 +87,27 @@ for verb in import pyramid targets train predict; do
   ! grep -E "^$verb( [^ :]+)?: " log | grep -qv unchanged || fail "$verb ran again for a threshold"
 done
 grep -q "^segment ball: relabel" log || fail "the changed threshold segmented nothing again"
+
+# A prediction that began on another kind of device (here said to have) is neither gone on with nor mixed.
+predict() {
+  "$organon" predict balls.n5/raw networks/balls again.n5/predictions --no-fsync "$@" >log 2>&1
+}
+if ORGANON_FAULT="predict blocks:*:throw" predict; then fail "no block failed"; fi
+device=.organon/runs/again.n5:predictions/device.json
+grep -q '"type": "cpu"' $device || fail "the kind of device is not kept"
+"$organon" status again.n5/predictions | grep -q "failed, on cpu" || fail "status names no device"
+sed -i 's/"cpu"/"cuda"/; s/"host": "[^"]*"/"host": "gpu7"/' $device
+refused() {
+  local code=0
+  predict "${@:3}" || code=$?
+  [ $code = "$1" ] && grep -qF -- "$2" log || fail "expected exit code $1 and '$2', found $code"
+}
+refused 3 "this run keeps to cuda (decided on gpu7)"
+refused 3 "begin anew with --force --device cpu"
+refused 2 "this run began on cuda (on gpu7)" --device cpu
+refused 2 "--device" --device tpu
+predict --force --device cpu || fail "cannot begin anew"
+[ "$("$organon" digest again.n5/predictions/ball | cut -d' ' -f1)" = "$(cut -d' ' -f1 <<<"$digests" | head -n 1)" ] ||
+  fail "the prediction is another"
+grep -q '"device"' again.n5/predictions/ball/attributes.json || fail "the provenance names no device"
 echo "ok     from slices to a published folder"

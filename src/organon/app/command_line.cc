@@ -87,6 +87,16 @@ void add_execution_options(CLI::App& command, ExecutionOptions& execution) {
       ->group("Running");
 }
 
+void add_device_option(CLI::App& command, ExecutionOptions& execution) {
+  command
+      .add_option("--device", execution.device,
+                  "kind of device that networks predict on: cuda or cpu. All workers of a run keep to one, "
+                  "whose voxels differ from another's in the last bits; a finished result stays, unless "
+                  "--force [that of its run; of a new one the best that its first worker has]")
+      ->check(CLI::IsMember({"cuda", "cpu"}))
+      ->group("Running");
+}
+
 bool is_optional(const std::string& input) { return input.starts_with('['); }
 bool is_list(const std::string& input) { return input.ends_with("..."); }
 
@@ -231,6 +241,7 @@ void add_stage_verb(CLI::App& app, const StageVerb& verb, std::deque<StageArgume
           "only this part, z0,y0,x0,z1,y1,x1 in nm: voxels whose centres lie in it, grown to whole chunks")
       ->group("Running");
   add_execution_options(*command, arguments.execution);
+  if (verb.takes_device) add_device_option(*command, arguments.execution);
   command->callback([&arguments, &exit_code, command] {
     // Options that were not typed keep their defaults.
     std::erase_if(arguments.values,
@@ -264,6 +275,7 @@ int run_command_line(int argc, char** argv) {
   run->add_option("CELL_TOML", run_cell.config_path, "the cell's description")->required();
   run->add_option("--until", run_cell.until, "stop after this stage");
   add_execution_options(*run, run_cell.execution);
+  add_device_option(*run, run_cell.execution);
   run->footer("Example:\n  organon run cell.toml --dry-run");
   run->callback([&] { exit_code = run_cell_command(run_cell); });
 
@@ -294,7 +306,7 @@ int run_command_line(int argc, char** argv) {
     const blockwise::RunFolder run_folder(work_folder);
     const auto outcome = follows ? blockwise::follow_steps(run_folder, make_stage, worker)
                                  : blockwise::work(run_folder, make_stage, worker);
-    exit_code = outcome == blockwise::WorkerOutcome::kDone ? 0 : blockwise::kStoppedExitCode;
+    exit_code = outcome == blockwise::WorkerOutcome::kStopped ? blockwise::kStoppedExitCode : 0;
   });
 
   try {

@@ -61,12 +61,14 @@ Json to_json(const RunFolder& run, const RunStatus& status) {
           {"outputs", status.description.outputs},
           {"state", state_of(status)},
           {"session", status.session},
+          {"device", status.device.empty() ? Json() : Json(status.device)},
           {"num_steps", status.num_steps},
           {"steps", steps}};
 }
 
 void print_status(const RunFolder& run, const RunStatus& status) {
-  fmt::print("{}: {}\n", blockwise::title_of(status.description), state_of(status));
+  fmt::print("{}: {}{}\n", blockwise::title_of(status.description), state_of(status),
+             status.device.empty() ? "" : ", on " + status.device);
   fmt::print("  {:<22} {:>9} {:>9} {:>10} {:>9} {:>8} {:>7} {:>8} {:>9} {:>9} {:>9}\n", "step", "blocks",
              "ready", "processing", "completed", "skipped", "failed", "orphaned", "blocks/s", "left", "peak");
   for (const StepStatus& step : status.steps) {

@@ -156,7 +156,10 @@ std::vector<StageVerb> make_stage_verbs() {
        {"RAW", "NETWORK", "[MASK]"},
        {"OUT"},
        bound<PredictOptions>,
-       make_predict_stage},
+       make_predict_stage,
+       {},
+       {},
+       /*takes_device=*/true},
 #endif
       {"segment",
        kObjects,

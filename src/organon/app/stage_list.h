@@ -48,6 +48,7 @@ struct StageVerb {
   /// Text file to show when the stage is done; the same as JSON lies beside it. Empty: none.
   std::function<std::filesystem::path(const blockwise::StageDescription&)> report = {};
   std::vector<VerbChain> chains = {};  ///< other ways, each with a flag
+  bool takes_device = false;           ///< a tolerance stage: --device
 };
 
 /// Every stage, in the order of the data's path. An explicit list: survives static linking, can be searched.

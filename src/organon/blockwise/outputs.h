@@ -41,7 +41,9 @@ struct Results {
 /// From the journals. Memory: a line per chunk.
 Results results_of(const RunFolder& run, const std::vector<StepPlan>& plans);
 
-/// Writes the provenance into every dataset: version, verb, options, inputs, identity, result.
-void seal(const StageDescription& description, const Results& results, const std::string& identity);
+/// Writes the provenance into every dataset: version, verb, options, inputs, identity, result, and of a
+/// tolerance stage the kind of device.
+void seal(const StageDescription& description, const Results& results, const std::string& identity,
+          const std::optional<RunFolder::Device>& device);
 
 }  // namespace organon::blockwise

@@ -25,6 +25,10 @@ Json to_json(const StageDescription& description) {
           {"box_nm", description.box_nm}};
 }
 
+std::string text_of(const RunFolder::Device& device) {
+  return to_text({{"type", device.type}, {"is_asked_for", device.is_asked_for}, {"host", device.host}});
+}
+
 bool has_container_extension(const std::filesystem::path& path) {
   const auto extension = path.extension();
   return extension == ".n5" || extension == ".zarr" || extension == ".precomputed";
@@ -83,9 +87,10 @@ Json RunFolder::read_record(const std::string& name) const {
   const std::filesystem::path file = path_ / name;
   Json json = parse_json(read_text(file), file.string());
   const std::vector<std::string> keys =
-      name == "stage.json" ? std::vector<std::string>{"verb",        "options", "inputs",  "outputs",
-                                                      "block_shape", "box_nm",  "identity"}
-                           : std::vector<std::string>{"identity", "result", "seconds"};
+      name == "stage.json"    ? std::vector<std::string>{"verb",        "options", "inputs",  "outputs",
+                                                         "block_shape", "box_nm",  "identity"}
+      : name == "device.json" ? std::vector<std::string>{"type", "is_asked_for", "host"}
+                              : std::vector<std::string>{"identity", "result", "seconds"};
   for (const std::string& key : keys) {
     if (json.is_object() && json.contains(key)) continue;
     throw Error(ErrorKind::kCorruptData,
@@ -137,6 +142,31 @@ void RunFolder::write_completion(const Completion& completion) const {
   write_text_atomically(path_ / "complete.json", to_text({{"identity", completion.identity},
                                                           {"result", completion.result},
                                                           {"seconds", completion.seconds}}));
+}
+
+std::optional<RunFolder::Device> RunFolder::read_device() const {
+  if (!std::filesystem::exists(path_ / "device.json")) return std::nullopt;
+  const Json json = read_record("device.json");
+  return Device{json.at("type"), json.at("is_asked_for"), json.at("host")};
+}
+
+void RunFolder::write_device(const Device& device) const {
+  write_text_atomically(path_ / "device.json", text_of(device));
+}
+
+RunFolder::Device RunFolder::decide_device(const Device& device, const std::string& worker) const {
+  if (const auto decided = read_device()) return *decided;
+  // Written first and then linked into place: link() fails where another was faster, on network file systems
+  // too, and nobody ever reads half a file.
+  const std::filesystem::path own = path_ / fmt::format(".device-{}.partial", worker);
+  write_text_atomically(own, text_of(device));
+  const int error = ::link(own.c_str(), (path_ / "device.json").c_str()) == 0 ? 0 : errno;
+  std::filesystem::remove(own);
+  if (error != 0 && error != EEXIST) {
+    errno = error;
+    throw_system_error("cannot write", (path_ / "device.json").string());
+  }
+  return read_device().value();
 }
 
 std::optional<std::size_t> RunFolder::current_step(int session) const {

@@ -13,6 +13,7 @@ namespace organon::blockwise {
 ///
 ///     stage.json          the description and identity of what runs
 ///     lock                held by the supervisor
+///     device.json         the kind of device that the run of a tolerance stage keeps to
 ///     session             number of the last supervisor that ran here
 ///     current_step        of which session, and which step it is at
 ///     steps/<i>/          outputs.json plan.json claims/ journals/ partials/ reports/ dead/
@@ -43,6 +44,18 @@ class RunFolder {
   std::optional<std::size_t> current_step(int session) const;
   void write_current_step(int session, std::size_t step) const;
 
+  /// The kind of device that a run of a tolerance stage keeps to.
+  struct Device {
+    std::string type;           ///< "cpu"
+    bool is_asked_for = false;  ///< by the user; else it is the best that the first worker had
+    std::string host;           ///< where it was decided, for people
+  };
+  std::optional<Device> read_device() const;
+  void write_device(const Device& device) const;
+  /// As write_device() where nothing is decided yet; of many `worker`s at once one alone decides. Returns
+  /// what is decided.
+  Device decide_device(const Device& device, const std::string& worker) const;
+
   struct Completion {
     std::string identity;
     std::string result;  ///< hash over the decoded voxels of all chunks, and the partials of the last step
@@ -56,7 +69,7 @@ class RunFolder {
   bool is_running() const;
 
  private:
-  /// stage.json or complete.json. Errors: kCorruptData where a key is missing.
+  /// stage.json, complete.json or device.json. Errors: kCorruptData where a key is missing.
   Json read_record(const std::string& name) const;
 
   std::filesystem::path path_;

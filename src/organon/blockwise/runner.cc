@@ -16,6 +16,7 @@
 #include "organon/base/cancellation.h"
 #include "organon/base/error.h"
 #include "organon/base/json.h"
+#include "organon/blockwise/journal.h"
 #include "organon/blockwise/outputs.h"
 #include "organon/blockwise/step_runner.h"
 #include "organon/blockwise/worker_pool.h"
@@ -84,6 +85,25 @@ int workers_that_fit(const StepPlan& plan, int wanted, std::int64_t available) {
   return static_cast<int>(std::min<std::int64_t>({wanted, fitting, plan.max_workers, plan.blocks().count()}));
 }
 
+// Voxels of two kinds of device never meet in one run.
+void settle_device(const Stage& stage, const RunFolder& run, const std::string& asked) {
+  const std::vector<std::string> types = stage.device_types();
+  if (asked.empty() || types.empty()) return;
+  if (std::find(types.begin(), types.end(), asked) == types.end()) {
+    throw Error(ErrorKind::kInvalidArgument,
+                fmt::format("--device: expected one of {}, found '{}'", fmt::join(types, ", "), asked));
+  }
+  const auto decided = run.read_device();
+  if (decided && decided->type != asked) {
+    throw Error(ErrorKind::kInvalidArgument,
+                fmt::format("--device {0}: this run began on {1} (on {2}), and voxels of different kinds of "
+                            "device do not go together; go on with --device {1}, or begin anew with --force "
+                            "--device {0}",
+                            asked, decided->type, decided->host));
+  }
+  run.write_device({asked, true, decided ? decided->host : host_name()});
+}
+
 }  // namespace
 
 std::int64_t available_memory_bytes() {
@@ -128,6 +148,8 @@ void run_block(const RunFolder& run, const StageFactory& factory, std::size_t st
   worker.fsync = fsync;
   worker.only_block = block;
   const WorkerOutcome outcome = work(run, factory, worker);
+  if (const auto refusal = refusal_of(run.step(step), name_of_worker(worker)))
+    throw Error(ErrorKind::kUnsupported, *refusal);
   Ledger ledger(run.step(step), num_blocks, worker.session);
   ledger.refresh();
   const auto failure = ledger.failures().find(block);
@@ -199,8 +221,9 @@ RunResult run_stage(const StageDescription& given, const StageFactory& factory, 
   } else {
     clear_outputs(description, run);
   }
-  run.write_description(effective, identity);
   const std::unique_ptr<Stage> stage = factory(effective);
+  settle_device(*stage, run, options.device);
+  run.write_description(effective, identity);
   const int session = next_session(run);
   std::unique_ptr<WorkerPool> pool;
   if (options.uses_slurm) {
@@ -254,7 +277,7 @@ RunResult run_stage(const StageDescription& given, const StageFactory& factory, 
   }
   const Results results = results_of(run, plans);
   result.result = results.of_all;
-  seal(effective, results, identity);
+  seal(effective, results, identity, run.read_device());
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   run.write_completion({identity, result.result, result.seconds});
   std::filesystem::remove_all(run.path() / "scratch.n5");

@@ -102,6 +102,7 @@ RunStatus read_status(const RunFolder& run) {
   status.is_running = run.is_running();
   status.is_complete = run.read_completion().has_value();
   status.session = run.session();
+  if (const auto device = run.read_device()) status.device = device->type;
   for (std::size_t step = 0; std::filesystem::exists(run.step(step) / "plan.json"); ++step) {
     const std::filesystem::path file = run.step(step) / "plan.json";
     const Json plan = parse_json(read_text(file), file.string());

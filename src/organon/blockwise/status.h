@@ -32,6 +32,7 @@ struct RunStatus {
   bool is_running = false;
   bool is_complete = false;
   int session = 0;
+  std::string device;  ///< kind of it that a tolerance stage keeps to; empty: none decided, or exact
   std::size_t num_steps = 0;      ///< all of them
   std::vector<StepStatus> steps;  ///< that have begun
 };

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "organon/app/cell_stages.h"
+#include "organon/app/cell_status.h"
 #include "organon/app/plan_cell.h"
 #include "organon/app/terminal_progress.h"
 #include "organon/base/error.h"
@@ -82,6 +83,7 @@ int run_cell_command(const RunCellArguments& arguments) {
   }
   const CellStages stages(config, config.folder);
   check_until(arguments.until, stages);
+  const blockwise::RunLock lock(run_of_cell(config).path());
   const std::unique_ptr<Progress> progress = make_progress(arguments.execution.json);
   const auto run = [&](const blockwise::StageDescription& description) {
     return execute_stage(description, arguments.execution, *progress);

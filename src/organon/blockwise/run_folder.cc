@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
+#include <thread>
 
 #include "organon/base/error.h"
 #include "organon/base/json.h"
@@ -194,6 +196,26 @@ bool RunFolder::is_running() const {
   ::close(descriptor);
   return is_held;
 }
+
+RunLock::RunLock(const std::filesystem::path& folder) {
+  std::filesystem::create_directories(folder);
+  const std::filesystem::path path = folder / "lock";
+  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) throw_system_error("cannot open", path.string());
+  // Workers of a supervisor that was killed just now may still be on their way out.
+  for (int i = 0; ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0; ++i) {
+    // Some file systems of clusters have no locks.
+    if (errno != EWOULDBLOCK) break;
+    if (i == 20) {
+      ::close(descriptor_);
+      throw Error(ErrorKind::kAlreadyExists,
+                  fmt::format("another run is working in {}; wait for it or stop it", folder.string()));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+}
+
+RunLock::~RunLock() { ::close(descriptor_); }
 
 std::filesystem::path run_folder_of(const std::string& output_address) {
   const auto output =

@@ -75,6 +75,21 @@ class RunFolder {
   std::filesystem::path path_;
 };
 
+/// Held while a supervisor works in a run folder: is_running() is true then. The system lets go of it when
+/// the process dies.
+class RunLock {
+ public:
+  /// Makes the folder where it is missing. Errors: kAlreadyExists where another holds it; kIo. File systems
+  /// without locks are let through.
+  explicit RunLock(const std::filesystem::path& folder);
+  RunLock(const RunLock&) = delete;
+  RunLock& operator=(const RunLock&) = delete;
+  ~RunLock();
+
+ private:
+  int descriptor_ = -1;
+};
+
 /// Where the run of a stage that writes `output` is kept: `.organon/runs/<name>` in the folder that holds the
 /// output's container (`x.n5`, `x.zarr`, `x.precomputed`), or the output itself where it has none. The name
 /// is the output's path from there, with `:` for `/`.

@@ -1,12 +1,9 @@
 #include "organon/blockwise/runner.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <fstream>
 #include <limits>
@@ -31,34 +28,6 @@ constexpr std::int64_t kBatchesPerWorker = 16;
 
 // What a worker of a cluster has is its job's affair.
 constexpr std::int64_t kUnknownMemory = std::numeric_limits<std::int64_t>::max();
-
-// Held while a supervisor runs here; the kernel lets go of it when the process dies.
-class RunLock {
- public:
-  explicit RunLock(const std::filesystem::path& folder) {
-    std::filesystem::create_directories(folder);
-    const std::filesystem::path path = folder / "lock";
-    descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (descriptor_ < 0) throw_system_error("cannot open", path.string());
-    // Workers of a supervisor that was killed just now may still be on their way out.
-    for (int i = 0; ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0; ++i) {
-      // Some file systems of clusters have no locks.
-      if (errno != EWOULDBLOCK) break;
-      if (i == 20) {
-        ::close(descriptor_);
-        throw Error(ErrorKind::kAlreadyExists,
-                    fmt::format("another run is working in {}; wait for it or stop it", folder.string()));
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    }
-  }
-  RunLock(const RunLock&) = delete;
-  RunLock& operator=(const RunLock&) = delete;
-  ~RunLock() { ::close(descriptor_); }
-
- private:
-  int descriptor_ = -1;
-};
 
 // Every block of the step is computed again: what it wrote was removed.
 void void_all(const RunFolder& run, std::size_t step, std::int64_t num_blocks, int session) {

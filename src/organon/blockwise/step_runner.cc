@@ -13,6 +13,7 @@
 
 #include "organon/base/cancellation.h"
 #include "organon/base/error.h"
+#include "organon/blockwise/status.h"
 
 namespace organon::blockwise {
 namespace {
@@ -22,20 +23,6 @@ constexpr auto kPollInterval = std::chrono::milliseconds(100);
 constexpr int kMaxDeathsPerStep = 64;
 // A few bad blocks are told apart from a stage that cannot work.
 constexpr std::size_t kFewestFailures = 10;
-
-std::string report_note(const std::filesystem::path& step_folder, double& fraction) {
-  fraction = 0;
-  std::string note;
-  std::error_code missing;
-  for (const auto& entry : std::filesystem::directory_iterator(step_folder / "reports", missing)) {
-    if (entry.path().filename().string().starts_with(".")) continue;
-    const std::string text = read_text(entry.path());
-    const std::size_t blank = text.find(' ');
-    fraction = std::max(fraction, std::atof(text.c_str()));
-    if (blank != std::string::npos) note = text.substr(blank + 1);
-  }
-  return note;
-}
 
 // "s1-w3" is "s1-w3.2" when it lives again.
 std::string next_life_of(const std::string& worker) {
@@ -85,8 +72,7 @@ class StepRunner {
     // Why is told at the end, or by status meanwhile.
     for (const auto& [block, message] : ledger_.failures())
       if (told_.insert(block).second) progress_.warn(fmt::format("block {} is given up", block));
-    double fraction = 0;
-    std::string note = report_note(folder_, fraction);
+    auto [fraction, note] = read_report(folder_);
     if (pool_ != nullptr && !pool_->state().empty()) note = pool_->state();
     const std::int64_t finished = ledger_.num_finished();
     // A step of one long block counts in thousandths.

@@ -190,6 +190,15 @@ class Stage {
   /// True where a worker must not be a copy of the supervisor's process: its libraries hold threads or
   /// devices that a copy would lack (libtorch). Such workers start slower.
   virtual bool needs_fresh_workers() const { return false; }
+  /// Kinds of device that can compute its blocks, best first: "cuda", "cpu". None: an exact stage, whose
+  /// voxels are the same wherever they are computed. Of a **tolerance** stage they may differ from kind to
+  /// kind, so that each run of it keeps to one: RunFolder::read_device() says which, in make_step() too.
+  virtual std::vector<std::string> device_types() const { return {}; }
+  /// Whether this process has one of a kind. Asked of tolerance stages, in workers only.
+  virtual bool has_device(const std::string& type) const {
+    (void)type;
+    return true;
+  }
 };
 
 }  // namespace organon::blockwise

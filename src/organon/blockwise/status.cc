@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstdlib>
 #include <map>
 #include <set>
 
@@ -69,6 +71,11 @@ StepStatus step_status(const RunFolder& run, std::size_t step, const Json& plan,
     const double seconds = times.back() - *first;
     if (seconds > 0) status.blocks_per_second = static_cast<double>(times.end() - first - 1) / seconds;
   }
+  if (is_running && status.num_blocks == 1) {
+    const Report report = read_report(run.step(step));
+    status.fraction = report.fraction;
+    status.note = report.note;
+  }
   const std::int64_t left = status.ready + status.processing + status.orphaned;
   if (is_running && left > 0 && status.blocks_per_second > 0)
     status.seconds_left = static_cast<double>(left) / status.blocks_per_second;
@@ -113,8 +120,18 @@ RunStatus read_status(const RunFolder& run) {
   RunStatus status;
   status.description = run.read_description();
   status.is_running = run.is_running();
-  status.is_complete = run.read_completion().has_value();
+  const auto completion = run.read_completion();
+  status.is_complete = completion.has_value();
   status.session = run.session();
+  if (status.is_running) {
+    std::error_code not_yet;
+    const auto began = std::filesystem::last_write_time(run.path() / "session", not_yet);
+    const auto now = std::filesystem::file_time_type::clock::now();
+    if (!not_yet) status.seconds = std::chrono::duration<double>(now - began).count();
+  } else if (completion) {
+    status.seconds = completion->seconds;
+  }
+  if (const auto device = run.read_device()) status.device = device->type;
   for (std::size_t step = 0; std::filesystem::exists(run.step(step) / "plan.json"); ++step) {
     const std::filesystem::path file = run.step(step) / "plan.json";
     const Json plan = parse_json(read_text(file), file.string());
@@ -122,6 +139,28 @@ RunStatus read_status(const RunFolder& run) {
     status.steps.push_back(step_status(run, step, plan, status.session, status.is_running));
   }
   return status;
+}
+
+Report read_report(const std::filesystem::path& step_folder) {
+  Report report;
+  std::error_code missing;
+  for (const auto& entry : std::filesystem::directory_iterator(step_folder / "reports", missing)) {
+    if (entry.path().filename().string().starts_with(".")) continue;
+    const std::string text = read_text(entry.path());
+    const std::size_t blank = text.find(' ');
+    report.fraction = std::max(report.fraction, std::atof(text.c_str()));
+    if (blank != std::string::npos) report.note = text.substr(blank + 1);
+  }
+  return report;
+}
+
+std::int64_t count_blocks(const RunFolder& run) {
+  std::int64_t count = 0;
+  for (std::size_t step = 0; std::filesystem::exists(run.step(step) / "plan.json"); ++step) {
+    const std::filesystem::path file = run.step(step) / "plan.json";
+    count += parse_json(read_text(file), file.string()).at("num_blocks").get<std::int64_t>();
+  }
+  return count;
 }
 
 std::vector<RunFolder> find_runs(const std::filesystem::path& folder) {

@@ -387,6 +387,16 @@ CellConfig parse_cell_config(std::string_view text, const std::filesystem::path&
     config.mask_polygons = resolve(config.folder, reader.text(*mask, "polygons", ""));
     config.stages["mask"].values.erase("polygons");
   }
+  // [segment] holds for all classes that have a prediction, whatever stages make their objects.
+  for (ClassConfig& organelle : config.classes) {
+    if (!organelle.is_predicted()) continue;
+    const StageSettings& of_all = config.stages["segment"];
+    for (const std::string& key : kSegmentKeys) {
+      if (!of_all.values.contains(key) || organelle.segment.values.contains(key)) continue;
+      organelle.segment.values[key] = of_all.values.at(key);
+      organelle.segment.places[key] = of_all.places.at(key);
+    }
+  }
   if (config.crops.empty() && config.network.empty()) {
     throw Error(
         ErrorKind::kInvalidArgument,

@@ -157,7 +157,8 @@ TEST_F(BadInputTest, CellToml) {
                                          {"[8, 4, 4]", "[8, 0, 4]", {"cell.toml:5", "above 0"}},
                                          {"[8, 4, 4]", "[8, 4]", {"cell.toml:5"}},
                                          {"sigma_nm = 10", "sigma_nm = -1", {"sigma_nm", "cell.toml:14"}},
-                                         {"ids = [1]", "ids = [0]", {"cell.toml:8"}}}) {
+                                         {"ids = [1]", "ids = [0]", {"cell.toml:8"}},
+                                         {"ids = [1]", "ids = [1.5]", {"cell.toml:8", "whole numbers"}}}) {
     SCOPED_TRACE(c.to);
     write_slice("a_1.png", 30);
     std::filesystem::create_directories(path() / "labels");

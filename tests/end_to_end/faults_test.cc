@@ -77,7 +77,7 @@ TEST_F(Faults, KilledAtTwentyRandomMoments) {
 // The worker that comes there, once; its supervisor starts another.
 TEST_F(Faults, KilledInEachShapeOfWork) {
   int number = 0;
-  for (const char* place : {"smooth:3", "smooth, round 2:2", "count changes:1", "label basins:5",
+  for (const char* place : {"smooth:3", "spread, round 2:2", "count changes:1", "label basins:5",
                             "join basins:2", "number fragments:1", "measure interfaces:4", "write graph:1",
                             "rename:9", "journal:1", "chunk write:7"}) {
     const std::string output = "place" + std::to_string(++number) + ".n5/f";

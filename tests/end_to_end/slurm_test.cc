@@ -11,6 +11,7 @@
 #include "organon/base/files.h"
 #include "organon/base/testing/test_data.h"
 #include "run_organon.h"
+#include "touching_objects.h"
 
 namespace organon::end_to_end {
 namespace {
@@ -100,6 +101,21 @@ TEST_F(Slurm, MakesTheSameVoxels) {
       << "by Slurm";
   const Ending again = segment(kOutput, {}, on_slurm());
   EXPECT_NE(again.err.find("unchanged"), std::string::npos) << again.err;
+}
+
+TEST_F(Slurm, MakesTheSameOfTouchingObjects) {
+  const auto make = [](const std::filesystem::path& folder, const std::vector<std::string>& workers) {
+    std::filesystem::create_directories(folder);
+    write_touching_objects(folder);
+    std::vector<std::string> running = {"--block-shape", "64,64,64"};
+    running.insert(running.end(), workers.begin(), workers.end());
+    return make_touching_objects(folder, running);
+  };
+  EXPECT_EQ(make(path() / "on_slurm", on_slurm()), make(path() / "here", {"--workers", "2"}));
+  for (const char* stage : {"fragments", "cut", "balanced", "outside", "edited"}) {
+    const std::string run = std::string("on_slurm/.organon/runs/cell.n5:") + stage;
+    EXPECT_TRUE(std::filesystem::exists(path() / run / "slurm")) << stage;
+  }
 }
 
 TEST_F(Slurm, ANodeThatDiesIsDoneWithout) {

@@ -80,7 +80,27 @@ class Reader {
     std::vector<double> values;
     const auto take = [&](const toml::node& value) {
       if (!value.is_number()) fail(value, fmt::format("{}: expected numbers", key));
-      values.push_back(value.value<double>().value());
+      // A whole number that no double holds exactly has no value as one.
+      const double number = value.is_integer() ? static_cast<double>(value.value<std::int64_t>().value())
+                                               : value.value<double>().value();
+      if (!std::isfinite(number)) fail(value, fmt::format("{}: expected finite numbers", key));
+      values.push_back(number);
+    };
+    if (const toml::array* array = node->as_array()) {
+      for (const toml::node& value : *array) take(value);
+    } else {
+      take(*node);
+    }
+    return values;
+  }
+
+  std::vector<std::int64_t> whole_numbers(const toml::table& table, const std::string& key) const {
+    const toml::node* node = table.get(key);
+    if (node == nullptr) return {};
+    std::vector<std::int64_t> values;
+    const auto take = [&](const toml::node& value) {
+      if (!value.is_integer()) fail(value, fmt::format("{}: expected whole numbers", key));
+      values.push_back(value.value<std::int64_t>().value());
     };
     if (const toml::array* array = node->as_array()) {
       for (const toml::node& value : *array) take(value);
@@ -184,9 +204,9 @@ ClassConfig read_class(const Reader& reader, const std::string& name, const toml
   reader.check_keys(entry, known);
   ClassConfig organelle;
   organelle.name = name;
-  for (const double id : reader.numbers(entry, "ids")) {
-    if (id < 1 || id != std::floor(id)) reader.fail(*entry.get("ids"), "ids: expected whole numbers above 0");
-    organelle.ids.push_back(static_cast<std::int64_t>(id));
+  for (const std::int64_t id : reader.whole_numbers(entry, "ids")) {
+    if (id < 1) reader.fail(*entry.get("ids"), "ids: expected whole numbers above 0");
+    organelle.ids.push_back(id);
   }
   organelle.from = reader.text(entry, "from", "");
   organelle.parent = reader.text(entry, "parent", "");
@@ -366,6 +386,16 @@ CellConfig parse_cell_config(std::string_view text, const std::filesystem::path&
     // An input of the stage, not an option.
     config.mask_polygons = resolve(config.folder, reader.text(*mask, "polygons", ""));
     config.stages["mask"].values.erase("polygons");
+  }
+  // [segment] holds for all classes that have a prediction, whatever stages make their objects.
+  for (ClassConfig& organelle : config.classes) {
+    if (!organelle.is_predicted()) continue;
+    const StageSettings& of_all = config.stages["segment"];
+    for (const std::string& key : kSegmentKeys) {
+      if (!of_all.values.contains(key) || organelle.segment.values.contains(key)) continue;
+      organelle.segment.values[key] = of_all.values.at(key);
+      organelle.segment.places[key] = of_all.places.at(key);
+    }
   }
   if (config.crops.empty() && config.network.empty()) {
     throw Error(

@@ -82,6 +82,21 @@ TEST_F(CellConfigTest, ReadsWhatIsThere) {
   EXPECT_EQ(config.stages.at("segment").values.at("sigma_nm"), "10");
 }
 
+// Classes with a watershed or a parent once had standard values instead.
+TEST_F(CellConfigTest, WhatHoldsForAllObjectsHoldsForEachPredictedClass) {
+  const std::string text = std::string(kSound) +
+                           "[classes.er]\nids = [16]\nwatershed = true\n"
+                           "[classes.er-part]\nfrom = \"er\"\noutside = [\"mito\"]\n";
+  const CellConfig config = read(text);
+  ASSERT_EQ(config.classes.size(), 3U);
+  for (const ClassConfig& organelle : config.classes) {
+    EXPECT_EQ(organelle.segment.values.contains("sigma_nm"), organelle.is_predicted()) << organelle.name;
+    if (organelle.is_predicted()) {
+      EXPECT_EQ(organelle.segment.values.at("sigma_nm"), "10");
+    }
+  }
+}
+
 TEST_F(CellConfigTest, ATableMaskTurnsTheMaskOn) {
   EXPECT_FALSE(read(kSound).has_mask);
   const std::string empty = changed(kSound, "[segment]", "[mask]\n\n[segment]");

@@ -100,6 +100,10 @@ CellStages::CellStages(const CellConfig& config, std::filesystem::path root)
   }
 }
 
+std::vector<double> CellStages::raw_limits() const {
+  return config_.contrast_limits.empty() ? stored_limits(raw_s0_) : config_.contrast_limits;
+}
+
 std::string CellStages::in_container(const std::string& path) const {
   return (root_ / (config_.name + "." + config_.format) / path).string();
 }

@@ -31,6 +31,10 @@ class CellStages {
   /// Everything after them. `raw_limits`: contrast limits of raw, low and high.
   std::vector<blockwise::StageDescription> after_imports(const std::vector<double>& raw_limits) const;
 
+  /// Low and high of raw: what cell.toml says, else what its dataset says; nothing where neither does, or
+  /// before the import.
+  std::vector<double> raw_limits() const;
+
   /// Level s0 of raw.
   const std::string& raw_s0() const { return raw_s0_; }
   std::string published() const { return (root_ / "published").string(); }

@@ -12,10 +12,12 @@
 
 #include "organon/app/cell_config.h"
 #include "organon/app/look_commands.h"
+#include "organon/app/plan_cell.h"
 #include "organon/app/run_cell.h"
 #include "organon/app/run_commands.h"
 #include "organon/app/stage_command.h"
 #include "organon/app/terminal_progress.h"
+#include "organon/app/verb_chain.h"
 #include "organon/base/error.h"
 #include "organon/base/json.h"
 #include "organon/blockwise/worker.h"
@@ -23,15 +25,12 @@
 namespace organon::app {
 namespace {
 
-std::string flag_of(std::string name) {
-  std::replace(name.begin(), name.end(), '_', '-');
-  return "--" + name;
-}
-
 // Every verb's own state, alive while its callback may run.
 struct StageArguments {
   const StageVerb* verb = nullptr;
-  BoundOptions bound;
+  std::vector<VerbChain> ways;
+  std::vector<ChainOptions> options;          // of each way
+  std::size_t way = 0;                        // that was asked for
   std::map<std::string, std::string> values;  // by option name, as typed
   std::vector<std::string> inputs;
   std::vector<std::string> outputs;
@@ -88,6 +87,16 @@ void add_execution_options(CLI::App& command, ExecutionOptions& execution) {
       ->group("Running");
 }
 
+void add_device_option(CLI::App& command, ExecutionOptions& execution) {
+  command
+      .add_option("--device", execution.device,
+                  "kind of device that networks predict on: cuda or cpu. All workers of a run keep to one, "
+                  "whose voxels differ from another's in the last bits; a finished result stays, unless "
+                  "--force [that of its run; of a new one the best that its first worker has]")
+      ->check(CLI::IsMember({"cuda", "cpu"}))
+      ->group("Running");
+}
+
 bool is_optional(const std::string& input) { return input.starts_with('['); }
 bool is_list(const std::string& input) { return input.ends_with("..."); }
 
@@ -120,19 +129,43 @@ void split_paths(StageArguments& arguments) {
   arguments.outputs.assign(outputs_begin, arguments.paths.end());
 }
 
+bool has_option(const OptionTable& table, const std::string& name) {
+  return std::any_of(table.options().begin(), table.options().end(),
+                     [&](const OptionTable::Option& option) { return option.name == name; });
+}
+
+// Sets an option of the way that was asked for. What belongs to another way, or means something else in it,
+// is told apart.
+void set_option(StageArguments& arguments, const std::string& name, const std::string& text) {
+  OptionTable& table = arguments.options[arguments.way].table();
+  const std::string here = arguments.ways.size() > 1 ? name_of_way(arguments.ways, arguments.way) : "";
+  for (std::size_t other = 0; !has_option(table, name) && other < arguments.ways.size(); ++other) {
+    if (!has_option(arguments.options[other].table(), name)) continue;
+    throw Error(
+        ErrorKind::kInvalidArgument,
+        fmt::format("{} is an option of {} {}, not {}; see organon {} --help", flag_of(name),
+                    arguments.verb->name, name_of_way(arguments.ways, other), here, arguments.verb->name));
+  }
+  try {
+    table.set(name, text);
+  } catch (const Error& error) {
+    if (here.empty()) throw;
+    throw Error(error.kind(), fmt::format("{}; {} {}: see organon {} --help", error.message(),
+                                          arguments.verb->name, here, arguments.verb->name));
+  }
+}
+
 int run_stage_verb(StageArguments& arguments) {
   if (!has_fixed_inputs(*arguments.verb)) split_paths(arguments);
-  for (const auto& [name, text] : arguments.values) arguments.bound.table.set(name, text);
+  for (const auto& [name, text] : arguments.values) set_option(arguments, name, text);
   for (const std::string& setting : arguments.settings) {
     const std::size_t equals = setting.find('=');
     if (equals == std::string::npos) {
       throw Error(ErrorKind::kInvalidArgument, fmt::format("--set {}: expected key=value", setting));
     }
-    arguments.bound.table.set(setting.substr(0, equals), setting.substr(equals + 1));
+    set_option(arguments, setting.substr(0, equals), setting.substr(equals + 1));
   }
   blockwise::StageDescription description;
-  description.verb = arguments.verb->name;
-  description.options_json = arguments.bound.table.to_json();
   description.inputs = arguments.inputs;
   description.outputs = arguments.outputs;
   description.box_nm = arguments.box_nm;
@@ -145,18 +178,34 @@ int run_stage_verb(StageArguments& arguments) {
     if (values.size() != 3) throw Error(ErrorKind::kInvalidArgument, "--block-shape: expected z,y,x");
     description.block_shape = {values[0], values[1], values[2]};
   }
+  const auto stages = arguments.options[arguments.way].stages(description);
+  if (arguments.execution.dry_run && stages.size() > 1) {
+    const TemporaryFolder temporary;
+    description.outputs = {address_below(temporary.path(), description.outputs.at(0))};
+    print_plans(stages, arguments.options[arguments.way].stages(description), arguments.execution);
+    return 0;
+  }
   const std::unique_ptr<Progress> progress = make_progress(arguments.execution.json);
-  const int code = execute_stage(description, arguments.execution, *progress);
-  if (code == 0 && !arguments.execution.dry_run) print_report(description, arguments.execution.json);
-  return code;
+  for (const blockwise::StageDescription& stage : stages)
+    if (const int code = execute_stage(stage, arguments.execution, *progress); code != 0) return code;
+  if (arguments.execution.dry_run) return 0;
+  for (const blockwise::StageDescription& stage : stages) print_report(stage, arguments.execution.json);
+  return 0;
 }
 
 void add_stage_verb(CLI::App& app, const StageVerb& verb, std::deque<StageArguments>& all, int& exit_code) {
   StageArguments& arguments = all.emplace_back();
   arguments.verb = &verb;
-  arguments.bound = verb.options();
+  arguments.ways = ways_of(verb);
   CLI::App* command = app.add_subcommand(verb.name, verb.summary)->group(verb.group);
-  command->footer("Example:\n  organon " + verb.example);
+  std::string footer;
+  for (const VerbChain& way : arguments.ways) {
+    arguments.options.emplace_back(way);
+    if (!way.explanation.empty()) footer += way.explanation + "\n\n";
+  }
+  footer += arguments.ways.size() > 1 ? "Examples:" : "Example:";
+  for (const VerbChain& way : arguments.ways) footer += "\n  organon " + way.example;
+  command->footer(footer);
   if (has_fixed_inputs(verb)) {
     arguments.inputs.resize(verb.inputs.size());
     arguments.outputs.resize(verb.outputs.size());
@@ -167,13 +216,21 @@ void add_stage_verb(CLI::App& app, const StageVerb& verb, std::deque<StageArgume
   } else {
     command->add_option("PATHS", arguments.paths, synopsis(verb))->required();
   }
-  for (const OptionTable::Option& option : arguments.bound.table.options()) {
-    std::string help = option.info.help;
-    if (!option.info.choices.empty()) help += fmt::format(" ({})", fmt::join(option.info.choices, ", "));
-    help += fmt::format(" [{}{}]", option.default_text.empty() ? "none" : option.default_text,
-                        option.info.unit.empty() ? "" : " " + option.info.unit);
-    command->add_option(flag_of(option.name), arguments.values[option.name], help)
-        ->type_name(option.info.unit.empty() ? "VALUE" : option.info.unit);
+  for (std::size_t way = 0; way < arguments.ways.size(); ++way) {
+    if (arguments.ways[way].flag.empty()) continue;
+    command->add_flag_callback(
+        "--" + arguments.ways[way].flag, [&arguments, way] { arguments.way = way; },
+        arguments.ways[way].summary);
+  }
+  const std::vector<OptionHelp> options = option_help(arguments.ways, arguments.options);
+  for (const OptionHelp& option : options) {
+    CLI::Option* added = command->add_option(flag_of(option.name), arguments.values[option.name], option.text)
+                             ->type_name(option.unit.empty() ? "VALUE" : option.unit);
+    // Those that not every way has stand under the names of the ways that have them.
+    std::vector<std::string> ways;
+    for (std::size_t way = 0; way < arguments.ways.size(); ++way)
+      if (option.is_in_way[way]) ways.push_back(name_of_way(arguments.ways, way));
+    if (ways.size() < arguments.ways.size()) added->group(fmt::format("Only {}", fmt::join(ways, ", ")));
   }
   command->add_option("--set", arguments.settings, "any option as key=value")->group("Running");
   command->add_option("--block-shape", arguments.block_shape, "voxels of one block, z,y,x: whole chunks")
@@ -184,6 +241,7 @@ void add_stage_verb(CLI::App& app, const StageVerb& verb, std::deque<StageArgume
           "only this part, z0,y0,x0,z1,y1,x1 in nm: voxels whose centres lie in it, grown to whole chunks")
       ->group("Running");
   add_execution_options(*command, arguments.execution);
+  if (verb.takes_device) add_device_option(*command, arguments.execution);
   command->callback([&arguments, &exit_code, command] {
     // Options that were not typed keep their defaults.
     std::erase_if(arguments.values,
@@ -217,6 +275,7 @@ int run_command_line(int argc, char** argv) {
   run->add_option("CELL_TOML", run_cell.config_path, "the cell's description")->required();
   run->add_option("--until", run_cell.until, "stop after this stage");
   add_execution_options(*run, run_cell.execution);
+  add_device_option(*run, run_cell.execution);
   run->footer("Example:\n  organon run cell.toml --dry-run");
   run->callback([&] { exit_code = run_cell_command(run_cell); });
 
@@ -247,7 +306,7 @@ int run_command_line(int argc, char** argv) {
     const blockwise::RunFolder run_folder(work_folder);
     const auto outcome = follows ? blockwise::follow_steps(run_folder, make_stage, worker)
                                  : blockwise::work(run_folder, make_stage, worker);
-    exit_code = outcome == blockwise::WorkerOutcome::kDone ? 0 : blockwise::kStoppedExitCode;
+    exit_code = outcome == blockwise::WorkerOutcome::kStopped ? blockwise::kStoppedExitCode : 0;
   });
 
   try {

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "organon/app/cell_stages.h"
+#include "organon/app/cell_status.h"
 #include "organon/app/plan_cell.h"
 #include "organon/app/terminal_progress.h"
 #include "organon/base/error.h"
@@ -16,14 +17,6 @@
 
 namespace organon::app {
 namespace {
-
-// Low and high of raw: what cell.toml says, else what its dataset says; nothing where neither does.
-std::vector<double> contrast_limits(const CellConfig& config, const CellStages& stages) {
-  if (!config.contrast_limits.empty()) return config.contrast_limits;
-  const Json attributes = storage::open_dataset(stages.raw_s0())->attributes();
-  if (!attributes.contains("contrast_limits")) return {};
-  return attributes["contrast_limits"].get<std::vector<double>>();
-}
 
 // One line per class: the scores that people look at first.
 void print_scores(const CellConfig& config, const CellStages& stages) {
@@ -90,6 +83,7 @@ int run_cell_command(const RunCellArguments& arguments) {
   }
   const CellStages stages(config, config.folder);
   check_until(arguments.until, stages);
+  const blockwise::RunLock lock(run_of_cell(config).path());
   const std::unique_ptr<Progress> progress = make_progress(arguments.execution.json);
   const auto run = [&](const blockwise::StageDescription& description) {
     return execute_stage(description, arguments.execution, *progress);
@@ -97,7 +91,7 @@ int run_cell_command(const RunCellArguments& arguments) {
   for (const blockwise::StageDescription& description : stages.imports()) {
     if (const int code = run(description); code != 0) return code;
   }
-  const std::vector<double> limits = contrast_limits(config, stages);
+  const std::vector<double> limits = stages.raw_limits();
   if (config.contrast_limits.empty() && limits.size() == 2 && !stages.imports().empty()) {
     const bool is_kept = keep_contrast_limits(config.path.string(), limits[0], limits[1]);
     fmt::print(stderr, "contrast limits {} to {} were estimated and {} {}\n", limits[0], limits[1],

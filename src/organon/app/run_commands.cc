@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <optional>
 #include <thread>
 
+#include "organon/app/cell_status.h"
 #include "organon/app/draw_block.h"
 #include "organon/app/stage_command.h"
 #include "organon/app/terminal_progress.h"
@@ -62,12 +64,14 @@ Json to_json(const RunFolder& run, const RunStatus& status) {
           {"outputs", status.description.outputs},
           {"state", state_of(status)},
           {"session", status.session},
+          {"device", status.device.empty() ? Json() : Json(status.device)},
           {"num_steps", status.num_steps},
           {"steps", steps}};
 }
 
 void print_status(const RunFolder& run, const RunStatus& status) {
-  fmt::print("{}: {}\n", blockwise::title_of(status.description), state_of(status));
+  fmt::print("{}: {}{}\n", blockwise::title_of(status.description), state_of(status),
+             status.device.empty() ? "" : ", on " + status.device);
   fmt::print("  {:<22} {:>9} {:>9} {:>10} {:>9} {:>8} {:>7} {:>8} {:>9} {:>9} {:>9}\n", "step", "blocks",
              "ready", "processing", "completed", "skipped", "failed", "orphaned", "blocks/s", "left", "peak");
   for (const StepStatus& step : status.steps) {
@@ -90,17 +94,39 @@ void print_status(const RunFolder& run, const RunStatus& status) {
   }
 }
 
+// The cell.toml that a place is, or holds; empty where it does neither.
+std::filesystem::path cell_toml_at(const std::filesystem::path& place) {
+  if (place.extension() == ".toml" && std::filesystem::is_regular_file(place)) return place;
+  return std::filesystem::is_regular_file(place / "cell.toml") ? place / "cell.toml"
+                                                               : std::filesystem::path();
+}
+
 int status_command(const RunArguments& arguments) {
+  const std::filesystem::path cell_toml = cell_toml_at(arguments.place);
   for (;;) {
-    const auto runs = blockwise::find_runs(arguments.place);
-    if (runs.empty()) {
+    std::vector<CellStageStatus> cell;
+    std::optional<CellConfig> config;
+    if (!cell_toml.empty()) {
+      config = read_cell_config(cell_toml);
+      cell = read_cell_status(*config);
+    }
+    auto runs =
+        cell_toml == arguments.place ? std::vector<RunFolder>() : blockwise::find_runs(arguments.place);
+    // Of a cell's folder, what is not the cell's besides.
+    std::erase_if(runs, [&](const RunFolder& run) {
+      return std::any_of(cell.begin(), cell.end(), [&](const CellStageStatus& stage) {
+        std::error_code missing;
+        return std::filesystem::equivalent(stage.run.path(), run.path(), missing);
+      });
+    });
+    if (runs.empty() && !config) {
       throw Error(
           ErrorKind::kNotFound,
-          fmt::format("{}: no run is kept here: name an output, a run folder, or a folder with either",
+          fmt::format("{}: no run is kept here: name a cell.toml, an output, a run folder, or a folder",
                       arguments.place));
     }
     if (arguments.watch && ::isatty(STDOUT_FILENO) != 0) fmt::print("\033[H\033[2J");
-    bool is_running = false;
+    bool is_running = config && print_cell_status(*config, cell, arguments.json);
     for (const RunFolder& run : runs) {
       if (!std::filesystem::exists(run.path() / "stage.json")) continue;  // about to begin
       const RunStatus status = blockwise::read_status(run);
@@ -266,12 +292,25 @@ int clean_command(const RunArguments& arguments) {
 void add_run_commands(CLI::App& app, RunArguments& arguments, int& exit_code) {
   constexpr char kTrust[] = "Trust and tidy";
   CLI::App* status =
-      app.add_subcommand("status", "how far runs are: blocks, rate, time left, failures")->group(kTrust);
-  status->add_option("PLACE", arguments.place, "an output, a run folder, or a folder with either")
+      app.add_subcommand("status", "how far a cell or a run is: stages, blocks, rate, time left, failures")
+          ->group(kTrust);
+  status
+      ->add_option(
+          "PLACE", arguments.place,
+          "a cell.toml or its folder: all stages in order; an output, a run folder, or a folder with "
+          "either: each run's steps")
       ->required();
   status->add_flag("--watch", arguments.watch, "show it every second until nothing runs");
   status->add_flag("--json", arguments.json, "machine-readable lines on stdout");
-  status->footer("Example:\n  organon status cell.n5/predictions --watch");
+  status->footer(
+      "Stages of a cell are\n"
+      "  complete  and unchanged: the next organon run leaves them as they are\n"
+      "  running   blocks and time of this session, and what is left of the step\n"
+      "  failed    some blocks were given up; the same organon run tries them again\n"
+      "  stopped   cut short; the next organon run goes on\n"
+      "  changed   complete, but options or inputs are others now: made anew by the next organon run\n"
+      "  waiting   not begun, or what they read is not complete\n\n"
+      "Examples:\n  organon status cell.toml --watch\n  organon status cell.n5/predictions");
   status->callback([&] { exit_code = status_command(arguments); });
 
   CLI::App* block =

@@ -88,6 +88,7 @@ int execute_stage(const blockwise::StageDescription& description, const Executio
   run_options.fsync = options.no_fsync ? Fsync::kNo : Fsync::kYes;
   run_options.worker_program = program_path();
   run_options.force = options.force;
+  run_options.device = options.device;
   run_options.uses_slurm = options.engine == "slurm";
   run_options.sbatch_arguments = CLI::detail::split_up(options.sbatch_args);
   if (!options.memory.empty()) run_options.memory_bytes = bytes_from_text(options.memory);

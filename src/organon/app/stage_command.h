@@ -16,6 +16,7 @@ struct ExecutionOptions {
   bool dry_run = false;
   bool json = false;
   bool force = false;
+  std::string device;            ///< "cpu", "cuda"; empty: as its run, or what the first worker has
   std::string engine = "local";  ///< or "slurm"
   std::string sbatch_args;       ///< words; quotes around one that holds blanks
   std::string memory;            ///< of all workers together: "8GiB"; empty: what the machine can give

@@ -72,6 +72,23 @@ std::filesystem::path mask_text(const blockwise::StageDescription& description) 
   return stages::mask_file(description.outputs.front(), ".txt");
 }
 
+VerbChain segment_by_watershed() {
+  return {
+      "watershed",
+      "tell objects apart where they touch: watershed, then agglomerate",
+      "Without --watershed an object is what hangs together where the prediction is at least --threshold\n"
+      "(grey levels, 0 to 255; 127 is the predicted boundary).\n\n"
+      "With --watershed two stages run. The first cuts what is at least --foreground-threshold (grey "
+      "levels)\n"
+      "into fragments, one around each summit, in the dataset OUT_fragments. The second merges fragments\n"
+      "into the objects of OUT while 1 - (depth of their interface, from 0 to 1) is below --threshold (0 to\n"
+      "1: a higher one merges more; 0, or none: it chooses by itself). The same command with another\n"
+      "--threshold or --quantile runs only the second, which takes seconds. The verbs watershed and\n"
+      "agglomerate are these two stages, each by itself.",
+      "segment cell.n5/predictions/mito cell.n5/labels/mito --watershed --quantile 25 --threshold 0.975",
+      {{"watershed", "_fragments", {{"threshold", "foreground_threshold"}}}, {"agglomerate"}}};
+}
+
 constexpr char kPrepare[] = "Look at, bring in, prepare data";
 constexpr char kLearn[] = "Learn";
 constexpr char kObjects[] = "Objects";
@@ -139,7 +156,10 @@ std::vector<StageVerb> make_stage_verbs() {
        {"RAW", "NETWORK", "[MASK]"},
        {"OUT"},
        bound<PredictOptions>,
-       make_predict_stage},
+       make_predict_stage,
+       {},
+       {},
+       /*takes_device=*/true},
 #endif
       {"segment",
        kObjects,
@@ -149,7 +169,9 @@ std::vector<StageVerb> make_stage_verbs() {
        {"PREDICTION"},
        {"OUT"},
        bound<SegmentOptions>,
-       make_segment_stage},
+       make_segment_stage,
+       {},
+       {segment_by_watershed()}},
       {"watershed",
        kObjects,
        "prediction -> fragments, one around each summit, and the graph of their interfaces",

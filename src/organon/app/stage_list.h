@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,6 +18,23 @@ struct BoundOptions {
   OptionTable table;
 };
 
+/// One stage of a chain.
+struct ChainLink {
+  std::string verb;
+  std::string suffix = {};                          ///< of the address of OUT: where it writes
+  std::map<std::string, std::string> renamed = {};  ///< its option -> what the chain calls it
+};
+
+/// A way in which a verb runs: one stage, or several, each of which reads what the one before wrote. Each
+/// option of its stages is one of the chain's; no two have one name.
+struct VerbChain {
+  std::string flag;         ///< that asks for it: "watershed"; empty: the verb's own stage
+  std::string summary;      ///< of the flag
+  std::string explanation;  ///< below the options of --help
+  std::string example;      ///< after "organon "
+  std::vector<ChainLink> links;
+};
+
 /// One verb that is a stage: all that the command line, `organon run` and the workers need of it.
 struct StageVerb {
   std::string name;
@@ -29,6 +47,8 @@ struct StageVerb {
   std::function<std::unique_ptr<blockwise::Stage>(const blockwise::StageDescription&)> make;
   /// Text file to show when the stage is done; the same as JSON lies beside it. Empty: none.
   std::function<std::filesystem::path(const blockwise::StageDescription&)> report = {};
+  std::vector<VerbChain> chains = {};  ///< other ways, each with a flag
+  bool takes_device = false;           ///< a tolerance stage: --device
 };
 
 /// Every stage, in the order of the data's path. An explicit list: survives static linking, can be searched.

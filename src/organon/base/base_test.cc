@@ -110,6 +110,18 @@ TEST(Files, AtomicWriteReplacesWholeFilesAndLeavesNoTemporary) {
   EXPECT_EQ(count, 1);
 }
 
+TEST(Files, AWriteThatIsCalledOffLeavesTheFileAsItWas) {
+  const testing::TemporaryFolder folder;
+  const auto path = folder.path() / "file";
+  write_text_atomically(path, "one");
+  const std::string two = "two";
+  EXPECT_THROW(write_file_atomically(path, std::as_bytes(std::span(two)), Fsync::kNo,
+                                     [] { throw Error(ErrorKind::kCancelled, "called off"); }),
+               Error);
+  EXPECT_EQ(read_text(path), "one");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
+}
+
 TEST(Files, FullDiskGivesOneClearError) {
   if (!std::filesystem::exists("/dev/full")) GTEST_SKIP();
   EXPECT_FALSE(read_file_if_exists("/nowhere/at/all"));

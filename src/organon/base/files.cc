@@ -53,7 +53,8 @@ void sync_folder(const std::filesystem::path& folder) {
   if (::fsync(descriptor.get()) != 0) throw_system_error("cannot sync folder", folder.string());
 }
 
-void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes, Fsync fsync) {
+void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes, Fsync fsync,
+                           const std::function<void()>& before_rename) {
   static std::atomic<unsigned> counter{0};
   const std::filesystem::path folder =
       path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
@@ -81,6 +82,7 @@ void write_file_atomically(const std::filesystem::path& path, std::span<const st
       throw_system_error("cannot sync", path.string());
     if (!descriptor.close_checked()) throw_system_error("cannot close", path.string());
     fault_point("rename");
+    if (before_rename) before_rename();
     if (::rename(temporary.c_str(), path.c_str()) != 0) throw_system_error("cannot rename to", path.string());
   } catch (...) {
     ::unlink(temporary.c_str());

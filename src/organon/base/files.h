@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,8 +16,10 @@ enum class Fsync { kNo, kYes };
 
 /// Writes `bytes` to `path` so that at every moment the file is absent, old or whole: a temporary file beside
 /// it, fsync, close, rename, fsync of the folder. Missing folders are made. Errors: kIo, kResourceExhausted
-/// (disk full) with the path; the temporary file is removed then.
-void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes, Fsync fsync);
+/// (disk full) with the path; the temporary file is removed then. `before_rename` is called as late as can
+/// be: where it throws, the file stays as it was.
+void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes, Fsync fsync,
+                           const std::function<void()>& before_rename = {});
 void write_text_atomically(const std::filesystem::path& path, std::string_view text,
                            Fsync fsync = Fsync::kYes);
 

@@ -44,6 +44,12 @@ class OptionTable {
     return add_target(std::move(name), Target(&field), std::move(info));
   }
 
+  /// An option of another table, perhaps under another name, with the field that it has there.
+  OptionTable& add(Option option) {
+    options_.push_back(std::move(option));
+    return *this;
+  }
+
   /// Sets the option `name` from text: numbers, true/false, words, lists as "1,2,3".
   /// Errors: kInvalidArgument naming the option, what was expected and found; for an unknown name, the
   /// nearest one.

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <span>
 
 #include "organon/base/error.h"
 #include "organon/base/fault_point.h"
@@ -22,6 +24,11 @@ std::optional<std::pair<std::int64_t, std::int64_t>> parse_name(const std::strin
   const auto second = std::from_chars(first.ptr + 1, end, epoch);
   if (second.ec != std::errc() || second.ptr != end) return std::nullopt;
   return std::pair(batch, epoch);
+}
+
+bool is_held_by(const std::string& worker, const std::filesystem::path& claim) {
+  const auto holder = read_file_if_exists(claim);
+  return holder && std::ranges::equal(*holder, std::as_bytes(std::span(worker)));
 }
 
 }  // namespace
@@ -66,8 +73,11 @@ bool Claims::try_claim(std::int64_t batch, const std::string& worker,
   fault_point("claim");
   if (::link(own.c_str(), path.c_str()) != 0) {
     if (errno != EEXIST) throw_system_error("cannot claim", path.string());
-    refresh();
-    return false;
+    // Over a network the answer to a link that was made may be lost, and the link asked for again.
+    if (!is_held_by(worker, path)) {
+      refresh();
+      return false;
+    }
   }
   claim = {claim.epoch + 1, worker};
   return true;

@@ -5,19 +5,15 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
-#include <numeric>
-#include <unordered_map>
 
 #include "organon/base/cancellation.h"
 #include "organon/base/error.h"
-#include "organon/voxel/relabel.h"
 #include "organon/voxel/union_find.h"
 
 namespace organon::blockwise {
 namespace {
 
-// Of the highest value in the tables that are looked up.
-constexpr std::int64_t kHighestKey = -1;
+constexpr int kRasterBits = 21;
 
 int num_steps(const Index3& offset) {
   return static_cast<int>(offset.z != 0) + static_cast<int>(offset.y != 0) + static_cast<int>(offset.x != 0);
@@ -54,25 +50,64 @@ void ComponentPiece::meet(std::uint64_t id) {
 }
 
 void ComponentPiece::merge(const ComponentPiece& other) {
-  first_voxel = std::min(first_voxel, other.first_voxel);
+  if (other.first_voxel < first_voxel) {
+    first_voxel = other.first_voxel;
+    label = other.label;
+  }
   num_voxels += other.num_voxels;
   state |= other.state;
   meet(other.met_id);
 }
 
-std::vector<ComponentPiece> pieces_of(const voxel::Components& found, const Box& write_box,
-                                      const Shape3& shape) {
-  const BlockGrid own_voxels(Box::of_shape(write_box.shape()), {1, 1, 1});
-  std::vector<ComponentPiece> pieces;
-  pieces.reserve(found.components.size());
-  for (const voxel::Component& component : found.components) {
-    const Index3 first = write_box.begin + own_voxels.position_of(component.first_voxel);
-    ComponentPiece piece;
-    piece.first_voxel = static_cast<std::uint64_t>((first.z * shape.y + first.y) * shape.x + first.x);
-    piece.num_voxels = static_cast<std::uint64_t>(component.voxels);
-    pieces.push_back(piece);
+std::uint64_t raster_key(const Index3& voxel) {
+  if (((voxel.z | voxel.y | voxel.x) >> kRasterBits) != 0)
+    throw Error(ErrorKind::kUnsupported, "components of a volume with an axis of more than 2^21 voxels");
+  return static_cast<std::uint64_t>((((voxel.z << kRasterBits) | voxel.y) << kRasterBits) | voxel.x);
+}
+
+Index3 voxel_of_raster_key(std::uint64_t key) {
+  constexpr std::uint64_t kMask = (1U << kRasterBits) - 1;
+  return {static_cast<std::int64_t>(key >> (2 * kRasterBits)),
+          static_cast<std::int64_t>((key >> kRasterBits) & kMask), static_cast<std::int64_t>(key & kMask)};
+}
+
+std::vector<bool> find_open(ArrayView<const std::uint32_t> labels, std::int64_t num_labels,
+                            const Box& write_box, const Box& domain) {
+  std::vector<bool> is_open(static_cast<std::size_t>(num_labels), false);
+  const Box own = Box::of_shape(write_box.shape());
+  const auto look_at = [&](Box plane) {
+    for (std::int64_t z = plane.begin.z; z < plane.end.z; ++z) {
+      for (std::int64_t y = plane.begin.y; y < plane.end.y; ++y) {
+        for (std::int64_t x = plane.begin.x; x < plane.end.x; ++x) {
+          const std::uint32_t label = labels({z, y, x});
+          if (label != 0) is_open[label - 1] = true;
+        }
+      }
+    }
+  };
+  for (std::int64_t Index3::*const axis : {&Index3::z, &Index3::y, &Index3::x}) {
+    Box plane = own;
+    if (write_box.begin.*axis > domain.begin.*axis) {
+      plane.end.*axis = 1;
+      look_at(plane);
+    }
+    plane = own;
+    if (write_box.end.*axis < domain.end.*axis) {
+      plane.begin.*axis = own.end.*axis - 1;
+      look_at(plane);
+    }
   }
-  return pieces;
+  return is_open;
+}
+
+ComponentPiece piece_of(const voxel::Components& found, std::size_t index, const Box& write_box) {
+  const voxel::Component& component = found.components[index];
+  const BlockGrid own_voxels(Box::of_shape(write_box.shape()), {1, 1, 1});
+  ComponentPiece piece;
+  piece.label = static_cast<std::uint32_t>(index + 1);
+  piece.first_voxel = raster_key(write_box.begin + own_voxels.position_of(component.first_voxel));
+  piece.num_voxels = static_cast<std::uint64_t>(component.voxels);
+  return piece;
 }
 
 storage::DatasetSpec block_labels_spec(storage::DatasetSpec spec) {
@@ -178,117 +213,96 @@ void JoinFaces::process(const Block& block, BlockOutput& output) const {
   if (!joins.empty()) output.emit(block.id, bytes_of(joins));
 }
 
+std::pair<std::uint64_t, std::uint64_t> ResolvedComponents::pieces_of(std::int64_t block) const {
+  const auto at = std::lower_bound(blocks.begin(), blocks.end(), block);
+  if (at == blocks.end() || *at != block) return {0, 0};
+  const auto index = static_cast<std::size_t>(at - blocks.begin());
+  return {begin[index], begin[index + 1]};
+}
+
 StepPlan resolving_plan(const PartialReader& pieces, const PartialReader& joins) {
+  std::int64_t piece_bytes = 0, largest_bytes = 0, join_bytes = 0;
+  for (const std::int64_t key : pieces.keys()) {
+    if (key < 0) continue;
+    piece_bytes += pieces.num_bytes(key);
+    largest_bytes = std::max(largest_bytes, pieces.num_bytes(key));
+  }
+  for (const std::int64_t key : joins.keys()) {
+    join_bytes += joins.num_bytes(key);
+    largest_bytes = std::max(largest_bytes, joins.num_bytes(key));
+  }
   StepPlan plan = StepPlan::solve();
-  // Per piece, besides itself in a vector that grows: its set, rank and component twice over, its joined
-  // piece.
-  plan.bytes_per_worker = 5 * pieces.num_bytes() + 2 * joins.num_bytes();
-  plan.bytes_read = pieces.num_bytes() + joins.num_bytes();
+  // Per piece its label, its set and its component, and the component where no piece has joined another.
+  constexpr auto kPieceBytes = static_cast<std::int64_t>(sizeof(ComponentPiece));
+  plan.bytes_per_worker = piece_bytes / kPieceBytes * (12 + kPieceBytes) + 2 * largest_bytes;
+  plan.bytes_read = 2 * piece_bytes + join_bytes;
   return plan;
 }
 
 ResolvedComponents resolve_components(const PartialReader& pieces_of_blocks,
                                       const PartialReader& joins_of_blocks) {
+  constexpr auto kPieceBytes = static_cast<std::int64_t>(sizeof(ComponentPiece));
   ResolvedComponents resolved;
-  std::vector<ComponentPiece> pieces;
-  std::unordered_map<std::int64_t, std::uint64_t> begin_of;
+  std::uint64_t num_pieces = 0;
   for (const std::int64_t block : pieces_of_blocks.keys()) {
     if (block < 0) continue;
-    const auto own = values_of<ComponentPiece>(pieces_of_blocks.read(block).value());
-    begin_of[block] = pieces.size();
     resolved.blocks.push_back(block);
-    resolved.begin.push_back(pieces.size());
-    pieces.insert(pieces.end(), own.begin(), own.end());
-    throw_if_cancelled();
+    resolved.begin.push_back(num_pieces);
+    num_pieces += static_cast<std::uint64_t>(pieces_of_blocks.num_bytes(block) / kPieceBytes);
   }
-  resolved.begin.push_back(pieces.size());
-  if (pieces.size() >= std::numeric_limits<std::uint32_t>::max()) {
-    throw Error(ErrorKind::kResourceExhausted,
-                fmt::format("{} components of blocks, at most 2^32 - 2", pieces.size()));
+  resolved.begin.push_back(num_pieces);
+  if (num_pieces >= std::numeric_limits<std::uint32_t>::max()) {
+    throw Error(
+        ErrorKind::kResourceExhausted,
+        fmt::format("{} components touch the faces of blocks, at most 2^32 - 2: larger blocks have fewer",
+                    num_pieces));
   }
+  const auto for_each_block = [&](const auto& use) {
+    for (const std::int64_t block : resolved.blocks) {
+      use(values_of<ComponentPiece>(pieces_of_blocks.read(block).value()));
+      throw_if_cancelled();
+    }
+  };
 
-  voxel::UnionFind<std::uint32_t> sets(static_cast<std::uint32_t>(pieces.size()));
+  resolved.labels.reserve(num_pieces);
+  for_each_block([&](const std::vector<ComponentPiece>& own) {
+    for (const ComponentPiece& piece : own) resolved.labels.push_back(piece.label);
+  });
+  const auto number_of = [&](std::int64_t block, std::uint32_t label) {
+    const auto [begin, end] = resolved.pieces_of(block);
+    const auto first = resolved.labels.begin() + static_cast<std::ptrdiff_t>(begin);
+    const auto last = resolved.labels.begin() + static_cast<std::ptrdiff_t>(end);
+    const auto at = std::lower_bound(first, last, label);
+    if (at == last || *at != label)
+      throw Error(ErrorKind::kCorruptData, "a join names a component that no block has");
+    return static_cast<std::uint32_t>(at - resolved.labels.begin());
+  };
+  voxel::UnionFind<std::uint32_t> sets(static_cast<std::uint32_t>(num_pieces));
   for (const std::int64_t block : joins_of_blocks.keys()) {
-    for (const Join& join : values_of<Join>(joins_of_blocks.read(block).value())) {
-      const std::uint64_t a = begin_of.at(block) + join.own - 1;
-      const std::uint64_t b = begin_of.at(join.other_block) + join.other - 1;
-      if (a >= pieces.size() || b >= pieces.size())
-        throw Error(ErrorKind::kCorruptData, "a join names a component that no block has");
-      sets.unite(static_cast<std::uint32_t>(a), static_cast<std::uint32_t>(b));
-    }
+    for (const Join& join : values_of<Join>(joins_of_blocks.read(block).value()))
+      sets.unite(number_of(block, join.own), number_of(join.other_block, join.other));
     throw_if_cancelled();
   }
 
-  std::vector<std::uint32_t> roots;
-  for (std::uint32_t i = 0; i < pieces.size(); ++i) {
-    const std::uint32_t root = sets.find(i);
-    if (root == i) {
-      roots.push_back(i);
-    } else {
-      pieces[root].merge(pieces[i]);
-    }
-  }
-  std::sort(roots.begin(), roots.end(),
-            [&](std::uint32_t a, std::uint32_t b) { return pieces[a].first_voxel < pieces[b].first_voxel; });
-  std::vector<std::uint32_t> rank(pieces.size());
-  resolved.components.reserve(roots.size());
-  for (const std::uint32_t root : roots) {
-    rank[root] = static_cast<std::uint32_t>(resolved.components.size());
-    resolved.components.push_back(pieces[root]);
-  }
-  resolved.component_of.resize(pieces.size());
-  for (std::uint32_t i = 0; i < pieces.size(); ++i) resolved.component_of[i] = rank[sets.find(i)];
-  return resolved;
-}
-
-void emit_lookup_tables(const ResolvedComponents& resolved,
-                        const std::function<std::uint64_t(std::size_t)>& value_of, BlockOutput& output) {
-  std::uint64_t highest = 0;
-  for (std::size_t i = 0; i < resolved.blocks.size(); ++i) {
-    std::vector<std::uint64_t> table;
-    for (std::uint64_t piece = resolved.begin[i]; piece < resolved.begin[i + 1]; ++piece) {
-      table.push_back(value_of(resolved.component_of[piece]));
-      highest = std::max(highest, table.back());
-    }
-    // A block of which nothing is kept has no table, so that the last map need not read it.
-    if (std::any_of(table.begin(), table.end(), [](std::uint64_t value) { return value != 0; })) {
-      output.emit(resolved.blocks[i], bytes_of(table));
-    }
-  }
-  output.emit(kHighestKey, bytes_of(std::vector<std::uint64_t>{highest}));
-}
-
-LookUpLabels::LookUpLabels(const std::function<StepPlan(DataType)>& plan_of, const std::string& labels,
-                           const std::filesystem::path& tables)
-    : tables_(tables),
-      labels_(storage::open_dataset(labels)),
-      type_(smallest_unsigned_type(values_of<std::uint64_t>(tables_.read(kHighestKey).value()).at(0))),
-      plan_(plan_of(type_)) {
-  plan_.reads(labels_->address());
-  // The highest value of all makes the output's type, nothing else.
-  plan_.partials.push_back({tables, [](const Block& block) { return std::vector{block.id}; }});
-  plan_.reuse = Reuse::kAnywhere;
-}
-
-void LookUpLabels::process(const Block& block, BlockOutput& output) const {
-  AnyArray result(type_, block.write_box.shape());
-  const auto bytes = tables_.read(block.id);
-  if (!bytes) {
-    std::fill(result.bytes().begin(), result.bytes().end(), std::byte{0});
-    output.write(0, block.write_box, result);
-    return;
-  }
-  const auto table = values_of<std::uint64_t>(*bytes);
-  const Array<std::uint32_t> labels = labels_->read_as<std::uint32_t>(block.write_box);
-  dispatch(type_, [&](auto zero) {
-    using Id = decltype(zero);
-    if constexpr (std::is_unsigned_v<Id>) {
-      std::vector<Id> ids = {0};  // background stays background
-      for (const std::uint64_t id : table) ids.push_back(static_cast<Id>(id));
-      voxel::relabel<Id>(labels, ids, result.view<Id>());
+  std::uint32_t num_components = 0;
+  for (std::uint32_t i = 0; i < num_pieces; ++i) num_components += sets.is_root(i) ? 1 : 0;
+  resolved.components.reserve(num_components);
+  resolved.component_of.reserve(num_pieces);
+  for_each_block([&](const std::vector<ComponentPiece>& own) {
+    for (const ComponentPiece& piece : own) {
+      // The root is the smallest of its set, so it has its component already.
+      const auto number = static_cast<std::uint32_t>(resolved.component_of.size());
+      const std::uint32_t root = sets.find(number);
+      if (root == number) {
+        resolved.component_of.push_back(static_cast<std::uint32_t>(resolved.components.size()));
+        resolved.components.push_back(piece);
+      } else {
+        resolved.component_of.push_back(resolved.component_of[root]);
+        resolved.components[resolved.component_of[root]].merge(piece);
+      }
     }
   });
-  output.write(0, block.write_box, result);
+  return resolved;
 }
 
 }  // namespace organon::blockwise

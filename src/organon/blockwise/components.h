@@ -2,8 +2,8 @@
 
 #include <cstdint>
 #include <cstring>
-#include <functional>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "organon/blockwise/journal.h"
@@ -15,31 +15,45 @@ namespace organon::blockwise {
 
 /// Connected components of a whole volume, from components of its blocks:
 ///
-///     map     label each block by itself into a scratch dataset of uint32; leave a ComponentPiece per label
+///     map     labels of each block by itself, in a scratch dataset of uint32; a piece per open label
 ///     reduce  JoinFaces: which labels of neighbouring blocks are one component
 ///     solve   resolve_components: union-find over all pieces
-///     map     LookUpLabels: every label to what its component became
+///     map     every label to what its component became (object_numbers.h: to its number)
+///
+/// A component of a block is open where it touches a face that the block shares with another: only then can
+/// it go on there. A closed one is all of its component, so that its block can judge it by itself; the solve
+/// holds nothing of it, and its memory does not grow with what blocks contain.
 ///
 /// Exact: the result does not depend on the block shape. Source: [rosenfeld1966sequential].
 
-/// What is known of one component of one block, or of several joined.
+/// What is known of one open component of one block, or of several joined.
 struct ComponentPiece {
-  std::uint64_t first_voxel = 0;  ///< smallest raster index in the whole domain's dataset
+  std::uint32_t label = 0;        ///< in its block
+  std::uint32_t state = 0;        ///< for holes: the flags below
+  std::uint64_t first_voxel = 0;  ///< raster_key() of its first voxel
   std::uint64_t num_voxels = 0;
   std::uint64_t met_id = 0;  ///< for holes: an object id that it borders; 0: none
-  std::uint64_t state = 0;   ///< for holes: the flags below
 
-  static constexpr std::uint64_t kTouchesEdge = 1;   ///< of the domain
-  static constexpr std::uint64_t kMeetsSeveral = 2;  ///< borders more than one object id
+  static constexpr std::uint32_t kTouchesEdge = 1;   ///< of the domain
+  static constexpr std::uint32_t kMeetsSeveral = 2;  ///< borders more than one object id
 
   /// Notes that the component borders object `id`.
   void meet(std::uint64_t id);
   void merge(const ComponentPiece& other);
 };
 
-/// One piece per component that was `found` in `write_box` of a volume of `shape`, in order of labels.
-std::vector<ComponentPiece> pieces_of(const voxel::Components& found, const Box& write_box,
-                                      const Shape3& shape);
+/// Orders voxels as raster order does, whatever the volume's shape. Errors: kUnsupported beyond 2^21 along an
+/// axis.
+std::uint64_t raster_key(const Index3& voxel);
+Index3 voxel_of_raster_key(std::uint64_t key);
+
+/// For each label 1..num_labels of a block, at index label - 1, whether it is open. Shapes: `labels` as
+/// `write_box`. Cost: a pass over the block's faces.
+std::vector<bool> find_open(ArrayView<const std::uint32_t> labels, std::int64_t num_labels,
+                            const Box& write_box, const Box& domain);
+
+/// The piece of component `index` of a block.
+ComponentPiece piece_of(const voxel::Components& found, std::size_t index, const Box& write_box);
 
 /// Of the scratch dataset that holds the labels within blocks, for an output as `spec`.
 storage::DatasetSpec block_labels_spec(storage::DatasetSpec spec);
@@ -71,13 +85,16 @@ class JoinFaces : public Step {
   Connectivity connectivity_;
 };
 
-/// The components of the whole volume.
+/// The components of the whole volume that have open pieces.
 struct ResolvedComponents {
-  std::vector<std::int64_t> blocks;  ///< ids of the blocks that have components, ascending
-  std::vector<std::uint64_t>
-      begin;  ///< per block: where its pieces begin in `component_of`; one more at the end
+  std::vector<std::int64_t> blocks;         ///< ids of the blocks that have open pieces, ascending
+  std::vector<std::uint64_t> begin;         ///< per block: where its pieces begin; one more at the end
+  std::vector<std::uint32_t> labels;        ///< per piece, ascending in a block
   std::vector<std::uint32_t> component_of;  ///< per piece: index into `components`
-  std::vector<ComponentPiece> components;   ///< joined, in order of first voxel
+  std::vector<ComponentPiece> components;   ///< joined; `label` is that of the piece with the first voxel
+
+  /// Where the pieces of a block begin and end; nothing where it has none.
+  std::pair<std::uint64_t, std::uint64_t> pieces_of(std::int64_t block) const;
 };
 
 /// The plan of a step that resolves: its memory follows from what the earlier steps left.
@@ -86,28 +103,6 @@ StepPlan resolving_plan(const PartialReader& pieces, const PartialReader& joins)
 /// Solve. Partials under negative keys are not its business. Memory: that of resolving_plan(). Errors:
 /// kCorruptData for partials that do not fit together; kResourceExhausted beyond 2^32 pieces; kCancelled.
 ResolvedComponents resolve_components(const PartialReader& pieces, const PartialReader& joins);
-
-/// Leaves one table per block of `resolved`, under the block's id: for each of its labels 1..n the value that
-/// `value_of` gives to its component; and the highest of them. Read back by LookUpLabels.
-void emit_lookup_tables(const ResolvedComponents& resolved,
-                        const std::function<std::uint64_t(std::size_t)>& value_of, BlockOutput& output);
-
-/// Map: writes for every label of the scratch dataset `labels` the value that the tables of step `tables`
-/// have for it, in the smallest unsigned type that holds all.
-class LookUpLabels : public Step {
- public:
-  /// `plan_of` makes the plan for an output of a type.
-  LookUpLabels(const std::function<StepPlan(DataType)>& plan_of, const std::string& labels,
-               const std::filesystem::path& tables);
-  StepPlan plan() const override { return plan_; }
-  void process(const Block& block, BlockOutput& output) const override;
-
- private:
-  PartialReader tables_;
-  std::shared_ptr<storage::Dataset> labels_;
-  DataType type_ = DataType::kUint8;
-  StepPlan plan_;
-};
 
 /// Bytes of a vector of plain values, and back. Errors of the latter: kCorruptData where the size does not
 /// fit.

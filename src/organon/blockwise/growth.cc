@@ -183,6 +183,15 @@ bool has_same_content(const Content& before, const Content& now, const Box& box)
   return true;
 }
 
+// The key of a block's partial where its id is another; nothing where the key is of something else.
+std::optional<std::int64_t> key_in(std::int64_t key, std::int64_t before, std::int64_t now) {
+  if (before == now) return key;
+  if (key == before) return now;
+  for (const int kind : {0, 1})
+    if (key == further_key(before, kind)) return further_key(now, kind);
+  return std::nullopt;
+}
+
 bool has_same_rows(const Shape3& a, const Shape3& b) { return a.y == b.y && a.x == b.x; }
 
 // What plan.json of a step of the finished run says.
@@ -358,7 +367,7 @@ class Keeper {
     const auto now = block_now(record.block);
     if (!now || !record.files.empty()) return false;
     for (const PartialRecord& partial : record.partials)
-      if (partial.key != record.block && now->id != record.block) return false;
+      if (!key_in(partial.key, record.block, now->id)) return false;
     for (const OutputChunk& chunk : record.chunks)
       if (chunk.output >= plan_.outputs.size()) return false;
     for (const Read& read : reads_)
@@ -432,8 +441,7 @@ class Keeper {
       try {
         for (const PartialRecord& partial : records[i].partials) {
           const auto bytes = read_partial(previous_step(run_, previous_), records[i].worker, partial);
-          kept.partials.push_back(
-              journal.append_partial(partial.key == kept.block ? id : partial.key, bytes));
+          kept.partials.push_back(journal.append_partial(key_in(partial.key, kept.block, id).value(), bytes));
         }
       } catch (const Error& error) {
         if (error.kind() != ErrorKind::kCorruptData) throw;

@@ -14,7 +14,7 @@ constexpr std::int64_t kCountKey = 0;
 
 class CountChanges : public Step {
  public:
-  explicit CountChanges(const std::filesystem::path& round_folder) : states_(round_folder) {}
+  explicit CountChanges(const std::filesystem::path& round_folder) : states_({round_folder}) {}
   StepPlan plan() const override { return StepPlan::solve(); }
   void process(const Block&, BlockOutput& output) const override {
     output.emit(kCountKey, bytes_of(std::vector<std::int64_t>{states_.count_changed()}));
@@ -36,9 +36,14 @@ BlockState decode(std::vector<std::byte> bytes) {
 }  // namespace
 
 std::optional<BlockState> BlockStates::of(std::int64_t block) const {
-  auto bytes = partials_.read(block);
-  if (!bytes) return std::nullopt;
-  return decode(std::move(*bytes));
+  for (auto round = rounds_.rbegin(); round != rounds_.rend(); ++round) {
+    auto bytes = round->read(block);
+    if (!bytes) continue;
+    BlockState state = decode(std::move(*bytes));
+    if (round != rounds_.rbegin()) state.is_changed = false;
+    return state;
+  }
+  return std::nullopt;
 }
 
 std::map<std::int64_t, BlockState> BlockStates::beside(const BlockGrid& blocks, std::int64_t block) const {
@@ -57,7 +62,7 @@ std::map<std::int64_t, BlockState> BlockStates::beside(const BlockGrid& blocks, 
 
 std::int64_t BlockStates::count_changed() const {
   std::int64_t count = 0;
-  for (const std::int64_t block : partials_.keys()) {
+  for (const std::int64_t block : rounds_.back().keys()) {
     count += of(block)->is_changed ? 1 : 0;
     throw_if_cancelled();
   }
@@ -80,14 +85,16 @@ Rounds::Rounds(const RunFolder& run, std::size_t first_step) : run_(run), first_
   }
 }
 
-std::filesystem::path Rounds::folder_of(std::size_t round) const {
-  return run_.step(first_step_ + 2 * round);
+std::vector<std::filesystem::path> Rounds::folders(std::size_t count) const {
+  std::vector<std::filesystem::path> folders;
+  for (std::size_t round = 0; round < count; ++round) folders.push_back(run_.step(first_step_ + 2 * round));
+  return folders;
 }
 
-std::vector<std::string> Rounds::names(const std::string& of_round) const {
+std::vector<std::string> Rounds::names(const std::string& first, const std::string& later) const {
   std::vector<std::string> names;
   for (std::size_t round = 0; round < num_rounds_; ++round) {
-    names.push_back(round == 0 ? of_round : fmt::format("{}, round {}", of_round, round + 1));
+    names.push_back(round == 0 ? first : fmt::format("{}, round {}", later, round + 1));
     names.emplace_back("count changes");
   }
   return names;

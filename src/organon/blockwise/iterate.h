@@ -16,7 +16,7 @@ namespace organon::blockwise {
 ///
 ///     round 0   every block works out its state from its inputs, and leaves what others need of it
 ///     count     how many blocks did the round change?
-///     round 1   blocks beside a changed one work theirs out anew; the others hand it on
+///     round 1   blocks beside a changed one work theirs out anew, and leave it where it changed
 ///     count     ... until none did
 ///
 /// Each round and each count is a step of the stage, so that a death costs a block, never a round. A round
@@ -29,19 +29,23 @@ struct BlockState {
   std::vector<std::byte> bytes;
 };
 
-/// The states that a finished round left. Blocks that left none have none.
+/// The states after some finished rounds: of each block the one that it left last. Blocks that left none have
+/// none.
 class BlockStates {
  public:
-  explicit BlockStates(const std::filesystem::path& round_folder) : partials_(round_folder) {}
+  /// Folders of all rounds so far, in order.
+  explicit BlockStates(const std::vector<std::filesystem::path>& round_folders)
+      : rounds_(round_folders.begin(), round_folders.end()) {}
   /// Errors: kCorruptData.
   std::optional<BlockState> of(std::int64_t block) const;
   /// Of the blocks whose cells share a face with that of `block` and that have a state.
   std::map<std::int64_t, BlockState> beside(const BlockGrid& blocks, std::int64_t block) const;
+  /// By the last of the rounds.
   std::int64_t count_changed() const;
   static void emit(const Block& block, const BlockState& state, BlockOutput& output);
 
  private:
-  PartialReader partials_;
+  std::vector<PartialReader> rounds_;
 };
 
 /// The rounds of a run, where round 0 is step `first_step` of the stage; the count of a round is the step
@@ -56,11 +60,11 @@ class Rounds {
   bool holds(std::size_t step) const { return step >= first_step_ && step < first_step_ + num_steps(); }
   std::size_t round_of(std::size_t step) const { return (step - first_step_) / 2; }
   bool is_count(std::size_t step) const { return (step - first_step_) % 2 == 1; }
-  std::filesystem::path folder_of(std::size_t round) const;
-  /// Of the last round: where the settled states are.
-  std::filesystem::path last_folder() const { return folder_of(num_rounds_ - 1); }
-  /// "spread, round 2", "count changes": names of all of them.
-  std::vector<std::string> names(const std::string& of_round) const;
+  /// Of the first `count` rounds; all of them have the settled states.
+  std::vector<std::filesystem::path> folders(std::size_t count) const;
+  std::vector<std::filesystem::path> folders() const { return folders(num_rounds_); }
+  /// "smooth", "count changes", "spread, round 2", "count changes": names of all of them.
+  std::vector<std::string> names(const std::string& first, const std::string& later) const;
   /// The count of the round before `step`.
   std::unique_ptr<Step> make_count(std::size_t step) const;
 

@@ -247,6 +247,12 @@ void sync_file_system_of(const std::filesystem::path& folder) {
 
 }  // namespace
 
+std::string host_name() {
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  return host.data();
+}
+
 std::string_view to_string(EndCause cause) {
   switch (cause) {
     case EndCause::kError:
@@ -275,11 +281,9 @@ JournalWriter::JournalWriter(const std::filesystem::path& step_folder, const std
   const auto partials = partial_file(step_folder, worker_);
   partials_ = create_for_append(partials);
   if (partials_ < 0) throw_system_error("cannot create", partials.string());
-  std::array<char, 256> host{};
-  ::gethostname(host.data(), host.size() - 1);
   JournalRecord record;
   record.kind = JournalRecord::Kind::kWorker;
-  record.message = fmt::format("{}, process {}", host.data(), ::getpid());
+  record.message = fmt::format("{}, process {}", host_name(), ::getpid());
   append_now(record);
 }
 
@@ -480,6 +484,11 @@ std::int64_t PartialReader::num_bytes() const {
   std::int64_t sum = 0;
   for (const auto& [key, place] : places_) sum += place.record.num_bytes;
   return sum;
+}
+
+std::int64_t PartialReader::num_bytes(std::int64_t key) const {
+  const auto found = places_.find(key);
+  return found == places_.end() ? 0 : static_cast<std::int64_t>(found->second.record.num_bytes);
 }
 
 std::vector<std::int64_t> PartialReader::keys() const {

@@ -70,6 +70,9 @@ struct JournalRecord {
   std::string worker;  ///< whose journal it stands in; set when read
 };
 
+/// This machine's, for people.
+std::string host_name();
+
 /// Blocks of a step that must be computed again though journals say they are done: by block, the first
 /// session whose work counts. Kept in `<step>/void.json`; whoever reads journals heeds it.
 std::map<std::int64_t, int> read_voids(const std::filesystem::path& step_folder);
@@ -169,6 +172,7 @@ class PartialReader {
   std::optional<std::vector<std::byte>> read(std::int64_t key) const;
   /// Of all of them: what a solve that holds them needs.
   std::int64_t num_bytes() const;
+  std::int64_t num_bytes(std::int64_t key) const;  ///< 0 where there is none
 
  private:
   struct Place {

@@ -133,7 +133,7 @@ class LocalPool : public WorkerPool {
   [[noreturn]] void work_here(const WorkerOptions& worker) {
     int code = kFailedExitCode;
     try {
-      code = work(run_, factory_, worker) == WorkerOutcome::kDone ? 0 : kStoppedExitCode;
+      code = work(run_, factory_, worker) == WorkerOutcome::kStopped ? kStoppedExitCode : 0;
     } catch (const std::exception& error) {
       fmt::print(stderr, "organon: {}\n", error.what());
       std::fflush(stderr);

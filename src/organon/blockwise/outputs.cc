@@ -112,7 +112,7 @@ void check_apart(const StageDescription& description, const std::vector<StepPlan
 
 // Removes what an earlier, different run left; refuses what organon did not make. First of all the run is no
 // longer complete: killed in between, the next call starts here again.
-void clear_outputs(const StageDescription& description, const RunFolder& run) {
+void refuse_foreign_outputs(const StageDescription& description, const RunFolder& run) {
   const bool is_first_run = !std::filesystem::exists(run.path() / "session");
   const std::set<std::string> half_made = half_made_datasets(run);
   for (const std::string& address : description.outputs) {
@@ -123,7 +123,12 @@ void clear_outputs(const StageDescription& description, const RunFolder& run) {
             : is_first_run && std::filesystem::is_regular_file(storage::parse_address(address).path);
     if (is_foreign) refuse_foreign(address);
   }
-  for (const char* name : {"complete.json", "stage.json"}) std::filesystem::remove(run.path() / name);
+}
+
+void clear_outputs(const StageDescription& description, const RunFolder& run) {
+  const std::set<std::string> half_made = half_made_datasets(run);
+  for (const char* name : {"complete.json", "stage.json", "device.json"})
+    std::filesystem::remove(run.path() / name);
   sync_folder(run.path());
   for (const std::string& address : description.outputs) remove_own_dataset(address, half_made);
   for (const char* name : {"steps", "scratch.n5", "inputs", "previous"})
@@ -186,21 +191,22 @@ Results results_of(const RunFolder& run, const std::vector<StepPlan>& plans) {
 }
 
 // Nothing of time or host, so that outputs are byte-identical from run to run.
-void seal(const StageDescription& description, const Results& results, const std::string& identity) {
+void seal(const StageDescription& description, const Results& results, const std::string& identity,
+          const std::optional<RunFolder::Device>& device) {
   Json inputs = Json::array();
   for (const std::string& input : description.inputs) {
     inputs.push_back({{"name", storage::parse_address(input).path.filename().string()},
                       {"identity", identity_of_input(input)}});
   }
+  Json organon = {{"version", ORGANON_VERSION},
+                  {"verb", description.verb},
+                  {"options", parse_json(description.options_json, "options")},
+                  {"inputs", inputs},
+                  {"identity", identity}};
+  if (device) organon["device"] = device->type;
   for (const auto& [address, result] : results.of_dataset) {
-    storage::open_dataset(address)->set_attributes(
-        {{"organon",
-          {{"version", ORGANON_VERSION},
-           {"verb", description.verb},
-           {"options", parse_json(description.options_json, "options")},
-           {"inputs", inputs},
-           {"identity", identity},
-           {"result", result}}}});
+    organon["result"] = result;
+    storage::open_dataset(address)->set_attributes({{"organon", organon}});
   }
 }
 

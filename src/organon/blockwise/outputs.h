@@ -16,9 +16,11 @@ namespace organon::blockwise {
 /// Errors: kInvalidArgument where an output is an input, or a dataset holds the other.
 void check_apart(const StageDescription& description, const std::vector<StepPlan>& plans);
 
-/// Removes what an earlier, different run left. First of all the run is no longer complete: killed in
-/// between, the next call starts here again. Errors: kAlreadyExists for what organon did not make; nothing is
-/// removed then.
+/// Errors: kAlreadyExists where an output is there that organon did not make.
+void refuse_foreign_outputs(const StageDescription& description, const RunFolder& run);
+
+/// Removes what an earlier, different run left: nothing that is foreign. First of all the run is no longer
+/// complete: killed in between, the next call starts here again.
 void clear_outputs(const StageDescription& description, const RunFolder& run);
 
 /// Makes the datasets of step `step`, marked as incomplete. Those of an earlier run are replaced, others of a
@@ -41,7 +43,9 @@ struct Results {
 /// From the journals. Memory: a line per chunk.
 Results results_of(const RunFolder& run, const std::vector<StepPlan>& plans);
 
-/// Writes the provenance into every dataset: version, verb, options, inputs, identity, result.
-void seal(const StageDescription& description, const Results& results, const std::string& identity);
+/// Writes the provenance into every dataset: version, verb, options, inputs, identity, result, and of a
+/// tolerance stage the kind of device.
+void seal(const StageDescription& description, const Results& results, const std::string& identity,
+          const std::optional<RunFolder::Device>& device);
 
 }  // namespace organon::blockwise

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <cstdio>
 
 #include "organon/base/error.h"
@@ -61,7 +62,8 @@ Box domain_in(const std::string& box_nm, const VoxelGrid& grid, const Shape3& sh
   int used = 0;
   if (std::sscanf(box_nm.c_str(), "%lf,%lf,%lf,%lf,%lf,%lf%n", &begin.z, &begin.y, &begin.x, &end.z, &end.y,
                   &end.x, &used) != 6 ||
-      static_cast<std::size_t>(used) != box_nm.size()) {
+      static_cast<std::size_t>(used) != box_nm.size() ||
+      !std::isfinite(begin.z + begin.y + begin.x + end.z + end.y + end.x)) {
     throw Error(ErrorKind::kInvalidArgument,
                 fmt::format("box-nm: expected z0,y0,x0,z1,y1,x1 in nm, found '{}'", box_nm));
   }

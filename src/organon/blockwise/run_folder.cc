@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
+#include <thread>
 
 #include "organon/base/error.h"
 #include "organon/base/json.h"
@@ -16,6 +18,10 @@
 namespace organon::blockwise {
 namespace {
 
+// Raised when partials or scratch of any stage mean something else than before: what another organon left in
+// an unfinished run is then begun anew, and complete outputs stay as they are.
+constexpr int kScratchLayout = 2;
+
 Json to_json(const StageDescription& description) {
   return {{"verb", description.verb},
           {"options", parse_json(description.options_json, "options")},
@@ -23,6 +29,10 @@ Json to_json(const StageDescription& description) {
           {"outputs", description.outputs},
           {"block_shape", {description.block_shape.z, description.block_shape.y, description.block_shape.x}},
           {"box_nm", description.box_nm}};
+}
+
+std::string text_of(const RunFolder::Device& device) {
+  return to_text({{"type", device.type}, {"is_asked_for", device.is_asked_for}, {"host", device.host}});
 }
 
 bool has_container_extension(const std::filesystem::path& path) {
@@ -83,9 +93,10 @@ Json RunFolder::read_record(const std::string& name) const {
   const std::filesystem::path file = path_ / name;
   Json json = parse_json(read_text(file), file.string());
   const std::vector<std::string> keys =
-      name == "stage.json" ? std::vector<std::string>{"verb",        "options", "inputs",  "outputs",
-                                                      "block_shape", "box_nm",  "identity"}
-                           : std::vector<std::string>{"identity", "result", "seconds"};
+      name == "stage.json"    ? std::vector<std::string>{"verb",        "options", "inputs",  "outputs",
+                                                         "block_shape", "box_nm",  "identity"}
+      : name == "device.json" ? std::vector<std::string>{"type", "is_asked_for", "host"}
+                              : std::vector<std::string>{"identity", "result", "seconds"};
   for (const std::string& key : keys) {
     if (json.is_object() && json.contains(key)) continue;
     throw Error(ErrorKind::kCorruptData,
@@ -109,13 +120,16 @@ StageDescription RunFolder::read_description() const {
 
 std::optional<std::string> RunFolder::read_identity() const {
   if (!std::filesystem::exists(path_ / "stage.json")) return std::nullopt;
-  return read_record("stage.json").at("identity").get<std::string>();
+  const Json json = read_record("stage.json");
+  if (json.value("layout", 0) != kScratchLayout) return std::nullopt;
+  return json.at("identity").get<std::string>();
 }
 
 void RunFolder::write_description(const StageDescription& description, const std::string& identity,
                                   const std::vector<std::string>& input_identities) const {
   Json json = to_json(description);
   json["identity"] = identity;
+  json["layout"] = kScratchLayout;
   json["input_identities"] = input_identities;
   write_text_atomically(path_ / "stage.json", to_text(json));
 }
@@ -145,6 +159,31 @@ void RunFolder::write_completion(const Completion& completion) const {
                                                           {"seconds", completion.seconds}}));
 }
 
+std::optional<RunFolder::Device> RunFolder::read_device() const {
+  if (!std::filesystem::exists(path_ / "device.json")) return std::nullopt;
+  const Json json = read_record("device.json");
+  return Device{json.at("type"), json.at("is_asked_for"), json.at("host")};
+}
+
+void RunFolder::write_device(const Device& device) const {
+  write_text_atomically(path_ / "device.json", text_of(device));
+}
+
+RunFolder::Device RunFolder::decide_device(const Device& device, const std::string& worker) const {
+  if (const auto decided = read_device()) return *decided;
+  // Written first and then linked into place: link() fails where another was faster, on network file systems
+  // too, and nobody ever reads half a file.
+  const std::filesystem::path own = path_ / fmt::format(".device-{}.partial", worker);
+  write_text_atomically(own, text_of(device));
+  const int error = ::link(own.c_str(), (path_ / "device.json").c_str()) == 0 ? 0 : errno;
+  std::filesystem::remove(own);
+  if (error != 0 && error != EEXIST) {
+    errno = error;
+    throw_system_error("cannot write", (path_ / "device.json").string());
+  }
+  return read_device().value();
+}
+
 std::optional<std::size_t> RunFolder::current_step(int session) const {
   const auto bytes = read_file_if_exists(path_ / "current_step");
   if (!bytes) return std::nullopt;
@@ -170,6 +209,26 @@ bool RunFolder::is_running() const {
   ::close(descriptor);
   return is_held;
 }
+
+RunLock::RunLock(const std::filesystem::path& folder) {
+  std::filesystem::create_directories(folder);
+  const std::filesystem::path path = folder / "lock";
+  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) throw_system_error("cannot open", path.string());
+  // Workers of a supervisor that was killed just now may still be on their way out.
+  for (int i = 0; ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0; ++i) {
+    // Some file systems of clusters have no locks.
+    if (errno != EWOULDBLOCK) break;
+    if (i == 20) {
+      ::close(descriptor_);
+      throw Error(ErrorKind::kAlreadyExists,
+                  fmt::format("another run is working in {}; wait for it or stop it", folder.string()));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+}
+
+RunLock::~RunLock() { ::close(descriptor_); }
 
 std::filesystem::path run_folder_of(const std::string& output_address) {
   const auto output =

@@ -13,6 +13,7 @@ namespace organon::blockwise {
 ///
 ///     stage.json          the description of what runs, its identity and those of its inputs
 ///     lock                held by the supervisor
+///     device.json         the kind of device that the run of a tolerance stage keeps to
 ///     session             number of the last supervisor that ran here
 ///     current_step        of which session, and which step it is at
 ///     steps/<i>/          outputs.json plan.json claims/ journals/ partials/ reports/ dead/
@@ -35,6 +36,7 @@ class RunFolder {
   std::filesystem::path base() const { return path_.parent_path().parent_path().parent_path(); }
 
   StageDescription read_description() const;
+  /// None where nothing ran here, or an organon did whose scratch this one cannot read.
   std::optional<std::string> read_identity() const;
   void write_description(const StageDescription& description, const std::string& identity,
                          const std::vector<std::string>& input_identities) const;
@@ -47,6 +49,18 @@ class RunFolder {
   /// The step that the supervisor of `session` is at; nothing where it has not begun one, or is another's.
   std::optional<std::size_t> current_step(int session) const;
   void write_current_step(int session, std::size_t step) const;
+
+  /// The kind of device that a run of a tolerance stage keeps to.
+  struct Device {
+    std::string type;           ///< "cpu"
+    bool is_asked_for = false;  ///< by the user; else it is the best that the first worker had
+    std::string host;           ///< where it was decided, for people
+  };
+  std::optional<Device> read_device() const;
+  void write_device(const Device& device) const;
+  /// As write_device() where nothing is decided yet; of many `worker`s at once one alone decides. Returns
+  /// what is decided.
+  Device decide_device(const Device& device, const std::string& worker) const;
 
   struct Completion {
     std::string identity;
@@ -61,10 +75,25 @@ class RunFolder {
   bool is_running() const;
 
  private:
-  /// stage.json or complete.json. Errors: kCorruptData where a key is missing.
+  /// stage.json, complete.json or device.json. Errors: kCorruptData where a key is missing.
   Json read_record(const std::string& name) const;
 
   std::filesystem::path path_;
+};
+
+/// Held while a supervisor works in a run folder: is_running() is true then. The system lets go of it when
+/// the process dies.
+class RunLock {
+ public:
+  /// Makes the folder where it is missing. Errors: kAlreadyExists where another holds it; kIo. File systems
+  /// without locks are let through.
+  explicit RunLock(const std::filesystem::path& folder);
+  RunLock(const RunLock&) = delete;
+  RunLock& operator=(const RunLock&) = delete;
+  ~RunLock();
+
+ private:
+  int descriptor_ = -1;
 };
 
 /// Where the run of a stage that writes `output` is kept: `.organon/runs/<name>` in the folder that holds the

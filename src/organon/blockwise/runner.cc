@@ -1,12 +1,9 @@
 #include "organon/blockwise/runner.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <fstream>
 #include <limits>
@@ -17,6 +14,7 @@
 #include "organon/base/error.h"
 #include "organon/base/json.h"
 #include "organon/blockwise/growth.h"
+#include "organon/blockwise/journal.h"
 #include "organon/blockwise/outputs.h"
 #include "organon/blockwise/step_runner.h"
 #include "organon/blockwise/worker_pool.h"
@@ -31,34 +29,6 @@ constexpr std::int64_t kBatchesPerWorker = 16;
 
 // What a worker of a cluster has is its job's affair.
 constexpr std::int64_t kUnknownMemory = std::numeric_limits<std::int64_t>::max();
-
-// Held while a supervisor runs here; the kernel lets go of it when the process dies.
-class RunLock {
- public:
-  explicit RunLock(const std::filesystem::path& folder) {
-    std::filesystem::create_directories(folder);
-    const std::filesystem::path path = folder / "lock";
-    descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (descriptor_ < 0) throw_system_error("cannot open", path.string());
-    // Workers of a supervisor that was killed just now may still be on their way out.
-    for (int i = 0; ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0; ++i) {
-      // Some file systems of clusters have no locks.
-      if (errno != EWOULDBLOCK) break;
-      if (i == 20) {
-        ::close(descriptor_);
-        throw Error(ErrorKind::kAlreadyExists,
-                    fmt::format("another run is working in {}; wait for it or stop it", folder.string()));
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    }
-  }
-  RunLock(const RunLock&) = delete;
-  RunLock& operator=(const RunLock&) = delete;
-  ~RunLock() { ::close(descriptor_); }
-
- private:
-  int descriptor_ = -1;
-};
 
 // Every block of the step is computed again: what it wrote was removed.
 void void_all(const RunFolder& run, std::size_t step, std::int64_t num_blocks, int session) {
@@ -83,6 +53,25 @@ int workers_that_fit(const StepPlan& plan, int wanted, std::int64_t available) {
                     per_worker >> 20, available >> 20));
   }
   return static_cast<int>(std::min<std::int64_t>({wanted, fitting, plan.max_workers, plan.blocks().count()}));
+}
+
+// Voxels of two kinds of device never meet in one run.
+void settle_device(const Stage& stage, const RunFolder& run, const std::string& asked) {
+  const std::vector<std::string> types = stage.device_types();
+  if (asked.empty() || types.empty()) return;
+  if (std::find(types.begin(), types.end(), asked) == types.end()) {
+    throw Error(ErrorKind::kInvalidArgument,
+                fmt::format("--device: expected one of {}, found '{}'", fmt::join(types, ", "), asked));
+  }
+  const auto decided = run.read_device();
+  if (decided && decided->type != asked) {
+    throw Error(ErrorKind::kInvalidArgument,
+                fmt::format("--device {0}: this run began on {1} (on {2}), and voxels of different kinds of "
+                            "device do not go together; go on with --device {1}, or begin anew with --force "
+                            "--device {0}",
+                            asked, decided->type, decided->host));
+  }
+  run.write_device({asked, true, decided ? decided->host : host_name()});
 }
 
 }  // namespace
@@ -129,6 +118,8 @@ void run_block(const RunFolder& run, const StageFactory& factory, std::size_t st
   worker.fsync = fsync;
   worker.only_block = block;
   const WorkerOutcome outcome = work(run, factory, worker);
+  if (const auto refusal = refusal_of(run.step(step), name_of_worker(worker)))
+    throw Error(ErrorKind::kUnsupported, *refusal);
   Ledger ledger(run.step(step), num_blocks, worker.session);
   ledger.refresh();
   const auto failure = ledger.failures().find(block);
@@ -193,17 +184,22 @@ RunResult run_stage(const StageDescription& given, const StageFactory& factory, 
   for (const StepPlan& plan : first_plans) workers_that_fit(plan, wanted, memory_bytes);
   check_apart(description, first_plans);
   // A run of the same identity that was cut short goes on, with the block shape it began with.
+  const bool goes_on = !completion && run.read_identity() == identity && !options.force;
+  if (!goes_on) refuse_foreign_outputs(description, run);
+  // From here on workers of earlier sessions write nothing more, so that nothing of theirs gets into new
+  // outputs.
+  const int session = next_session(run);
   StageDescription effective = description;
-  if (!completion && run.read_identity() == identity && !options.force) {
+  if (goes_on) {
     effective = run.read_description();
     effective.outputs = description.outputs;
     effective.inputs = description.inputs;
   } else if (options.force || !set_aside_finished_run(description, asked->algorithm_version(), run)) {
     clear_outputs(description, run);
   }
-  run.write_description(effective, identity, input_identities);
   const std::unique_ptr<Stage> stage = factory(effective);
-  const int session = next_session(run);
+  settle_device(*stage, run, options.device);
+  run.write_description(effective, identity, input_identities);
   std::unique_ptr<WorkerPool> pool;
   if (options.uses_slurm) {
     std::int64_t bytes = 0;
@@ -264,7 +260,7 @@ RunResult run_stage(const StageDescription& given, const StageFactory& factory, 
   }
   const Results results = results_of(run, plans);
   result.result = results.of_all;
-  seal(effective, results, identity);
+  seal(effective, results, identity, run.read_device());
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   run.write_completion({identity, result.result, result.seconds});
   clear_after_run(run);

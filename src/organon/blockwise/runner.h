@@ -20,7 +20,10 @@ struct RunOptions {
   /// Workers are tasks of a Slurm cluster, submitted with these further arguments of sbatch.
   bool uses_slurm = false;
   std::vector<std::string> sbatch_arguments;
-  bool force = false;             ///< run even where the result is there and unchanged
+  bool force = false;  ///< run even where the result is there and unchanged
+  /// Kind of device that a tolerance stage computes on; empty: what its run keeps to, or else the best that
+  /// its first worker has. Exact stages take no notice.
+  std::string device;
   std::int64_t memory_bytes = 0;  ///< of all workers together; 0: what the machine can give
   BlockLimits limits;             ///< memory_bytes in it is set by the runner
   /// A step stops early where more than this share of its blocks is given up, and at least ten.
@@ -50,7 +53,8 @@ struct RunResult {
 ///
 /// Errors: kInvalidArgument for a plan that cuts chunks, or an output that is an input; kResourceExhausted
 /// where a worker's memory does not fit, or the disk fills; kAlreadyExists where an output is not organon's;
-/// kCancelled. Whatever ends it, the next call goes on.
+/// kCancelled. Of a tolerance stage also kInvalidArgument where a device is asked for that is not the one
+/// that the run began on, and kUnsupported where no worker has that. Whatever ends it, the next call goes on.
 RunResult run_stage(const StageDescription& description, const StageFactory& factory, const RunFolder& run,
                     const RunOptions& options, Progress& progress);
 

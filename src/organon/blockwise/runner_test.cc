@@ -403,6 +403,22 @@ TEST(Ledger, KnowsAttemptsFailuresAndTimes) {
   EXPECT_TRUE(next.attempts().empty());
 }
 
+TEST(Ledger, CountsABlockOfTwoWorkersOnce) {
+  const TemporaryFolder folder;
+  for (const char* worker : {"s1-w0", "s1-w1"}) {
+    JournalWriter writer(folder.path(), worker, Fsync::kNo, {});
+    JournalRecord record = completed_record(2);
+    record.partials = {writer.append_partial(7, std::as_bytes(std::span("abc", 3)))};
+    writer.completed(record);
+    writer.commit();
+  }
+  Ledger ledger(folder.path(), 4, 1);
+  ledger.refresh();
+  EXPECT_EQ(ledger.num_done(), 1);
+  EXPECT_EQ(ledger.num_finished(), 1);
+  EXPECT_EQ(PartialReader(folder.path()).num_bytes(), 3);
+}
+
 TEST(Journal, DamagedPartialIsFound) {
   const TemporaryFolder folder;
   {
@@ -449,6 +465,10 @@ TEST(Reading, BoxInNanometresGrowsToWholeChunks) {
   EXPECT_EQ(domain_in("50,0,0,60,10,10", grid, {20, 20, 20}, {4, 4, 4}), (Box{{4, 0, 0}, {8, 4, 4}}));
   EXPECT_THROW(domain_in("1,2,3", grid, {20, 20, 20}, {4, 4, 4}), Error);
   EXPECT_THROW(domain_in("900,0,0,990,10,10", grid, {20, 20, 20}, {4, 4, 4}), Error);
+  EXPECT_THROW(domain_in("nan,0,0,60,10,10", grid, {20, 20, 20}, {4, 4, 4}), Error);
+  EXPECT_THROW(domain_in("0,0,0,inf,10,10", grid, {20, 20, 20}, {4, 4, 4}), Error);
+  EXPECT_EQ(domain_in("-1e300,0,0,1e300,1e300,1e300", grid, {20, 20, 20}, {4, 4, 4}),
+            Box::of_shape({20, 20, 20}));
 }
 
 }  // namespace

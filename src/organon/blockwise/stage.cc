@@ -8,6 +8,7 @@
 namespace organon::blockwise {
 
 void BlockOutput::write_file(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+  before_write();
   write_file_atomically(path, bytes, Fsync::kNo);
   add_file(path, hash_bytes(bytes));
 }

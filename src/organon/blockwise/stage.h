@@ -55,7 +55,8 @@ struct PartialInput {
 /// Whether what a block made still holds in a later run, where all that it depends on is as it was: its write
 /// box, the options, `depends_on`, what it reads of `inputs` and `partials`, and which of its reads meet the
 /// end of a dataset (growth.h). Who says more than kNone states all of that in the plan, and leaves partials
-/// under the block's id only.
+/// under the block's id and further
+/// keys of it only.
 enum class Reuse : std::uint8_t {
   kNone,      ///< it depends on more: every block runs again
   kSameRows,  ///< where the volume is as wide along y and x as before: partials hold ids of blocks or raster
@@ -86,6 +87,9 @@ struct StepPlan {
     plan.block_shape = block_shape;
     return plan;
   }
+  /// Of an object map: one block per task that an earlier solve has listed. A task is a few objects below a
+  /// stated size, or a part of a larger one on a fixed grid.
+  static StepPlan over_tasks(std::int64_t count) { return over(Box::of_shape({count, 1, 1}), {1, 1, 1}); }
   /// Of a solve: one block.
   static StepPlan solve() { return over(Box::of_shape({1, 1, 1}), {1, 1, 1}); }
 
@@ -97,6 +101,10 @@ struct StepPlan {
   BlockGrid blocks() const { return BlockGrid(domain, block_shape); }
 };
 
+/// Key of a further partial of a block, besides that under its id: `kind` 0 or 1.
+inline std::int64_t further_key(std::int64_t block, int kind) { return -2 - 2 * block - kind; }
+inline std::int64_t block_of_further_key(std::int64_t key) { return (-2 - key) / 2; }
+
 /// Where process() leaves its results. What it leaves becomes visible only when the block is complete.
 class BlockOutput {
  public:
@@ -104,8 +112,8 @@ class BlockOutput {
 
   /// Writes `voxels` at `box` of output number `output`: inside the block's write box, whole chunks.
   virtual void write(std::size_t output, const Box& box, const AnyArray& voxels) = 0;
-  /// Leaves bytes for later steps under `key` (the block's id, or what the readers agreed on). A key is left
-  /// once.
+  /// Leaves bytes for later steps under `key` (the block's id, a further key of it, or what the readers
+  /// agreed on). A key is left once.
   virtual void emit(std::int64_t key, std::span<const std::byte> bytes) = 0;
   /// A file that the block wrote with hash `hash` of its bytes: the ledger vouches for it from here on.
   virtual void add_file(const std::filesystem::path& path, const Hash128& hash) = 0;
@@ -126,6 +134,10 @@ class BlockOutput {
     copy_voxels<T>(voxels, copy.view<T>());
     write(output, box, copy);
   }
+
+ protected:
+  /// Called before a file is written; throws where the block is no longer this worker's.
+  virtual void before_write() {}
 };
 
 /// Block map, block reduce or solve: reads declared inputs inside block + halo, writes only its block. Must
@@ -178,6 +190,15 @@ class Stage {
   /// True where a worker must not be a copy of the supervisor's process: its libraries hold threads or
   /// devices that a copy would lack (libtorch). Such workers start slower.
   virtual bool needs_fresh_workers() const { return false; }
+  /// Kinds of device that can compute its blocks, best first: "cuda", "cpu". None: an exact stage, whose
+  /// voxels are the same wherever they are computed. Of a **tolerance** stage they may differ from kind to
+  /// kind, so that each run of it keeps to one: RunFolder::read_device() says which, in make_step() too.
+  virtual std::vector<std::string> device_types() const { return {}; }
+  /// Whether this process has one of a kind. Asked of tolerance stages, in workers only.
+  virtual bool has_device(const std::string& type) const {
+    (void)type;
+    return true;
+  }
 };
 
 }  // namespace organon::blockwise

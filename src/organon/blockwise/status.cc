@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstdlib>
 #include <map>
 #include <set>
 
@@ -69,6 +71,11 @@ StepStatus step_status(const RunFolder& run, std::size_t step, const Json& plan,
     const double seconds = times.back() - *first;
     if (seconds > 0) status.blocks_per_second = static_cast<double>(times.end() - first - 1) / seconds;
   }
+  if (is_running && status.num_blocks == 1) {
+    const Report report = read_report(run.step(step));
+    status.fraction = report.fraction;
+    status.note = report.note;
+  }
   const std::int64_t left = status.ready + status.processing + status.orphaned;
   if (is_running && left > 0 && status.blocks_per_second > 0)
     status.seconds_left = static_cast<double>(left) / status.blocks_per_second;
@@ -93,6 +100,17 @@ bool is_temporary_file(const std::string& name) {
   return name.starts_with('.') && name.ends_with(".partial");
 }
 
+// Whose output may lie in `folder`: run folders lie beside containers.
+bool is_run_working_above(const std::filesystem::path& folder) {
+  for (std::filesystem::path path = std::filesystem::absolute(folder).lexically_normal();
+       path.has_relative_path(); path = path.parent_path()) {
+    std::error_code missing;
+    for (const auto& entry : std::filesystem::directory_iterator(path / ".organon" / "runs", missing))
+      if (RunFolder(entry.path()).is_running()) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 RunStatus read_status(const RunFolder& run) {
@@ -102,8 +120,18 @@ RunStatus read_status(const RunFolder& run) {
   RunStatus status;
   status.description = run.read_description();
   status.is_running = run.is_running();
-  status.is_complete = run.read_completion().has_value();
+  const auto completion = run.read_completion();
+  status.is_complete = completion.has_value();
   status.session = run.session();
+  if (status.is_running) {
+    std::error_code not_yet;
+    const auto began = std::filesystem::last_write_time(run.path() / "session", not_yet);
+    const auto now = std::filesystem::file_time_type::clock::now();
+    if (!not_yet) status.seconds = std::chrono::duration<double>(now - began).count();
+  } else if (completion) {
+    status.seconds = completion->seconds;
+  }
+  if (const auto device = run.read_device()) status.device = device->type;
   for (std::size_t step = 0; std::filesystem::exists(run.step(step) / "plan.json"); ++step) {
     const std::filesystem::path file = run.step(step) / "plan.json";
     const Json plan = parse_json(read_text(file), file.string());
@@ -111,6 +139,28 @@ RunStatus read_status(const RunFolder& run) {
     status.steps.push_back(step_status(run, step, plan, status.session, status.is_running));
   }
   return status;
+}
+
+Report read_report(const std::filesystem::path& step_folder) {
+  Report report;
+  std::error_code missing;
+  for (const auto& entry : std::filesystem::directory_iterator(step_folder / "reports", missing)) {
+    if (entry.path().filename().string().starts_with(".")) continue;
+    const std::string text = read_text(entry.path());
+    const std::size_t blank = text.find(' ');
+    report.fraction = std::max(report.fraction, std::atof(text.c_str()));
+    if (blank != std::string::npos) report.note = text.substr(blank + 1);
+  }
+  return report;
+}
+
+std::int64_t count_blocks(const RunFolder& run) {
+  std::int64_t count = 0;
+  for (std::size_t step = 0; std::filesystem::exists(run.step(step) / "plan.json"); ++step) {
+    const std::filesystem::path file = run.step(step) / "plan.json";
+    count += parse_json(read_text(file), file.string()).at("num_blocks").get<std::int64_t>();
+  }
+  return count;
 }
 
 std::vector<RunFolder> find_runs(const std::filesystem::path& folder) {
@@ -142,7 +192,8 @@ std::vector<RunFolder> find_runs(const std::filesystem::path& folder) {
 std::vector<Waste> find_waste(const std::filesystem::path& folder) {
   std::vector<Waste> waste;
   std::set<std::filesystem::path> gone_runs;
-  for (const RunFolder& run : find_runs(folder)) {
+  const std::vector<RunFolder> runs = find_runs(folder);
+  for (const RunFolder& run : runs) {
     if (run.is_running() || !std::filesystem::exists(run.path() / "stage.json")) continue;
     // By its name, not by what it notes: the whole may have been moved.
     const bool is_complete = run.read_completion().has_value();
@@ -153,14 +204,17 @@ std::vector<Waste> find_waste(const std::filesystem::path& folder) {
       continue;
     }
     const std::filesystem::path scratch = run.path() / "scratch.n5";
-    if (std::filesystem::exists(scratch)) {
-      waste.push_back({scratch,
-                       is_complete ? "scratch that spares work when the volume grows"
-                                   : "scratch of a run that was cut short",
-                       bytes_below(scratch), false, run.path()});
-    }
+    if (!std::filesystem::exists(scratch)) continue;
+    waste.push_back({scratch,
+                     is_complete ? "scratch that spares work when the volume grows"
+                                 : "scratch of a run that was cut short",
+                     bytes_below(scratch), false, run.path()});
   }
   if (!std::filesystem::is_directory(folder)) return waste;
+  // Clocks differ between machines, so age alone does not tell that a writer died.
+  const bool may_writers_live =
+      std::any_of(runs.begin(), runs.end(), [](const RunFolder& run) { return run.is_running(); }) ||
+      is_run_working_above(folder);
   const auto now = std::filesystem::file_time_type::clock::now();
   for (auto at = std::filesystem::recursive_directory_iterator(folder); at != end(at); ++at) {
     const std::string name = at->path().filename().string();
@@ -168,7 +222,7 @@ std::vector<Waste> find_waste(const std::filesystem::path& folder) {
     if (at->is_directory() && name.starts_with(".deleted-")) {
       at.disable_recursion_pending();
       waste.push_back({at->path(), "dataset that was replaced", bytes_below(at->path()), true, {}});
-    } else if (at->is_regular_file() && is_temporary_file(name) &&
+    } else if (!may_writers_live && at->is_regular_file() && is_temporary_file(name) &&
                now - at->last_write_time() > kForgottenAfter) {
       waste.push_back(
           {at->path(), "file of a writer that died", static_cast<std::int64_t>(at->file_size()), true, {}});

@@ -24,6 +24,8 @@ struct StepStatus {
   double blocks_per_second = 0;        ///< over the last minutes of work
   std::optional<double> seconds_left;  ///< where it is running
   std::int64_t peak_bytes = 0;         ///< of any worker
+  double fraction = 0;                 ///< of a step of one block that runs: how far that is, as it says
+  std::string note;                    ///< what it says besides
   std::vector<std::pair<std::int64_t, std::string>> failures;  ///< block and message
   std::vector<std::string> workers;  ///< of the last session: name and where it runs
 };
@@ -33,12 +35,24 @@ struct RunStatus {
   bool is_running = false;
   bool is_complete = false;
   int session = 0;
-  std::size_t num_steps = 0;      ///< all of them
+  std::optional<double> seconds;  ///< of the last session, where it is running or complete
+  std::string device;         ///< kind of it that a tolerance stage keeps to; empty: none decided, or exact
+  std::size_t num_steps = 0;  ///< all of them
   std::vector<StepStatus> steps;  ///< that have begun
 };
 
 /// Errors: kNotFound where `run` holds no run; kCorruptData. Cost: reads all journals.
 RunStatus read_status(const RunFolder& run);
+
+/// How far the blocks of a step say they are, 0 to 1, and the note of one of them.
+struct Report {
+  double fraction = 0;
+  std::string note;
+};
+Report read_report(const std::filesystem::path& step_folder);
+
+/// Blocks of all steps that have begun. Cost: reads no journal.
+std::int64_t count_blocks(const RunFolder& run);
 
 /// Every run below `folder`, or the one that `folder` is, or the run of the output that lies there.
 std::vector<RunFolder> find_runs(const std::filesystem::path& folder);
@@ -52,7 +66,7 @@ struct Waste {
   std::filesystem::path run;  ///< that it belongs to; nothing is removed while that runs
 };
 /// Below `folder`: runs whose outputs are gone, what deleted outputs and killed writers left, scratch of runs
-/// that were cut short. Nothing of runs that work now.
+/// that were cut short. Nothing of runs that work now, and no file of any writer while one works there.
 std::vector<Waste> find_waste(const std::filesystem::path& folder);
 
 }  // namespace organon::blockwise

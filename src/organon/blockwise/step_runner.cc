@@ -13,6 +13,7 @@
 
 #include "organon/base/cancellation.h"
 #include "organon/base/error.h"
+#include "organon/blockwise/status.h"
 
 namespace organon::blockwise {
 namespace {
@@ -22,20 +23,6 @@ constexpr auto kPollInterval = std::chrono::milliseconds(100);
 constexpr int kMaxDeathsPerStep = 64;
 // A few bad blocks are told apart from a stage that cannot work.
 constexpr std::size_t kFewestFailures = 10;
-
-std::string report_note(const std::filesystem::path& step_folder, double& fraction) {
-  fraction = 0;
-  std::string note;
-  std::error_code missing;
-  for (const auto& entry : std::filesystem::directory_iterator(step_folder / "reports", missing)) {
-    if (entry.path().filename().string().starts_with(".")) continue;
-    const std::string text = read_text(entry.path());
-    const std::size_t blank = text.find(' ');
-    fraction = std::max(fraction, std::atof(text.c_str()));
-    if (blank != std::string::npos) note = text.substr(blank + 1);
-  }
-  return note;
-}
 
 // "s1-w3" is "s1-w3.2" when it lives again.
 std::string next_life_of(const std::string& worker) {
@@ -68,6 +55,10 @@ class StepRunner {
     look();
     throw_if_cancelled();
     if (!stop_message_.empty()) throw Error(ErrorKind::kResourceExhausted, stop_message_);
+    if (is_refused_ && !ledger_.is_finished()) {
+      throw Error(ErrorKind::kUnsupported,
+                  "no worker could go on: " + fmt::format("{}", fmt::join(refusals_, "; ")));
+    }
     if (!ledger_.is_finished() && !has_too_many_failures())
       throw Error(ErrorKind::kInternal, fmt::format("workers left step {} unfinished", step_.step + 1));
     return ledger_.failures();
@@ -81,8 +72,7 @@ class StepRunner {
     // Why is told at the end, or by status meanwhile.
     for (const auto& [block, message] : ledger_.failures())
       if (told_.insert(block).second) progress_.warn(fmt::format("block {} is given up", block));
-    double fraction = 0;
-    std::string note = report_note(folder_, fraction);
+    auto [fraction, note] = read_report(folder_);
     if (pool_ != nullptr && !pool_->state().empty()) note = pool_->state();
     const std::int64_t finished = ledger_.num_finished();
     // A step of one long block counts in thousandths.
@@ -97,7 +87,9 @@ class StepRunner {
     return failed >= kFewestFailures &&
            static_cast<double>(failed) > options_.max_failed_share * static_cast<double>(step_.num_blocks);
   }
-  bool must_stop() const { return is_cancelled() || !stop_message_.empty() || has_too_many_failures(); }
+  bool must_stop() const {
+    return is_cancelled() || !stop_message_.empty() || has_too_many_failures() || is_refused_;
+  }
 
   std::int64_t num_lacking_memory() const {
     return std::count_if(ledger_.attempts().begin(), ledger_.attempts().end(),
@@ -144,9 +136,10 @@ class StepRunner {
   void run_threads() {
     std::atomic<bool> has_error{false};
     std::exception_ptr error;
+    std::atomic<int> num_refused{0};
     const auto run_one = [&](const WorkerOptions& options) {
       try {
-        work(run_, factory_, options);
+        if (work(run_, factory_, options) == WorkerOutcome::kRefused) ++num_refused;
       } catch (...) {
         if (!has_error.exchange(true)) error = std::current_exception();
       }
@@ -156,12 +149,16 @@ class StepRunner {
       for (int i = 0; i < step_.num_workers; ++i) threads.emplace_back(run_one, worker(false));
     }
     look();
+    for (int number = 0; num_refused > 0 && number < next_number_; ++number)
+      note_refusal(fmt::format("s{}-w{}", step_.session, number));
+    is_refused_ = num_refused > 0 && num_refused == step_.num_workers;
     if (!error && has_open(true)) run_one(worker(true));
     if (error) std::rethrow_exception(error);
   }
 
   void run_pool(bool alone) {
     const int wanted = alone ? 1 : step_.num_workers;
+    num_refused_ = 0;
     if (alone && has_open(alone) && !must_stop()) send_home();
     if (has_open(alone) && !must_stop()) start_workers(alone, wanted - pool_->num_running());
     bool is_told_to_stop = false;
@@ -187,6 +184,12 @@ class StepRunner {
   }
 
   void replace(const std::vector<WorkerPool::Ending>& endings, bool alone, int wanted) {
+    // Whoever refused would do so again: the others go on without.
+    wanted -= num_refused_;
+    if (wanted <= 0 && pool_->num_running() == 0) {
+      is_refused_ = true;
+      return;
+    }
     if (pool_->num_running() == 0 || (pool_->outlives_steps() && !endings.empty())) {
       start_workers(alone, pool_->outlives_steps() ? wanted - pool_->num_running() : 1);
       return;
@@ -202,6 +205,7 @@ class StepRunner {
   void note(const WorkerPool::Ending& ending) {
     using How = WorkerPool::Ending::How;
     ledger_.refresh();
+    if (note_refusal(ending.worker)) return;
     if (ending.how == How::kGaveUp || ending.how == How::kDied) mark_dead(ending);
     // A task that its cluster ended may have held claims; it is certainly gone.
     if (ending.how == How::kDone && pool_->outlives_steps()) mark_gone(ending.worker);
@@ -217,6 +221,15 @@ class StepRunner {
       stop_message_ = fmt::format("{} workers ended in this step without finishing it; the last: {}",
                                   num_deaths_, ending.message);
     }
+  }
+
+  // False where it did not refuse.
+  bool note_refusal(const std::string& worker) {
+    const auto refusal = refusal_of(folder_, worker);
+    if (!refusal) return false;
+    ++num_refused_;
+    if (refusals_.insert(*refusal).second) progress_.warn(*refusal);
+    return true;
   }
 
   // So that others take its batches over at once, and the reason stands with the block it was in.
@@ -270,6 +283,9 @@ class StepRunner {
   std::set<std::int64_t> told_;
   std::set<std::string> killed_;
   std::set<std::string> dead_;
+  std::set<std::string> refusals_;  // what those who refused said
+  int num_refused_ = 0;
+  bool is_refused_ = false;  // by all
   int next_number_ = 0;
   int num_deaths_ = 0;
   std::int64_t finished_at_death_ = 0;

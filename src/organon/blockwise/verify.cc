@@ -287,8 +287,8 @@ RunResult repair_dataset(const Verification& verification, const StageFactory& f
   if (run.read_identity() != identity_of_stage(description, stage->algorithm_version())) {
     throw Error(
         ErrorKind::kInvalidArgument,
-        fmt::format("the inputs of {} have changed since, so that no part of it can be computed alone: run "
-                    "it anew",
+        fmt::format("the inputs of {} (or organon) have changed since, so that no part of it can be computed "
+                    "alone: run it anew",
                     title_of(description)));
   }
   if (run.is_running()) {
@@ -321,7 +321,9 @@ RunResult repair_dataset(const Verification& verification, const StageFactory& f
     for (const std::int64_t block : blocks[i]) voids[block] = run.session() + 1;
     write_voids(run.step(i), voids);
   }
-  RunResult result = run_stage(description, factory, run, options, progress);
+  RunOptions as_before = options;
+  if (const auto device = run.read_device()) as_before.device = device->type;
+  RunResult result = run_stage(description, factory, run, as_before, progress);
   if (result.failures.empty() && completion && result.result != completion->result) {
     throw Error(ErrorKind::kInternal,
                 fmt::format("the repaired {} is not what it was before the damage: run it anew with --force",

@@ -60,12 +60,16 @@ class RecordingOutput : public BlockOutput {
         base_(std::move(base)),
         is_taken_over_(std::move(is_taken_over)) {}
 
+  void throw_if_taken_over() const {
+    if (is_taken_over_()) throw TakenOver();
+  }
+
   void write(std::size_t output, const Box& box, const AnyArray& voxels) override {
     ORGANON_CHECK(output < datasets_.size() && block_.write_box.contains(box));
-    fault_point("write");
-    if (is_taken_over_()) throw TakenOver();
+    before_write();
     // Durable with the journal's next group commit, so not synced file by file.
-    for (const auto& chunk : datasets_[output]->write(box, voxels, Fsync::kNo))
+    for (const auto& chunk :
+         datasets_[output]->write(box, voxels, Fsync::kNo, [this] { throw_if_taken_over(); }))
       record_.chunks.push_back({output, chunk});
   }
   void emit(std::int64_t key, std::span<const std::byte> bytes) override {
@@ -83,6 +87,12 @@ class RecordingOutput : public BlockOutput {
   }
 
   JournalRecord& record() { return record_; }
+
+ protected:
+  void before_write() override {
+    fault_point("write");
+    throw_if_taken_over();
+  }
 
  private:
   const Block& block_;
@@ -114,13 +124,46 @@ struct Batches {
   std::int64_t end(std::int64_t batch) const { return std::min((batch + 1) * size, num_blocks); }
 };
 
+std::filesystem::path refusal_file(const std::filesystem::path& step_folder, const std::string& worker) {
+  return step_folder / "refused" / worker;
+}
+
+// Joins the kind of device that the run keeps to, or decides it. False, and why is left for the supervisor,
+// where this process would compute on another.
+bool joins_device(const RunFolder& run, const Stage& stage, const WorkerOptions& options) {
+  const std::vector<std::string> types = stage.device_types();
+  if (types.empty()) return true;
+  const auto own =
+      std::find_if(types.begin(), types.end(), [&](const auto& type) { return stage.has_device(type); });
+  std::string reason = fmt::format("{} has no device of a kind that can compute this: {}", host_name(),
+                                   fmt::join(types, ", "));
+  if (own != types.end()) {
+    const RunFolder::Device decided = run.decide_device({*own, false, host_name()}, name_of_worker(options));
+    if (decided.type == *own) return true;
+    const bool is_known = std::find(types.begin(), types.end(), decided.type) != types.end();
+    const bool has_it = is_known && stage.has_device(decided.type);
+    // A single block is looked into, or mended, as it was.
+    if (has_it && (decided.is_asked_for || options.only_block)) return true;
+    reason = fmt::format(
+        "this run keeps to {0} (decided on {1}), and {2} {3}: go on {4}, or begin anew with --force{5}",
+        decided.type, decided.host, host_name(),
+        has_it ? fmt::format("would compute on {}, whose voxels may differ", *own) : "has none",
+        has_it ? fmt::format("with --device {}", decided.type)
+               : fmt::format("where there is {}", decided.type),
+        has_it ? "" : fmt::format(" --device {}", *own));
+  }
+  write_text_atomically(refusal_file(run.step(options.step), name_of_worker(options)), reason, Fsync::kNo);
+  return false;
+}
+
 class Worker {
  public:
-  Worker(const RunFolder& run, const StageFactory& factory, const WorkerOptions& options)
+  Worker(const RunFolder& run, std::unique_ptr<Stage> stage, const WorkerOptions& options)
       : run_(run),
         options_(options),
         folder_(run.step(options.step)),
-        stage_(factory(run.read_description())),
+        stage_(std::move(stage)),
+        is_exact_(stage_->device_types().empty()),
         step_(stage_->make_step(options.step, run)),
         step_name_(stage_->steps_of(run).at(options.step)),
         plan_(step_->plan()),
@@ -128,8 +171,7 @@ class Worker {
         batches_{parse_json(read_text(folder_ / "plan.json"), (folder_ / "plan.json").string()).at("batch"),
                  blocks_.count()},
         datasets_(open_outputs(plan_)),
-        journal_(folder_, fmt::format("s{}-w{}", options.session, options.number), options.fsync,
-                 folders_of(datasets_)),
+        journal_(folder_, name_of_worker(options), options.fsync, folders_of(datasets_)),
         claims_(folder_ / "claims"),
         ledger_(folder_, blocks_.count(), options.session) {
     if (options.is_process) watchdog_.emplace(journal_, options.limits);
@@ -203,7 +245,7 @@ class Worker {
   }
   // A task that a cluster put back into its queue.
   bool is_earlier_self(const std::string& worker) const {
-    const std::string name = fmt::format("s{}-w{}", options_.session, options_.number);
+    const std::string name = name_of_worker(options_);
     if (worker != name && !worker.starts_with(name + ".")) return false;
     const auto life = [&](const std::string& of) {
       return of.size() > name.size() ? std::atoi(of.c_str() + name.size() + 1) : 1;
@@ -303,6 +345,7 @@ class Worker {
       fault_point(fmt::format("block {}", block.id));
       step_->process(block, output);
       fault_point(step_name_);  // computed and written, not recorded
+      if (!is_exact_) output.throw_if_taken_over();
     } catch (const TakenOver&) {
       if (is_superseded()) throw;
       journal_.ended(block.id, EndCause::kLeft, "its claim was taken over");
@@ -347,6 +390,7 @@ class Worker {
   const WorkerOptions options_;
   const std::filesystem::path folder_;
   const std::unique_ptr<Stage> stage_;
+  const bool is_exact_;
   const std::unique_ptr<Step> step_;
   const std::string step_name_;
   const StepPlan plan_;
@@ -362,6 +406,16 @@ class Worker {
 
 }  // namespace
 
+std::string name_of_worker(const WorkerOptions& options) {
+  return fmt::format("s{}-w{}", options.session, options.number);
+}
+
+std::optional<std::string> refusal_of(const std::filesystem::path& step_folder, const std::string& worker) {
+  const std::filesystem::path file = refusal_file(step_folder, worker);
+  if (worker.empty() || !std::filesystem::exists(file)) return std::nullopt;
+  return read_text(file);
+}
+
 WorkerOutcome follow_steps(const RunFolder& run, const StageFactory& factory, WorkerOptions options) {
   std::optional<Worker> worker;
   std::optional<std::size_t> step;
@@ -375,7 +429,9 @@ WorkerOutcome follow_steps(const RunFolder& run, const StageFactory& factory, Wo
         step = current;
         options.step = *current;
         worker.reset();
-        worker.emplace(run, factory, options);
+        auto stage = factory(run.read_description());
+        if (!joins_device(run, *stage, options)) return WorkerOutcome::kRefused;
+        worker.emplace(run, std::move(stage), options);
         num_done = 0;
         last_done = Clock::now();
       }
@@ -395,7 +451,9 @@ WorkerOutcome follow_steps(const RunFolder& run, const StageFactory& factory, Wo
 
 WorkerOutcome work(const RunFolder& run, const StageFactory& factory, const WorkerOptions& options) {
   try {
-    return Worker(run, factory, options).run();
+    auto stage = factory(run.read_description());
+    if (!joins_device(run, *stage, options)) return WorkerOutcome::kRefused;
+    return Worker(run, std::move(stage), options).run();
   } catch (const Error& error) {
     // Where it had no journal yet, or could not write it.
     if (!concerns_every_block(error.kind())) throw;

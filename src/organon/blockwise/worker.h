@@ -30,10 +30,17 @@ struct WorkerOptions {
 enum class WorkerOutcome {
   kDone,     ///< nothing left to claim, or asked to go
   kStopped,  ///< an error that every block would meet (disk full); its message is in the journal
+  kRefused,  ///< no block is for it: the run keeps to another kind of device; see refusal_of()
 };
 
-/// How a worker process ends where it kStopped; 0 where it is done.
+/// How a worker process ends where it kStopped; 0 where it is done or refused.
 constexpr int kStoppedExitCode = 4;
+
+/// "s3-w12": as its journal is named in its first life.
+std::string name_of_worker(const WorkerOptions& options);
+
+/// Why the worker of this name refused to compute blocks of a step; nothing where it did not.
+std::optional<std::string> refusal_of(const std::filesystem::path& step_folder, const std::string& worker);
 
 /// Attempts at a block before it is given up.
 constexpr int kMaxAttempts = 3;

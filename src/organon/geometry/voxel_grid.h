@@ -12,7 +12,7 @@ struct VoxelGrid {
   PointNm offset_nm{};
 
   PointNm to_nm(const Index3& index) const;
-  /// The voxel whose half-open cell holds `point`.
+  /// The voxel whose half-open cell holds `point`; where that is beyond +-2^60, that.
   Index3 voxel_containing(const PointNm& point) const;
   double voxel_volume_nm3() const { return voxel_size_nm.product(); }
   /// The smallest box of voxels whose centres lie in [begin, end].
@@ -23,5 +23,9 @@ struct VoxelGrid {
 
   friend bool operator==(const VoxelGrid&, const VoxelGrid&) = default;
 };
+
+/// True where volumes of `shape` on both grids lie on each other, to a hundredth of a voxel: metadata that
+/// went through other programs is not the same to the last bit.
+bool coincide(const VoxelGrid& a, const VoxelGrid& b, const Shape3& shape);
 
 }  // namespace organon

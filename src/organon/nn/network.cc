@@ -24,8 +24,15 @@ namespace {
 // one.
 constexpr std::size_t kShardSize = 2;
 
-torch::Device choose_device() {
-  return torch::cuda::is_available() ? torch::Device(torch::kCUDA) : torch::Device(torch::kCPU);
+constexpr char kCuda[] = "cuda";
+constexpr char kCpu[] = "cpu";
+
+torch::Device choose_device(const std::string& type) {
+  if (type.empty()) return choose_device(has_device(kCuda) ? kCuda : kCpu);
+  if (!has_device(type)) {
+    throw Error(ErrorKind::kInvalidArgument, fmt::format("there is no device of the kind '{}' here", type));
+  }
+  return type == kCuda ? torch::Device(torch::kCUDA) : torch::Device(torch::kCPU);
 }
 
 torch::Tensor tensor_of(const float* data, const Shape3& shape) {
@@ -100,10 +107,16 @@ Balance balance_of(const TrainingBatch& batch, std::size_t num_classes, double l
 
 }  // namespace
 
+std::vector<std::string> device_types() { return {kCuda, kCpu}; }
+
+bool has_device(const std::string& type) {
+  return type == kCpu || (type == kCuda && torch::cuda::is_available());
+}
+
 struct Network::Impl {
-  explicit Impl(const NetworkInfo& network_info)
+  Impl(const NetworkInfo& network_info, const std::string& device_type)
       : info((network_info.options.check(), network_info)),
-        device(choose_device()),
+        device(choose_device(device_type)),
         weights(seeded(network_info)),
         mean(network_info.options, static_cast<std::int64_t>(network_info.classes.size())) {
     // Many large blocks of equal size come and go in each step: keeping them saves a quarter of the time.
@@ -228,7 +241,8 @@ struct Network::Impl {
   std::int64_t step = 0;
 };
 
-Network::Network(const NetworkInfo& info) : impl_(std::make_unique<Impl>(info)) {}
+Network::Network(const NetworkInfo& info, const std::string& device)
+    : impl_(std::make_unique<Impl>(info, device)) {}
 Network::Network(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Network::Network(Network&&) noexcept = default;
 Network& Network::operator=(Network&&) noexcept = default;
@@ -330,9 +344,9 @@ void Network::save(const std::filesystem::path& path) const {
   write_text_atomically(path, encode_network(file));
 }
 
-Network Network::load(const std::filesystem::path& path) {
+Network Network::load(const std::filesystem::path& path, const std::string& device) {
   const NetworkFile file = decode_network(read_text(path), path.string());
-  auto impl = std::make_unique<Impl>(file.info);
+  auto impl = std::make_unique<Impl>(file.info, device);
   impl->step = file.step;
   const torch::NoGradGuard no_gradient;
   const auto named = impl->named_tensors();

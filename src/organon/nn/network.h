@@ -27,14 +27,21 @@ struct OptimizerOptions {
   int threads = 1;            ///< on the processor; the result does not depend on it
 };
 
+/// Kinds of device that networks run on, best first: "cuda", "cpu". Results of one differ from those of
+/// another in the last bits.
+std::vector<std::string> device_types();
+/// Whether this process has one of a kind. It may start the device's driver, which processes that fork must
+/// not have done.
+bool has_device(const std::string& type);
+
 /// A U-Net with its optimiser. The one door between organon and libtorch: nothing of torch shows here.
 class Network {
  public:
-  /// New weights from the seed. Errors: kInvalidArgument.
-  explicit Network(const NetworkInfo& info);
+  /// New weights from the seed. `device`: a kind that is there; empty: the best. Errors: kInvalidArgument.
+  explicit Network(const NetworkInfo& info, const std::string& device = "");
   /// From a checkpoint: weights, their running mean, the optimiser's state, the step. Errors: kNotFound;
   /// kCorruptData.
-  static Network load(const std::filesystem::path& path);
+  static Network load(const std::filesystem::path& path, const std::string& device = "");
   /// What load() would give as info(), without the weights. Errors: as load().
   static NetworkInfo read_info(const std::filesystem::path& path);
   Network(Network&&) noexcept;

@@ -154,7 +154,8 @@ Array<T> Dataset::read_as(const Box& box) const {
   });
 }
 
-ChunkRecord Dataset::write_chunk(const Index3& position, const AnyArray& voxels, Fsync fsync) {
+ChunkRecord Dataset::write_chunk(const Index3& position, const AnyArray& voxels, Fsync fsync,
+                                 const std::function<void()>& before_commit) {
   try {
     fault_point("chunk write");
     ChunkRecord record;
@@ -163,6 +164,7 @@ ChunkRecord Dataset::write_chunk(const Index3& position, const AnyArray& voxels,
     const std::filesystem::path path = chunk_path(position);
     if (is_all_fill(voxels, spec_.fill_value)) {
       record.is_absent = true;
+      if (before_commit) before_commit();
       std::error_code error;
       const bool was_there = std::filesystem::remove(path, error);
       if (error && error != std::errc::not_a_directory) {
@@ -174,7 +176,7 @@ ChunkRecord Dataset::write_chunk(const Index3& position, const AnyArray& voxels,
     const std::vector<std::byte> bytes = encode_chunk(voxels);
     record.file = hash_bytes(bytes);
     record.file_bytes = static_cast<std::int64_t>(bytes.size());
-    write_file_atomically(path, bytes, fsync);
+    write_file_atomically(path, bytes, fsync, before_commit);
     return record;
   } catch (const Error& error) {
     throw error.within(describe_chunk(position));
@@ -184,7 +186,7 @@ ChunkRecord Dataset::write_chunk(const Index3& position, const AnyArray& voxels,
 }
 
 std::vector<ChunkRecord> Dataset::write_chunks(const Box& box, DataType type, const Shape3& shape,
-                                               Fsync fsync,
+                                               Fsync fsync, const std::function<void()>& before_commit,
                                                const std::function<AnyArray(const Box&)>& voxels_of) {
   require_in_domain(box);
   const BlockGrid grid = chunk_grid();
@@ -201,29 +203,33 @@ std::vector<ChunkRecord> Dataset::write_chunks(const Box& box, DataType type, co
   }
   std::vector<ChunkRecord> records;
   for_each_position(grid.positions_touching(box), [&](const Index3& position) {
-    records.push_back(write_chunk(position, voxels_of(grid.box_of(position)), fsync));
+    records.push_back(write_chunk(position, voxels_of(grid.box_of(position)), fsync, before_commit));
   });
   return records;
 }
 
 template <class T>
-std::vector<ChunkRecord> Dataset::write(const Box& box, ArrayView<const T> voxels, Fsync fsync) {
-  return write_chunks(box, data_type_of<T>(), voxels.shape(), fsync, [&](const Box& chunk_box) {
-    AnyArray chunk(data_type_of<T>(), chunk_box.shape());
-    copy_overlap<T>(voxels, box, chunk.view<T>(), chunk_box);
-    return chunk;
-  });
+std::vector<ChunkRecord> Dataset::write(const Box& box, ArrayView<const T> voxels, Fsync fsync,
+                                        const std::function<void()>& before_commit) {
+  return write_chunks(box, data_type_of<T>(), voxels.shape(), fsync, before_commit,
+                      [&](const Box& chunk_box) {
+                        AnyArray chunk(data_type_of<T>(), chunk_box.shape());
+                        copy_overlap<T>(voxels, box, chunk.view<T>(), chunk_box);
+                        return chunk;
+                      });
 }
 
-std::vector<ChunkRecord> Dataset::write(const Box& box, const AnyArray& voxels, Fsync fsync) {
+std::vector<ChunkRecord> Dataset::write(const Box& box, const AnyArray& voxels, Fsync fsync,
+                                        const std::function<void()>& before_commit) {
   return dispatch(voxels.type(), [&](auto zero) {
-    return write<decltype(zero)>(box, voxels.view<decltype(zero)>(), fsync);
+    return write<decltype(zero)>(box, voxels.view<decltype(zero)>(), fsync, before_commit);
   });
 }
 
-#define ORGANON_INSTANTIATE(T)                             \
-  template Array<T> Dataset::read_as<T>(const Box&) const; \
-  template std::vector<ChunkRecord> Dataset::write<T>(const Box&, ArrayView<const T>, Fsync);
+#define ORGANON_INSTANTIATE(T)                                                               \
+  template Array<T> Dataset::read_as<T>(const Box&) const;                                   \
+  template std::vector<ChunkRecord> Dataset::write<T>(const Box&, ArrayView<const T>, Fsync, \
+                                                      const std::function<void()>&);
 ORGANON_FOR_EACH_VOXEL_TYPE(ORGANON_INSTANTIATE)
 #undef ORGANON_INSTANTIATE
 

@@ -60,11 +60,14 @@ class Dataset {
   Array<T> read_as(const Box& box) const;
 
   /// Writes `voxels` at `box`, a union of whole chunks (clipped at the domain's faces).
-  /// Chunks that are all fill value are not stored. Each file appears whole or not at all.
+  /// Chunks that are all fill value are not stored. Each file appears whole or not at all; just before,
+  /// `before_commit` is called: where it throws, that chunk and those after it stay as they were.
   /// Errors: kInvalidArgument where the box cuts a chunk or the type differs; kIo, kResourceExhausted.
-  std::vector<ChunkRecord> write(const Box& box, const AnyArray& voxels, Fsync fsync = Fsync::kYes);
+  std::vector<ChunkRecord> write(const Box& box, const AnyArray& voxels, Fsync fsync = Fsync::kYes,
+                                 const std::function<void()>& before_commit = {});
   template <class T>
-  std::vector<ChunkRecord> write(const Box& box, ArrayView<const T> voxels, Fsync fsync = Fsync::kYes);
+  std::vector<ChunkRecord> write(const Box& box, ArrayView<const T> voxels, Fsync fsync = Fsync::kYes,
+                                 const std::function<void()>& before_commit = {});
 
   bool chunk_exists(const Index3& position) const;
   /// Where the chunk is stored, if it is; below path().
@@ -95,8 +98,10 @@ class Dataset {
   template <class Use>
   void for_each_stored_chunk(const Box& box, Use use) const;
   std::vector<ChunkRecord> write_chunks(const Box& box, DataType type, const Shape3& shape, Fsync fsync,
+                                        const std::function<void()>& before_commit,
                                         const std::function<AnyArray(const Box&)>& voxels_of);
-  ChunkRecord write_chunk(const Index3& position, const AnyArray& voxels, Fsync fsync);
+  ChunkRecord write_chunk(const Index3& position, const AnyArray& voxels, Fsync fsync,
+                          const std::function<void()>& before_commit);
   /// "dataset x: chunk 0,1,2 (file y)".
   std::string describe_chunk(const Index3& position) const;
   void require_in_domain(const Box& box) const;

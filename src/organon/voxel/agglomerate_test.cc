@@ -231,7 +231,9 @@ TEST(Agglomerate, ManyInterfacesOfOneRegionKeepTheirMemoryBounded) {
 
 // All votes anew after each merge.
 std::vector<Merge> balance_by_definition(const RegionGraph& graph, const BalanceOptions& options) {
-  std::map<std::pair<ObjectId, ObjectId>, std::int64_t> votes;
+  // Votes, and which interface of the graph is the first between the pair.
+  using Link = std::pair<std::int64_t, std::size_t>;
+  std::map<std::pair<ObjectId, ObjectId>, Link> links;
   std::map<ObjectId, std::uint64_t> peaks;
   for (const auto& region : graph.regions) peaks[region.id] = region.peak_level;
   const auto depth = [&](double level) {
@@ -246,27 +248,31 @@ std::vector<Merge> balance_by_definition(const RegionGraph& graph, const Balance
     const auto& [a, b, first] = graph.interfaces[i];
     const double body = depth(static_cast<double>(std::min(peaks[a], peaks[b])));
     const double ratio = std::clamp(body > 0 ? depth(neck) / body : 1, 0.001, 0.999);
-    votes[{a, b}] = std::llround(std::log(ratio / (1 - ratio)) * n * 65536);
+    links[{a, b}] = {std::llround(std::log(ratio / (1 - ratio)) * n * 65536), i};
   }
   std::vector<Merge> merges;
   while (true) {
     std::pair<ObjectId, ObjectId> best;
-    std::int64_t most = 0;
-    for (const auto& [pair, count] : votes) {
-      if (count <= most) continue;
-      most = count;
+    Link most = {0, 0};
+    for (const auto& [pair, link] : links) {
+      if (link.first <= 0 || link.first < most.first) continue;
+      if (link.first == most.first && link.second > most.second) continue;
+      most = link;
       best = pair;
     }
-    if (most == 0) return merges;
+    if (most.first == 0) return merges;
     merges.push_back({best.first, best.second, 0});
-    std::map<std::pair<ObjectId, ObjectId>, std::int64_t> next;
-    for (const auto& [pair, count] : votes) {
+    std::map<std::pair<ObjectId, ObjectId>, Link> next;
+    for (const auto& [pair, link] : links) {
       if (pair == best) continue;
       const ObjectId a = pair.first == best.second ? best.first : pair.first;
       const ObjectId b = pair.second == best.second ? best.first : pair.second;
-      next[{std::min(a, b), std::max(a, b)}] += count;
+      const auto [at, is_new] = next.try_emplace({std::min(a, b), std::max(a, b)}, link);
+      if (is_new) continue;
+      at->second.first += link.first;
+      at->second.second = std::min(at->second.second, link.second);
     }
-    votes = next;
+    links = next;
   }
 }
 
@@ -283,6 +289,22 @@ TEST(BalanceRegions, EqualsTheDefinition) {
       }
     }
   }
+}
+
+// A region that takes a smaller name with each merge once pushed all its candidates anew, each time: this
+// took minutes and gigabytes.
+TEST(BalanceRegions, AStarThatIsRenamedAtEveryMergeIsNoBurden) {
+  RegionGraph graph;
+  constexpr ObjectId kLeaves = 20000;
+  for (ObjectId id = 1; id <= kLeaves + 1; ++id) graph.regions.push_back({id, 1000, 200});
+  for (ObjectId id = 1; id <= kLeaves; ++id) {
+    graph.add_interface(id, kLeaves + 1);
+    graph.counts.push_back({180, static_cast<std::uint32_t>(10 + id)});
+  }
+  const auto merges = balance_regions(graph, {});
+  ASSERT_EQ(merges.size(), kLeaves);
+  EXPECT_EQ(merges.front(), (Merge{kLeaves, kLeaves + 1, 0}));
+  EXPECT_EQ(merges.back(), (Merge{1, 2, 0}));
 }
 
 TEST(BalanceRegions, ABroadNeckMergesAndAThinOneDoesNot) {

@@ -33,22 +33,27 @@ std::int64_t votes_of(std::span<const tables::LevelCount> counts, std::uint64_t 
   return std::llround(std::log(ratio / (1 - ratio)) * static_cast<double>(num_faces) * kUnitsPerVote);
 }
 
+// Interfaces between two regions that are one by now.
+struct Link {
+  std::int64_t votes = 0;
+  std::size_t first_interface = 0;  // index of the first of them: decides among equal votes
+};
+
 struct Candidate {
-  std::int64_t votes;
-  ObjectId a;  // names of the regions, smaller first
-  ObjectId b;
-  std::uint32_t region_a;
-  std::uint32_t region_b;
+  Link link;
+  std::uint32_t a;
+  std::uint32_t b;
   // The top of a priority queue is its greatest.
   bool operator<(const Candidate& other) const {
-    return std::tuple(votes, other.a, other.b) < std::tuple(other.votes, a, b);
+    return std::tie(link.votes, other.link.first_interface) <
+           std::tie(other.link.votes, link.first_interface);
   }
 };
 
 class Contraction {
  public:
   Contraction(const tables::RegionGraph& graph, const BalanceOptions& options)
-      : votes_of_(graph.regions.size()), is_alive_(graph.regions.size(), true) {
+      : links_(graph.regions.size()), is_alive_(graph.regions.size(), true) {
     for (const tables::Region& region : graph.regions) names_.push_back(region.id);
     const auto index_of = [&](ObjectId id) {
       const auto at = std::lower_bound(names_.begin(), names_.end(), id);
@@ -59,7 +64,7 @@ class Contraction {
       const std::uint32_t a = index_of(graph.interfaces[i].a);
       const std::uint32_t b = index_of(graph.interfaces[i].b);
       const std::uint64_t peak = std::min(graph.regions[a].peak_level, graph.regions[b].peak_level);
-      set(a, b, votes_of(graph.counts_of(i), peak, options));
+      set(a, b, {votes_of(graph.counts_of(i), peak, options), i});
     }
   }
 
@@ -69,53 +74,45 @@ class Contraction {
       if (while_running && steps % kStepsBetweenCalls == 0) while_running();
       const Candidate next = queue_.top();
       queue_.pop();
-      if (!is_alive_[next.region_a] || !is_alive_[next.region_b]) continue;
-      // Votes may have been added since, or a region renamed: there is a newer candidate then.
-      const auto now = votes_of_[next.region_a].find(next.region_b);
-      if (now == votes_of_[next.region_a].end() || now->second != next.votes ||
-          std::tie(next.a, next.b) != names_of(next.region_a, next.region_b))
+      if (!is_alive_[next.a] || !is_alive_[next.b]) continue;
+      // Votes may have been added since: there is a newer candidate then.
+      const auto now = links_[next.a].find(next.b);
+      if (now == links_[next.a].end() || now->second.votes != next.link.votes ||
+          now->second.first_interface != next.link.first_interface)
         continue;
-      merges.push_back({next.a, next.b, 0});
-      merge(next.region_a, next.region_b);
+      merges.push_back(
+          {std::min(names_[next.a], names_[next.b]), std::max(names_[next.a], names_[next.b]), 0});
+      merge(next.a, next.b);
     }
     return merges;
   }
 
  private:
-  std::tuple<ObjectId, ObjectId> names_of(std::uint32_t a, std::uint32_t b) const {
-    return {std::min(names_[a], names_[b]), std::max(names_[a], names_[b])};
-  }
-  void set(std::uint32_t a, std::uint32_t b, std::int64_t votes) {
-    votes_of_[a][b] = votes;
-    votes_of_[b][a] = votes;
-    if (votes <= 0) return;
-    const auto [smaller, larger] = names_of(a, b);
-    queue_.push({votes, smaller, larger, a, b});
+  void set(std::uint32_t a, std::uint32_t b, const Link& link) {
+    links_[a][b] = link;
+    links_[b][a] = link;
+    if (link.votes > 0) queue_.push({link, a, b});
   }
 
   void merge(std::uint32_t into, std::uint32_t from) {
-    if (votes_of_[into].size() < votes_of_[from].size()) std::swap(into, from);
+    if (links_[into].size() < links_[from].size()) std::swap(into, from);
     is_alive_[from] = false;
-    const bool is_renamed = names_[from] < names_[into];
     names_[into] = std::min(names_[into], names_[from]);
-    votes_of_[into].erase(from);
-    for (const auto& [other, votes] : votes_of_[from]) {
+    links_[into].erase(from);
+    for (const auto& [other, link] : links_[from]) {
       if (other == into) continue;
-      votes_of_[other].erase(from);
-      const auto twin = votes_of_[into].find(other);
-      set(into, other, votes + (twin == votes_of_[into].end() ? 0 : twin->second));
+      links_[other].erase(from);
+      Link sum = link;
+      if (const auto twin = links_[into].find(other); twin != links_[into].end()) {
+        sum.votes += twin->second.votes;
+        sum.first_interface = std::min(sum.first_interface, twin->second.first_interface);
+      }
+      set(into, other, sum);
     }
-    std::unordered_map<std::uint32_t, std::int64_t>().swap(votes_of_[from]);
-    if (!is_renamed) return;
-    // Ties go by name: all its candidates are made anew.
-    for (const auto& [other, votes] : votes_of_[into]) {
-      if (votes <= 0) continue;
-      const auto [smaller, larger] = names_of(into, other);
-      queue_.push({votes, smaller, larger, into, other});
-    }
+    std::unordered_map<std::uint32_t, Link>().swap(links_[from]);
   }
 
-  std::vector<std::unordered_map<std::uint32_t, std::int64_t>> votes_of_;  // per region, by its neighbours
+  std::vector<std::unordered_map<std::uint32_t, Link>> links_;  // per region, by its neighbours
   std::vector<bool> is_alive_;
   std::vector<ObjectId> names_;  // the smallest id in each region
   std::priority_queue<Candidate> queue_;

@@ -23,8 +23,8 @@ struct BalanceOptions {
 /// its depth) is deeper than half the thinner body (the lower peak depth of both fragments) speaks for a
 /// merge, another against it: with ln(r / (1 - r)) for the ratio r of neck to body, and one vote a face.
 /// Votes of interfaces that become one add up. The pair with most votes merges first (among equals the one
-/// with the smaller ids), until no pair has votes for it: greedy additive contraction of a correlation
-/// clustering [keuper2015].
+/// that holds the first interface of the graph), until no pair has votes for it: greedy additive contraction
+/// of a correlation clustering [keuper2015].
 ///
 /// Merges come in that order, all with score 0. Votes are whole numbers (2^-16 each), so that sums do not
 /// depend on their order. Memory: about 150 bytes an interface. Cost: O(n log n).

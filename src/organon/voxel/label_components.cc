@@ -5,10 +5,10 @@ namespace organon::voxel {
 namespace {
 
 // Fills [begin, end) of a row of `width` labels; what comes after `end` may be overwritten, so that a short
-// run costs two stores.
+// run costs no step that is hard to foresee.
 inline void fill(std::uint32_t* row, std::int64_t begin, std::int64_t end, std::int64_t width,
                  std::uint32_t label) {
-  constexpr std::int64_t kStep = 8;
+  constexpr std::int64_t kStep = 32;
   if (end + kStep > width) {
     std::fill(row + begin, row + end, label);
     return;

@@ -1,6 +1,7 @@
 #include "organon/voxel/label_components.h"
 
 #include <gtest/gtest.h>
+#include <hwy/targets.h>
 
 #include <cmath>
 #include <cstdlib>
@@ -115,11 +116,15 @@ void expect_ids_equal_flood_fill() {
   }
 }
 
-TEST(LabelComponents, EqualIdsEqualFloodFillInEveryType) {
-  expect_ids_equal_flood_fill<std::uint8_t>();
-  expect_ids_equal_flood_fill<std::uint16_t>();
-  expect_ids_equal_flood_fill<std::uint32_t>();
-  expect_ids_equal_flood_fill<std::uint64_t>();
+TEST(LabelComponents, EqualIdsEqualFloodFillInEveryTypeOnEveryInstructionSet) {
+  for (std::int64_t rest = hwy::SupportedTargets(); rest != 0; rest &= rest - 1) {
+    hwy::SetSupportedTargetsForTest(rest & -rest);
+    expect_ids_equal_flood_fill<std::uint8_t>();
+    expect_ids_equal_flood_fill<std::uint16_t>();
+    expect_ids_equal_flood_fill<std::uint32_t>();
+    expect_ids_equal_flood_fill<std::uint64_t>();
+  }
+  hwy::SetSupportedTargetsForTest(0);
 }
 
 // Objects as in real volumes: their ends move by some voxels, or far, from row to row, over words of 64

@@ -34,13 +34,10 @@ class Ranks {
 
   const std::vector<Id>& ids() const { return ids_; }
   std::uint64_t operator()(Id id) {
-    if (id == last_) return last_rank_;
-    last_ = id;
-    last_rank_ =
-        id == 0
-            ? 0
-            : static_cast<std::uint64_t>(std::lower_bound(ids_.begin(), ids_.end(), id) - ids_.begin()) + 1;
-    return last_rank_;
+    if (id == 0) return 0;
+    Recent& recent = recent_[static_cast<std::size_t>(id % kNumRecent)];
+    if (recent.id != id) recent = {id, std::lower_bound(ids_.begin(), ids_.end(), id) - ids_.begin() + 1};
+    return static_cast<std::uint64_t>(recent.rank);
   }
 
  private:
@@ -49,9 +46,15 @@ class Ranks {
     ids_.erase(std::unique(ids_.begin(), ids_.end()), ids_.end());
   }
 
+  // Faces come between few fragments at a time, which a search would find again and again.
+  static constexpr std::uint64_t kNumRecent = 1024;
+  struct Recent {
+    Id id = 0;
+    std::ptrdiff_t rank = 0;
+  };
+
   std::vector<Id> ids_;
-  Id last_ = 0;
-  std::uint64_t last_rank_ = 0;
+  std::vector<Recent> recent_ = std::vector<Recent>(kNumRecent);
 };
 
 }  // namespace

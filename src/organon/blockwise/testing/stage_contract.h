@@ -61,6 +61,8 @@ class InterruptedStage : public Stage {
   std::vector<std::string> steps_of(const RunFolder& run) const override { return stage_->steps_of(run); }
   std::vector<StepPlan> plans() const override { return stage_->plans(); }
   int algorithm_version() const override { return stage_->algorithm_version(); }
+  std::vector<std::string> device_types() const override { return stage_->device_types(); }
+  bool has_device(const std::string& type) const override { return stage_->has_device(type); }
   std::unique_ptr<Step> make_step(std::size_t index, const RunFolder& run) const override {
     return std::make_unique<InterruptedStep>(stage_->make_step(index, run), left_);
   }
@@ -93,6 +95,8 @@ class RepeatingStage : public Stage {
   std::vector<std::string> steps_of(const RunFolder& run) const override { return stage_->steps_of(run); }
   std::vector<StepPlan> plans() const override { return stage_->plans(); }
   int algorithm_version() const override { return stage_->algorithm_version(); }
+  std::vector<std::string> device_types() const override { return stage_->device_types(); }
+  bool has_device(const std::string& type) const override { return stage_->has_device(type); }
   std::unique_ptr<Step> make_step(std::size_t index, const RunFolder& run) const override {
     return std::make_unique<RepeatingStep>(stage_->make_step(index, run));
   }

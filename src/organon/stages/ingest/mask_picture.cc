@@ -169,8 +169,13 @@ class Picture {
     const double begin_nm = axis.first_nm - axis.size_nm / 2;
     const double extent_nm = static_cast<double>(axis.count) * axis.size_nm;
     const double step = tick_step_nm(extent_nm);
-    for (double nm = std::ceil(begin_nm / step) * step; nm <= begin_nm + extent_nm; nm += step)
+    // From the first tick on by whole numbers: far from 0 a step may be less than a number's last digit.
+    const double first_nm = std::ceil(begin_nm / step) * step;
+    const auto count = static_cast<std::int64_t>(std::floor((begin_nm + extent_nm - first_nm) / step)) + 1;
+    for (std::int64_t i = 0; i < count; ++i) {
+      const double nm = first_nm + static_cast<double>(i) * step;
       body_ += draw((nm - begin_nm) * pixels_per_nm, nm == 0 ? 0.0 : nm);
+    }
   }
 
   Array<Rgb8> image(const Axis& down, const Axis& right, const Index3& at) const {

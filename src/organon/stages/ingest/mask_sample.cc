@@ -305,13 +305,11 @@ class FindSample : public Step {
 
     const Array<float> means = storage::open_dataset(means_)->read_as<float>(block.write_box);
     const std::string json = mask_report_json(report);
-    write_text_atomically(mask_file(set_.output, ".svg"),
-                          mask_picture(report, means.view(), std::as_const(mask).view()));
-    write_text_atomically(mask_file(set_.output, ".txt"), mask_report_text(report));
-    write_text_atomically(mask_file(set_.output, ".json"), json);
+    output.write_text(mask_file(set_.output, ".svg"),
+                      mask_picture(report, means.view(), std::as_const(mask).view()));
+    output.write_text(mask_file(set_.output, ".txt"), mask_report_text(report));
+    output.write_text(mask_file(set_.output, ".json"), json);
     output.write<std::uint8_t>(0, block.write_box, mask.view());
-    const std::string hash = to_hex(hash_text(json));
-    output.emit(0, std::as_bytes(std::span(hash.data(), hash.size())));
   }
 
  private:

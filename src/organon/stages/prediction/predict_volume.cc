@@ -193,7 +193,8 @@ Array<std::uint8_t> read_mask(const Set& set, const Box& box) {
 
 class PredictVolume : public Step {
  public:
-  explicit PredictVolume(const Set& set) : set_(set) {}
+  /// `device`: a kind that this process has; empty: the best.
+  PredictVolume(const Set& set, std::string device) : set_(set), device_(std::move(device)) {}
 
   StepPlan plan() const override {
     StepPlan plan = StepPlan::over(set_.domain, set_.block_shape);
@@ -314,7 +315,7 @@ class PredictVolume : public Step {
   }
 
   Tile compute(const Index3& position) const {
-    if (!network_) network_ = std::make_unique<nn::Network>(nn::Network::load(set_.network_file));
+    if (!network_) network_ = std::make_unique<nn::Network>(nn::Network::load(set_.network_file, device_));
     const Array<float> raw = read_normalized(set_, set_.tiles.input_box(position));
     std::vector<Array<float>> sums;
     for (std::int64_t first = 0; first < set_.options.flips; first += 2) {
@@ -359,6 +360,7 @@ class PredictVolume : public Step {
   }
 
   const Set& set_;
+  const std::string device_;
   // Of this worker's thread alone.
   mutable std::unique_ptr<nn::Network> network_;
   mutable std::list<Tile> kept_;
@@ -369,10 +371,13 @@ class PredictStage : public blockwise::Stage {
   explicit PredictStage(const StageDescription& description) : set_(description) {}
   bool needs_fresh_workers() const override { return true; }
   std::vector<std::string> steps() const override { return {"predict blocks"}; }
-  std::unique_ptr<Step> make_step(std::size_t, const RunFolder&) const override {
-    return std::make_unique<PredictVolume>(set_);
+  std::vector<std::string> device_types() const override { return nn::device_types(); }
+  bool has_device(const std::string& type) const override { return nn::has_device(type); }
+  std::unique_ptr<Step> make_step(std::size_t, const RunFolder& run) const override {
+    const auto device = run.read_device();
+    return std::make_unique<PredictVolume>(set_, device ? device->type : "");
   }
-  std::vector<StepPlan> plans() const override { return {PredictVolume(set_).plan()}; }
+  std::vector<StepPlan> plans() const override { return {PredictVolume(set_, "").plan()}; }
 
  private:
   Set set_;

@@ -24,7 +24,8 @@ struct PredictOptions {
 ///
 /// The volume is cut into tiles on one grid that depends on its shape and the options alone. A voxel's value
 /// comes from its tile, and a tile is a pure function of its place, so blocks and workers change nothing: on
-/// one processor results are equal bit for bit.
+/// one processor results are equal bit for bit. A tolerance stage: on devices of different kinds the last
+/// bits differ, so that a run keeps to one kind (`blockwise/stage.h`).
 ///
 /// Halo: "valid" networks read exactly what their outputs depend on, so that tiles have no seams. For "same"
 /// networks the option `halo`; beyond half of the receptive field (nn::receptive_radius) seams vanish, in

@@ -271,7 +271,7 @@ class MakeMeshes : public Step {
   }
 
   static StepPlan plan_of(const Set& set, std::int64_t num_tasks) {
-    StepPlan plan = StepPlan::over(Box::of_shape({num_tasks, 1, 1}), {1, 1, 1});
+    StepPlan plan = StepPlan::over_tasks(num_tasks);
     const auto voxel_bytes = static_cast<std::int64_t>(size_of(set.labels->spec().data_type));
     const Box cell = Box::of_shape(min(set.cells.cell_shape(), set.domain.shape())).grow(set.margin());
     plan.bytes_per_worker = kBytesPerTriangle * set.options.max_triangles + 2 * voxel_bytes * cell.volume() +

@@ -118,11 +118,14 @@ struct Set {
     return {id, number_at(points->second, grid.to_nm(grid.voxel_containing(point_nm)))};
   }
 
+  bool is_part_of_volume() const { return !(domain == labels->spec().domain()); }
+
   /// Calls use(part, first, end) for runs of voxels along x of one part: raster indices in `ids`.
   template <class Use>
   void for_each_run(const Array<std::uint64_t>& ids, const Box& box, const Use& use) const {
     const Shape3 shape = ids.shape();
     for (std::int64_t row = 0; row < shape.z * shape.y; ++row) {
+      throw_if_cancelled();
       for (std::int64_t x = 0; x < shape.x;) {
         const std::int64_t first = row * shape.x + x;
         const std::uint64_t id = ids.data()[first];
@@ -204,18 +207,20 @@ class ApplyEdits : public Step {
     const auto index_of = [&](const Part& part) {
       return std::lower_bound(parts.begin(), parts.end(), part, before);
     };
-    // All parts of an object, or the one that holds a point.
+    // All parts of an object, or the one that holds a point; nothing where no voxel of it is in the domain.
     const auto named = [&](const ObjectName& name) {
       std::vector<std::uint32_t> indices;
-      if (name.id == 0) {
-        indices.push_back(static_cast<std::uint32_t>(index_of(set_.part_at(name.point_nm)) - parts.begin()));
-      } else {
-        for (auto at = index_of({name.id, 0}); at != parts.end() && at->part.id == name.id; ++at)
-          indices.push_back(static_cast<std::uint32_t>(at - parts.begin()));
+      const bool is_point = name.id == 0;
+      const Part wanted = is_point ? set_.part_at(name.point_nm) : Part{name.id, 0};
+      for (auto at = index_of(wanted); at != parts.end() && at->part.id == wanted.id; ++at) {
+        if (is_point && !(at->part == wanted)) break;
+        indices.push_back(static_cast<std::uint32_t>(at - parts.begin()));
       }
-      if (indices.empty() || indices.front() >= parts.size()) {
+      if (indices.empty()) {
+        const std::string where = is_point ? fmt::format(" at {} nm", to_string(name.point_nm)) : "";
         throw Error(ErrorKind::kInvalidArgument,
-                    fmt::format("{}: no object {}, which an edit names", set_.labels->address(), name.id));
+                    fmt::format("{}: no object {}{}{}, which an edit names", set_.labels->address(),
+                                wanted.id, where, set_.is_part_of_volume() ? " in the chosen box" : ""));
       }
       return indices;
     };

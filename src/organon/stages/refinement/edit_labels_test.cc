@@ -105,6 +105,21 @@ TEST(EditLabels, MergesObjects) {
   EXPECT_EQ(row_of(labels, 3), (Row{{1, 36}}));
 }
 
+// A point of the volume's, in an object of which the box has no voxel, once meant the next object of the box.
+TEST(EditLabels, APointInAnObjectOutsideTheBoxIsRefused) {
+  const TemporaryFolder folder;
+  store_labels(folder.path());
+  // Bars 7 and 8 lie in the box, 5 outside.
+  auto description =
+      description_of(folder.path(), folder.path(), R"([{"action": "drop", "points_nm": [[64, 4, 100]]}])");
+  description.box_nm = "0,32,0,120,68,156";
+  const auto result = blockwise::testing::run_in({make_edit_stage, {}, {}}, description, 1);
+  ASSERT_EQ(result.failures.size(), 1);
+  EXPECT_NE(result.failures.front().message.find("no object 5 at (64, 4, 100) nm in the chosen box"),
+            std::string::npos)
+      << result.failures.front().message;
+}
+
 // Points at x of voxels 6 and 15: those up to 10 are nearer to the first.
 TEST(EditLabels, SplitsInThePlaneHalfWayBetweenTwoPoints) {
   const TemporaryFolder folder;

@@ -54,6 +54,19 @@ struct Set {
   }
 };
 
+// A component of a block's background that becomes part of an object.
+struct Filling {
+  std::uint32_t component = 0;
+  std::uint32_t unused = 0;  // so that all bytes are known
+  std::uint64_t id = 0;
+};
+std::int64_t closed_key(std::int64_t block) { return blockwise::further_key(block, 0); }
+
+// The id of the one object around a whole component; 0: it is no hole.
+std::uint64_t filling_of(const ComponentPiece& component) {
+  return component.state == 0 ? component.met_id : 0;
+}
+
 // Labels the background of each block and notes which objects each component borders.
 class LabelBackground : public Step {
  public:
@@ -62,7 +75,7 @@ class LabelBackground : public Step {
   StepPlan plan() const override {
     StepPlan plan = set_.plan_over_blocks();
     plan.reads(set_.labels->address(), Shape3::cube(1));
-    plan.reuse = blockwise::Reuse::kSameRows;  // first voxels are raster indices of the volume
+    plan.reuse = blockwise::Reuse::kAnywhere;
     plan.outputs = {{scratch_, blockwise::block_labels_spec(set_.labels->spec())}};
     const std::int64_t read_voxels = Box::of_shape(set_.block_shape).grow(1).volume();
     const auto label_bytes = static_cast<std::int64_t>(size_of(set_.labels->spec().data_type));
@@ -84,17 +97,25 @@ class LabelBackground : public Step {
       found = voxel::label_background(ids, box.translate(to_view), set_.domain.translate(to_view),
                                       components.view());
     });
-    if (found.components.count() == 0) return;
-    std::vector<ComponentPiece> pieces =
-        blockwise::pieces_of(found.components, box, set_.labels->spec().shape);
-    for (std::size_t i = 0; i < pieces.size(); ++i) {
+    const std::vector<bool> is_open =
+        blockwise::find_open(components.view(), found.components.count(), box, set_.domain);
+    std::vector<ComponentPiece> open;
+    std::vector<Filling> closed;
+    for (std::size_t i = 0; i < is_open.size(); ++i) {
+      ComponentPiece piece = blockwise::piece_of(found.components, i, box);
       const voxel::Surroundings& around = found.surroundings[i];
-      pieces[i].met_id = around.met_id;
-      if (around.touches_edge) pieces[i].state |= ComponentPiece::kTouchesEdge;
-      if (around.meets_several) pieces[i].state |= ComponentPiece::kMeetsSeveral;
+      piece.met_id = around.met_id;
+      if (around.touches_edge) piece.state |= ComponentPiece::kTouchesEdge;
+      if (around.meets_several) piece.state |= ComponentPiece::kMeetsSeveral;
+      if (is_open[i]) {
+        open.push_back(piece);
+      } else if (filling_of(piece) != 0) {
+        closed.push_back({piece.label, 0, filling_of(piece)});
+      }
     }
-    output.write<std::uint32_t>(0, box, components.view());
-    output.emit(block.id, blockwise::bytes_of(pieces));
+    if (!open.empty()) output.emit(block.id, blockwise::bytes_of(open));
+    if (!closed.empty()) output.emit(closed_key(block.id), blockwise::bytes_of(closed));
+    if (!open.empty() || !closed.empty()) output.write<std::uint32_t>(0, box, components.view());
   }
 
  private:
@@ -111,12 +132,15 @@ class ChooseHoles : public Step {
 
   void process(const Block&, BlockOutput& output) const override {
     const auto resolved = blockwise::resolve_components(pieces_, joins_);
-    blockwise::emit_lookup_tables(
-        resolved,
-        [&](std::size_t component) {
-          return resolved.components[component].state == 0 ? resolved.components[component].met_id : 0;
-        },
-        output);
+    for (const std::int64_t block : resolved.blocks) {
+      const auto [begin, end] = resolved.pieces_of(block);
+      std::vector<Filling> fillings;
+      for (std::uint64_t piece = begin; piece < end; ++piece) {
+        const std::uint64_t id = filling_of(resolved.components[resolved.component_of[piece]]);
+        if (id != 0) fillings.push_back({resolved.labels[piece], 0, id});
+      }
+      if (!fillings.empty()) output.emit(block, blockwise::bytes_of(fillings));
+    }
   }
 
  private:
@@ -126,30 +150,37 @@ class ChooseHoles : public Step {
 
 class FillHoles : public Step {
  public:
-  FillHoles(const Set& set, const std::string& scratch, const std::filesystem::path& choice)
-      : set_(set), choice_(choice), tables_(choice), components_(storage::open_dataset(scratch)) {}
+  FillHoles(const Set& set, const std::string& scratch, const std::filesystem::path& pieces,
+            const std::filesystem::path& choice)
+      : set_(set),
+        pieces_folder_(pieces),
+        choice_folder_(choice),
+        pieces_(pieces),
+        choice_(choice),
+        components_(storage::open_dataset(scratch)) {}
 
   StepPlan plan() const override {
     StepPlan plan = set_.fill_plan();
     plan.reads(set_.labels->address());
     plan.reads(components_->address());
-    plan.partials.push_back({choice_, [](const Block& block) { return std::vector{block.id}; }});
+    plan.partials.push_back(
+        {pieces_folder_, [](const Block& block) { return std::vector{closed_key(block.id)}; }});
+    plan.partials.push_back({choice_folder_, [](const Block& block) { return std::vector{block.id}; }});
     plan.reuse = blockwise::Reuse::kAnywhere;
     return plan;
   }
 
   void process(const Block& block, BlockOutput& output) const override {
     AnyArray labels = set_.labels->read(block.write_box);
-    const auto bytes = set_.options.fill_holes ? tables_.read(block.id) : std::nullopt;
-    if (bytes) {
-      const auto table = blockwise::values_of<std::uint64_t>(*bytes);
+    if (const std::vector<std::uint64_t> filling = filling_by_component(block.id); !filling.empty()) {
       const Array<std::uint32_t> components = components_->read_as<std::uint32_t>(block.write_box);
       dispatch(labels.type(), [&](auto zero) {
         using T = decltype(zero);
         T* voxel = labels.view<T>().data();
         for (std::int64_t i = 0; i < components.size(); ++i) {
           const std::uint32_t component = components.data()[i];
-          if (component != 0 && table[component - 1] != 0) voxel[i] = static_cast<T>(table[component - 1]);
+          if (component < filling.size() && filling[component] != 0)
+            voxel[i] = static_cast<T>(filling[component]);
         }
       });
     }
@@ -157,9 +188,25 @@ class FillHoles : public Step {
   }
 
  private:
+  // Nothing where nothing is filled.
+  std::vector<std::uint64_t> filling_by_component(std::int64_t block) const {
+    std::vector<std::uint64_t> filling;
+    if (!set_.options.fill_holes) return filling;
+    for (const auto& bytes : {pieces_.read(closed_key(block)), choice_.read(block)}) {
+      if (!bytes) continue;
+      for (const Filling& one : blockwise::values_of<Filling>(*bytes)) {
+        if (one.component >= filling.size()) filling.resize(std::size_t{one.component} + 1, 0);
+        filling[one.component] = one.id;
+      }
+    }
+    return filling;
+  }
+
   const Set& set_;
-  std::filesystem::path choice_;
-  blockwise::PartialReader tables_;
+  std::filesystem::path pieces_folder_;
+  std::filesystem::path choice_folder_;
+  blockwise::PartialReader pieces_;
+  blockwise::PartialReader choice_;
   std::shared_ptr<storage::Dataset> components_;
 };
 
@@ -178,7 +225,7 @@ class RefineStage : public blockwise::Stage {
       return std::make_unique<blockwise::JoinFaces>(scratch, set_.domain, set_.block_shape,
                                                     Connectivity::kFace);
     if (index == 2) return std::make_unique<ChooseHoles>(run.step(0), run.step(1));
-    return std::make_unique<FillHoles>(set_, scratch, run.step(2));
+    return std::make_unique<FillHoles>(set_, scratch, run.step(0), run.step(2));
   }
 
   std::vector<StepPlan> plans() const override {

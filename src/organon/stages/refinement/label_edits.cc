@@ -14,6 +14,7 @@ namespace organon::stages {
 namespace {
 
 constexpr std::size_t kMaxObjects = 100'000;
+constexpr std::size_t kMaxPointsOfSplit = 1000;  // every voxel of the object is compared with each
 constexpr double kMaxNm = 1e12;
 
 const std::vector<std::string> kKeys = {"action", "ids", "points_nm", "note"};
@@ -74,6 +75,8 @@ LabelEdit read_edit(const Json& entry, const std::string& place) {
   }
   const bool is_split = edit.action == LabelEdit::Action::kSplit;
   if (is_split && entry.contains("ids")) refuse(place, "to split an object, give points_nm in it, no ids");
+  if (is_split && edit.objects.size() > kMaxPointsOfSplit)
+    refuse(place, fmt::format("at most {} points split an object", kMaxPointsOfSplit));
   const std::size_t least = is_split || edit.action == LabelEdit::Action::kMerge ? 2 : 1;
   if (edit.objects.size() < least) refuse(place, fmt::format("expected at least {} ids or points_nm", least));
   return edit;

@@ -76,18 +76,24 @@ struct Set {
       condition.threshold = of_each(options.other_thresholds, i, count, "other_thresholds");
       check_type(*condition.dataset, condition.threshold);
       const storage::DatasetSpec& other = condition.dataset->spec();
-      if (other.shape != spec.shape || other.grid.voxel_size_nm != spec.grid.voxel_size_nm) {
-        throw Error(ErrorKind::kInvalidArgument,
-                    fmt::format("{}: expected the grid of {} ({} voxels of {} nm), found {} of {} nm",
-                                condition.dataset->address(), labels->address(), to_string(spec.shape),
-                                to_string(spec.grid.voxel_size_nm), to_string(other.shape),
-                                to_string(other.grid.voxel_size_nm)));
+      if (other.shape != spec.shape || !coincide(other.grid, spec.grid, spec.shape)) {
+        throw Error(
+            ErrorKind::kInvalidArgument,
+            fmt::format("{}: expected the grid of {} ({} voxels of {} nm, the first at {} nm), found {} of "
+                        "{} nm, the first at {} nm",
+                        condition.dataset->address(), labels->address(), to_string(spec.shape),
+                        to_string(spec.grid.voxel_size_nm), to_string(spec.grid.offset_nm),
+                        to_string(other.shape), to_string(other.grid.voxel_size_nm),
+                        to_string(other.grid.offset_nm)));
       }
-      const auto reach = [&](double voxel_nm) {
-        return static_cast<std::int64_t>(std::floor(condition.expand_nm / voxel_nm * (1 + 1e-9)));
+      // No further than the volume goes.
+      const auto reach = [&](double voxel_nm, std::int64_t num_voxels) {
+        const double voxels = std::floor(condition.expand_nm / voxel_nm * (1 + 1e-9));
+        return static_cast<std::int64_t>(std::min(voxels, static_cast<double>(num_voxels)));
       };
       const SizeNm& size = spec.grid.voxel_size_nm;
-      condition.halo = {reach(size.z), reach(size.y), reach(size.x)};
+      condition.halo = {reach(size.z, spec.shape.z), reach(size.y, spec.shape.y),
+                        reach(size.x, spec.shape.x)};
       conditions.push_back(condition);
     }
     type = options.take_ids        ? conditions.front().dataset->spec().data_type
@@ -148,8 +154,11 @@ class Restrict : public Step {
     std::int64_t largest = 0;
     for (const Condition& condition : set_.conditions) {
       plan.reads(condition.dataset->address(), condition.halo);
+      // No more than the volume has, wherever the block lies.
+      const Shape3 reached = Box::of_shape(set_.block_shape).grow(condition.halo, condition.halo).shape();
+      const Shape3& there = condition.dataset->spec().shape;
       const std::int64_t voxels =
-          Box::of_shape(set_.block_shape).grow(condition.halo, condition.halo).volume();
+          std::min(reached.z, there.z) * std::min(reached.y, there.y) * std::min(reached.x, there.x);
       largest = std::max(largest, voxels);
       plan.bytes_read += plan.blocks().count() * voxels *
                          static_cast<std::int64_t>(size_of(condition.dataset->spec().data_type));

@@ -84,6 +84,30 @@ Array<std::uint64_t> result_of(const blockwise::StageDescription& description) {
   return storage::open_dataset(description.outputs[0])->read_as<std::uint64_t>(Box::of_shape(kShape));
 }
 
+TEST(RestrictLabels, DatasetsThatLieElsewhereAreRefused) {
+  const TemporaryFolder folder;
+  const std::string labels = store(folder.path(), "labels", make_labels());
+  const auto specks = make_specks<std::uint32_t>(3, 12, 5, 70000);
+  const auto make = [&](const PointNm& offset_nm, double size_x_nm) {
+    return description_of({labels, store(folder.path(), "specks", specks, {{8, 4, size_x_nm}, offset_nm})},
+                          folder.path(), "{}");
+  };
+  EXPECT_THROW(make_restrict_stage(make({0, 800, 0}, 5)), Error);
+  EXPECT_THROW(make_restrict_stage(make({0, 0, 0}, 5.01)), Error) << "0.29 nm apart at the last voxel";
+  EXPECT_NO_THROW(make_restrict_stage(make({0, 1e-9, 0}, 5 + 1e-9)));
+}
+
+TEST(RestrictLabels, AnExpansionBeyondTheVolumeCostsNoMoreThanTheVolume) {
+  const TemporaryFolder folder;
+  const std::string labels = store(folder.path(), "labels", make_labels());
+  const auto stage =
+      make_restrict_stage(description_of({labels, labels}, folder.path(), R"({"expand_nm": [1e9]})"));
+  for (const blockwise::StepPlan& plan : stage->plans()) {
+    EXPECT_GE(plan.bytes_read, 0);
+    EXPECT_LE(plan.bytes_per_worker, 100 * kShape.product());
+  }
+}
+
 TEST(RestrictLabels, EqualsTheDefinition) {
   const TemporaryFolder folder;
   const auto labels = make_labels();

@@ -94,11 +94,17 @@ class MergeRegions : public Step {
 
   void process(const Block&, BlockOutput& output) const override {
     const tables::RegionGraph graph = read_region_graph(set_.fragments->address());
+    // Tables are by id.
+    if (!graph.regions.empty() && graph.regions.back().id != graph.regions.size()) {
+      throw Error(ErrorKind::kCorruptData,
+                  fmt::format("{}: the region graph has {} fragments, expected ids up to that, found {}",
+                              set_.fragments->address(), graph.regions.size(), graph.regions.back().id));
+    }
     const auto merges = merges_of(graph);
     const std::vector<ObjectId> roots =
         voxel::cut(graph, merges, set_.options.threshold > 0 ? set_.options.threshold : 1);
     // Fragments are in raster order of first voxels, so objects are in that of their first fragments.
-    std::vector<std::uint64_t> voxels(graph.regions.empty() ? 1 : graph.regions.back().id + 1, 0);
+    std::vector<std::uint64_t> voxels(graph.regions.size() + 1, 0);
     for (std::size_t i = 0; i < roots.size(); ++i) voxels[roots[i]] += graph.regions[i].voxels;
     std::vector<std::uint64_t> id_of_root(voxels.size(), 0);
     std::uint64_t num_objects = 0;

@@ -130,11 +130,35 @@ TEST(AgglomerateFragments, FragmentsWithoutAGraphAreRefused) {
   spec.data_type = DataType::kUint32;
   const std::string address = "n5://" + (folder.path() / "l.n5" / "labels").string();
   storage::create_dataset(address, spec);
-  const auto result = blockwise::testing::run_in({make_agglomerate_stage, {}, {}},
-                                                 description_of(address, folder.path(), "{}", {}), 1);
-  ASSERT_EQ(result.failures.size(), 1U);
-  EXPECT_NE(result.failures[0].message.find("organon watershed"), std::string::npos)
-      << result.failures[0].message;
+  const auto stage = make_agglomerate_stage(description_of(address, folder.path(), "{}", {}));
+  try {
+    stage->plans();
+    ADD_FAILURE() << "planned without a graph";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kNotFound);
+    EXPECT_NE(std::string(error.what()).find("organon watershed"), std::string::npos) << error.what();
+  }
+}
+
+// Tables are by id: an id far beyond the others once asked for all memory, and the highest wrote out of
+// bounds.
+TEST(AgglomerateFragments, AGraphThatNamesOtherFragmentsIsRefused) {
+  for (const std::uint64_t id : {std::uint64_t{7}, std::uint64_t{1} << 50, ~std::uint64_t{0}}) {
+    const TemporaryFolder folder;
+    storage::DatasetSpec spec;
+    spec.shape = {4, 4, 4};
+    spec.data_type = DataType::kUint32;
+    const std::string address = "n5://" + (folder.path() / "l.n5" / "labels").string();
+    const auto dataset = storage::create_dataset(address, spec);
+    tables::RegionGraph graph;
+    graph.regions = {{1, 10, 200}, {id, 10, 200}};
+    write_file_atomically(dataset->path() / "region_graph", graph.encode(), Fsync::kNo);
+    const auto result = blockwise::testing::run_in({make_agglomerate_stage, {}, {}},
+                                                   description_of(address, folder.path(), "{}", {}), 1);
+    ASSERT_EQ(result.failures.size(), 1U);
+    EXPECT_NE(result.failures[0].message.find("region graph"), std::string::npos)
+        << result.failures[0].message;
+  }
 }
 
 TEST(AgglomerateFragments, ObeysTheStageContract) {

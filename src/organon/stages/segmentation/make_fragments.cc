@@ -8,8 +8,8 @@
 #include "organon/base/cancellation.h"
 #include "organon/base/error.h"
 #include "organon/base/files.h"
-#include "organon/blockwise/components.h"
 #include "organon/blockwise/iterate.h"
+#include "organon/blockwise/object_numbers.h"
 #include "organon/blockwise/reading.h"
 #include "organon/blockwise/run_folder.h"
 #include "organon/voxel/measure_interfaces.h"
@@ -35,7 +35,7 @@ constexpr double kValuesPerGreyLevel = 256;  // as voxel::smooth()
 constexpr double kHighestGreyLevel = 255;
 
 // Exits of a block's basins lie beside its pieces, under a key of their own.
-std::int64_t exits_key(std::int64_t block) { return -2 - block; }
+std::int64_t exits_key(std::int64_t block) { return blockwise::further_key(block, 1); }
 
 struct Set {
   WatershedOptions options;
@@ -172,8 +172,8 @@ class Smooth : public Step {
 // Later rounds: with what the neighbours found in the round before.
 class Spread : public Step {
  public:
-  Spread(const Set& set, const std::string& values, const std::filesystem::path& round_before)
-      : set_(set), values_(storage::open_dataset(values)), before_(round_before) {}
+  Spread(const Set& set, const std::string& values, const std::vector<std::filesystem::path>& rounds_before)
+      : set_(set), values_(storage::open_dataset(values)), before_(rounds_before) {}
 
   StepPlan plan() const override {
     StepPlan plan = set_.plan_over_blocks(12, 500e6);
@@ -182,19 +182,16 @@ class Spread : public Step {
   }
 
   void process(const Block& block, BlockOutput& output) const override {
-    auto own = before_.of(block.id);
+    const auto own = before_.of(block.id);
     if (!own) return;
     const auto beside = before_.beside(BlockGrid(set_.domain, set_.block_shape), block.id);
     const bool is_touched =
         std::any_of(beside.begin(), beside.end(), [](const auto& state) { return state.second.is_changed; });
-    own->is_changed = false;
-    if (is_touched) {
-      const Values values = Values::read(set_, *values_, block.write_box);
-      BlockState state = state_of(values.block, plateaus_of(beside));
-      state.is_changed = state.bytes != own->bytes;
-      own = std::move(state);
-    }
-    BlockStates::emit(block, *own, output);
+    if (!is_touched) return;
+    const Values values = Values::read(set_, *values_, block.write_box);
+    BlockState state = state_of(values.block, plateaus_of(beside));
+    state.is_changed = state.bytes != own->bytes;
+    if (state.is_changed) BlockStates::emit(block, state, output);
   }
 
  private:
@@ -205,12 +202,9 @@ class Spread : public Step {
 
 class LabelBasins : public Step {
  public:
-  LabelBasins(const Set& set, const std::string& values, const std::filesystem::path& last_round,
+  LabelBasins(const Set& set, const std::string& values, const std::vector<std::filesystem::path>& rounds,
               std::string basins)
-      : set_(set),
-        values_(storage::open_dataset(values)),
-        plateaus_(last_round),
-        basins_(std::move(basins)) {}
+      : set_(set), values_(storage::open_dataset(values)), plateaus_(rounds), basins_(std::move(basins)) {}
 
   StepPlan plan() const override {
     StepPlan plan = plan_over(set_, basins_);
@@ -232,10 +226,9 @@ class LabelBasins : public Step {
     voxel::distances_to_exits(values.block, around, distance);
     Array<std::uint32_t> labels = Array<std::uint32_t>::uninitialized(block.write_box.shape());
     const voxel::BlockBasins basins = voxel::label_basins(values.block, around, distance, labels);
-    if (basins.components.count() == 0) return;
-    output.write<std::uint32_t>(0, block.write_box, labels.view());
-    output.emit(block.id, blockwise::bytes_of(
-                              blockwise::pieces_of(basins.components, block.write_box, set_.volume_shape())));
+    blockwise::leave_components(
+        block, set_.domain, basins.components, labels.view(), [](const voxel::Component&) { return true; },
+        output);
     if (!basins.exits.empty()) output.emit(exits_key(block.id), blockwise::bytes_of(basins.exits));
   }
 
@@ -301,16 +294,16 @@ class JoinBasins : public Step {
 
 class NumberFragments : public Step {
  public:
-  NumberFragments(const std::filesystem::path& pieces, const std::filesystem::path& joins)
-      : pieces_(pieces), joins_(joins) {}
-  StepPlan plan() const override { return blockwise::resolving_plan(pieces_, joins_); }
+  NumberFragments(const Set& set, const std::filesystem::path& pieces, const std::filesystem::path& joins)
+      : blocks_(set.domain, set.block_shape), pieces_(pieces), joins_(joins) {}
+  StepPlan plan() const override { return blockwise::numbering_plan(blocks_, pieces_, joins_); }
   void process(const Block&, BlockOutput& output) const override {
-    const auto resolved = blockwise::resolve_components(pieces_, joins_);
-    blockwise::emit_lookup_tables(
-        resolved, [](std::size_t component) { return component + 1; }, output);
+    blockwise::number_objects(
+        blocks_, pieces_, joins_, [](const blockwise::ComponentPiece&) { return true; }, output);
   }
 
  private:
+  BlockGrid blocks_;
   blockwise::PartialReader pieces_;
   blockwise::PartialReader joins_;
 };
@@ -401,7 +394,7 @@ class WatershedStage : public blockwise::Stage {
 
   std::vector<std::string> steps() const override { return names({"smooth", "count changes"}); }
   std::vector<std::string> steps_of(const RunFolder& run) const override {
-    return names(blockwise::Rounds(run, 0).names("smooth"));
+    return names(blockwise::Rounds(run, 0).names("smooth", "spread"));
   }
 
   std::unique_ptr<Step> make_step(std::size_t index, const RunFolder& run) const override {
@@ -412,19 +405,20 @@ class WatershedStage : public blockwise::Stage {
       if (rounds.is_count(index)) return rounds.make_count(index);
       const std::size_t round = rounds.round_of(index);
       if (round == 0) return std::make_unique<Smooth>(set_, values);
-      return std::make_unique<Spread>(set_, values, rounds.folder_of(round - 1));
+      return std::make_unique<Spread>(set_, values, rounds.folders(round));
     }
     const std::size_t first = rounds.num_steps();
     switch (index - first) {
       case 0:
-        return std::make_unique<LabelBasins>(set_, values, rounds.last_folder(), basins);
+        return std::make_unique<LabelBasins>(set_, values, rounds.folders(), basins);
       case 1:
         return std::make_unique<JoinBasins>(set_, basins, run.step(first));
       case 2:
-        return std::make_unique<NumberFragments>(run.step(first), run.step(first + 1));
+        return std::make_unique<NumberFragments>(set_, run.step(first), run.step(first + 1));
       case 3:
-        return std::make_unique<blockwise::LookUpLabels>(
-            [&](DataType type) { return set_.relabel_plan(type); }, basins, run.step(first + 2));
+        return std::make_unique<blockwise::LookUpNumbers>(
+            [&](DataType type) { return set_.relabel_plan(type); }, basins, run.step(first),
+            run.step(first + 2));
       case 4:
         return std::make_unique<MeasureInterfaces>(set_, values);
       default:
@@ -496,7 +490,12 @@ std::int64_t region_graph_bytes(const std::string& address) {
   std::error_code is_missing;
   const auto bytes =
       std::filesystem::file_size(storage::open_dataset(address)->path() / kGraphFile, is_missing);
-  return is_missing ? 0 : static_cast<std::int64_t>(bytes);
+  if (is_missing) {
+    throw Error(ErrorKind::kNotFound,
+                fmt::format("{}: no file {} beside the fragments: `organon watershed` makes both", address,
+                            kGraphFile));
+  }
+  return static_cast<std::int64_t>(bytes);
 }
 
 }  // namespace organon::stages

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "organon/base/error.h"
-#include "organon/blockwise/components.h"
+#include "organon/blockwise/object_numbers.h"
 #include "organon/blockwise/reading.h"
 #include "organon/blockwise/run_folder.h"
 #include "organon/voxel/label_components.h"
@@ -58,6 +58,11 @@ struct Set {
     spec.fill_value = 0;
     return spec;
   }
+  bool is_kept(std::int64_t num_voxels) const {
+    return static_cast<double>(num_voxels) * prediction->spec().grid.voxel_volume_nm3() >=
+           options.min_volume_nm3;
+  }
+  BlockGrid blocks() const { return BlockGrid(domain, block_shape); }
   StepPlan plan_over_blocks() const { return StepPlan::over(domain, block_shape); }
   StepPlan relabel_plan(DataType type) const {
     StepPlan plan = plan_over_blocks();
@@ -76,8 +81,9 @@ class LabelBlocks : public Step {
 
   StepPlan plan() const override {
     StepPlan plan = set_.plan_over_blocks();
-    plan.reads(set_.prediction->address(), set_.halo);
-    plan.reuse = blockwise::Reuse::kSameRows;  // first voxels are raster indices of the volume
+    // At least one voxel: a component is open where there is a block beyond.
+    plan.reads(set_.prediction->address(), max(set_.halo, Shape3::cube(1)));
+    plan.reuse = blockwise::Reuse::kAnywhere;
     plan.outputs = {{scratch_, blockwise::block_labels_spec(set_.output_spec(DataType::kUint32))}};
     const std::int64_t read_voxels = Box::of_shape(set_.block_shape).grow(set_.halo, set_.halo).volume();
     plan.bytes_per_worker = 3 * read_voxels + 16 * set_.block_shape.product();
@@ -98,9 +104,9 @@ class LabelBlocks : public Step {
                                 set_.options.threshold, mask);
     Array<std::uint32_t> labels = Array<std::uint32_t>::uninitialized(mask.shape());
     const voxel::Components components = voxel::label_components(mask, set_.connectivity, labels);
-    if (components.count() == 0) return;
-    output.write<std::uint32_t>(0, block.write_box, labels.view());
-    output.emit(block.id, blockwise::bytes_of(blockwise::pieces_of(components, block.write_box, spec.shape)));
+    blockwise::leave_components(
+        block, set_.domain, components, labels.view(),
+        [&](const voxel::Component& component) { return set_.is_kept(component.voxels); }, output);
   }
 
  private:
@@ -113,19 +119,15 @@ class NumberObjects : public Step {
   NumberObjects(const Set& set, const std::filesystem::path& pieces, const std::filesystem::path& joins)
       : set_(set), pieces_(pieces), joins_(joins) {}
 
-  StepPlan plan() const override { return blockwise::resolving_plan(pieces_, joins_); }
+  StepPlan plan() const override { return blockwise::numbering_plan(set_.blocks(), pieces_, joins_); }
 
   void process(const Block&, BlockOutput& output) const override {
-    const auto resolved = blockwise::resolve_components(pieces_, joins_);
-    const double voxel_nm3 = set_.prediction->spec().grid.voxel_volume_nm3();
-    std::vector<std::uint64_t> final_id(resolved.components.size(), 0);
-    std::uint64_t num_objects = 0;
-    for (std::size_t i = 0; i < final_id.size(); ++i) {
-      const double volume_nm3 = static_cast<double>(resolved.components[i].num_voxels) * voxel_nm3;
-      if (volume_nm3 >= set_.options.min_volume_nm3) final_id[i] = ++num_objects;
-    }
-    blockwise::emit_lookup_tables(
-        resolved, [&](std::size_t component) { return final_id[component]; }, output);
+    blockwise::number_objects(
+        set_.blocks(), pieces_, joins_,
+        [&](const blockwise::ComponentPiece& component) {
+          return set_.is_kept(static_cast<std::int64_t>(component.num_voxels));
+        },
+        output);
   }
 
  private:
@@ -149,8 +151,8 @@ class SegmentStage : public blockwise::Stage {
       return std::make_unique<blockwise::JoinFaces>(scratch, set_.domain, set_.block_shape,
                                                     set_.connectivity);
     if (index == 2) return std::make_unique<NumberObjects>(set_, run.step(0), run.step(1));
-    return std::make_unique<blockwise::LookUpLabels>([&](DataType type) { return set_.relabel_plan(type); },
-                                                     scratch, run.step(2));
+    return std::make_unique<blockwise::LookUpNumbers>([&](DataType type) { return set_.relabel_plan(type); },
+                                                      scratch, run.step(0), run.step(2));
   }
 
   std::vector<StepPlan> plans() const override {

@@ -104,6 +104,30 @@ TEST(SegmentObjects, BlocksGiveTheVoxelsOfTheWholeVolume) {
   }
 }
 
+// Most components lie in one block each, so that blocks number them by rows; others go through many.
+TEST(SegmentObjects, ComponentsOfNoiseAreNumberedInRasterOrder) {
+  const TemporaryFolder folder;
+  const std::string input = store_prediction(folder.path());
+  const auto prediction = make_prediction();
+  Array<std::uint8_t> mask(kShape);
+  for (std::int64_t i = 0; i < mask.size(); ++i) mask.data()[i] = prediction.data()[i] >= 210 ? 1 : 0;
+  Array<std::uint32_t> expected(kShape);
+  ASSERT_GT(voxel::label_components(mask, Connectivity::kFaceEdgeVertex, expected).count(), 300);
+  for (const Shape3& block_shape : {Shape3{8, 8, 8}, Shape3{16, 40, 8}, Shape3{64, 64, 64}}) {
+    const auto description =
+        description_of(input, folder.path(), block_shape,
+                       R"({"sigma_nm": 0, "threshold": 210, "min_volume_nm3": 0, "chunk_shape": [8, 8, 8]})");
+    const auto result = blockwise::testing::run_in({make_segment_stage, {}, {}}, description, 2);
+    ASSERT_TRUE(result.failures.empty());
+    const auto labels =
+        storage::open_dataset(description.outputs[0])->read_as<std::uint32_t>(Box::of_shape(kShape));
+    ASSERT_TRUE(std::equal(labels.data(), labels.data() + labels.size(), expected.data()))
+        << to_string(block_shape);
+    std::filesystem::remove_all(folder.path() / "out.n5");
+    std::filesystem::remove_all(folder.path() / ".organon");
+  }
+}
+
 TEST(SegmentObjects, ObeysTheStageContract) {
   const TemporaryFolder folder;
   const std::string input = store_prediction(folder.path());

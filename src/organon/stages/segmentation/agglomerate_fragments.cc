@@ -86,10 +86,16 @@ class MergeRegions : public Step {
  public:
   explicit MergeRegions(const Set& set) : set_(set) {}
 
-  StepPlan plan() const override {
+  // Before anything runs the fragments may be stand-ins without a graph.
+  static StepPlan plan_of(const Set& set) {
     StepPlan plan = StepPlan::solve();
-    plan.bytes_per_worker = kTimesGraph * region_graph_bytes(set_.fragments->address());
+    plan.bytes_per_worker = kTimesGraph * region_graph_bytes(set.fragments->address());
     return plan;
+  }
+  StepPlan plan() const override {
+    // Says that it is missing: trying again, as with a block, would not help.
+    if (region_graph_bytes(set_.fragments->address()) == 0) read_region_graph(set_.fragments->address());
+    return plan_of(set_);
   }
 
   void process(const Block&, BlockOutput& output) const override {
@@ -212,7 +218,7 @@ class AgglomerateStage : public blockwise::Stage {
     return std::make_unique<WriteReport>(set_, run.step(0));
   }
   std::vector<StepPlan> plans() const override {
-    return {MergeRegions(set_).plan(), set_.relabel_plan(DataType::kUint32), StepPlan::solve()};
+    return {MergeRegions::plan_of(set_), set_.relabel_plan(DataType::kUint32), StepPlan::solve()};
   }
 
  private:

@@ -490,12 +490,7 @@ std::int64_t region_graph_bytes(const std::string& address) {
   std::error_code is_missing;
   const auto bytes =
       std::filesystem::file_size(storage::open_dataset(address)->path() / kGraphFile, is_missing);
-  if (is_missing) {
-    throw Error(ErrorKind::kNotFound,
-                fmt::format("{}: no file {} beside the fragments: `organon watershed` makes both", address,
-                            kGraphFile));
-  }
-  return static_cast<std::int64_t>(bytes);
+  return is_missing ? 0 : static_cast<std::int64_t>(bytes);
 }
 
 }  // namespace organon::stages

@@ -12,6 +12,7 @@
 #include "organon/blockwise/object_numbers.h"
 #include "organon/blockwise/reading.h"
 #include "organon/blockwise/run_folder.h"
+#include "organon/stages/segmentation/prediction_set.h"
 #include "organon/voxel/measure_interfaces.h"
 #include "organon/voxel/smooth.h"
 #include "organon/voxel/watershed.h"
@@ -37,41 +38,13 @@ constexpr double kHighestGreyLevel = 255;
 // Exits of a block's basins lie beside its pieces, under a key of their own.
 std::int64_t exits_key(std::int64_t block) { return blockwise::further_key(block, 1); }
 
-struct Set {
+struct Set : PredictionSet {
   WatershedOptions options;
-  std::shared_ptr<storage::Dataset> prediction;
-  std::string output;
-  Shape3 block_shape;
-  Shape3 chunk_shape;
-  Shape3 halo;  // of the smoothing
-  Box domain;
 
-  explicit Set(const StageDescription& description) {
-    options = options_from_json<WatershedOptions>(description.options_json);
-    prediction = storage::open_dataset(description.inputs.at(0));
-    output = description.outputs.at(0);
-    const storage::DatasetSpec& spec = prediction->spec();
-    if (spec.data_type != DataType::kUint8) {
-      throw Error(ErrorKind::kInvalidArgument, fmt::format("{}: expected a uint8 prediction, found {}",
-                                                           prediction->address(), to_string(spec.data_type)));
-    }
-    chunk_shape = blockwise::shape_from(options.chunk_shape, "chunk_shape");
-    block_shape =
-        blockwise::block_shape_or(description.block_shape, Shape3::cube(256), spec.shape, chunk_shape);
-    halo = voxel::smoothing_halo(options.sigma_nm, spec.grid.voxel_size_nm);
-    domain = blockwise::domain_in(description.box_nm, spec.grid, spec.shape, chunk_shape);
-  }
+  explicit Set(const StageDescription& description)
+      : Set(description, options_from_json<WatershedOptions>(description.options_json)) {}
 
   const Shape3& volume_shape() const { return prediction->spec().shape; }
-  storage::DatasetSpec spec_of(DataType type) const {
-    storage::DatasetSpec spec = prediction->spec();
-    spec.data_type = type;
-    spec.chunk_shape = chunk_shape;
-    spec.codec = storage::Codec::kGzip;
-    spec.level = -1;
-    spec.fill_value = 0;
-    return spec;
-  }
   StepPlan plan_over_blocks(std::int64_t bytes_per_voxel, double voxels_per_second) const {
     StepPlan plan = StepPlan::over(domain, block_shape);
     const std::int64_t read_voxels = read_box(Box::of_shape(block_shape)).volume();
@@ -81,13 +54,10 @@ struct Set {
     return plan;
   }
   Box read_box(const Box& write_box) const { return write_box.grow(halo, halo).grow(1); }
-  StepPlan relabel_plan(DataType type) const {
-    StepPlan plan = plan_over_blocks(16, 100e6);
-    plan.outputs = {{output, spec_of(type), {{"role", "labels"}}}};
-    plan.bytes_read = 4 * plan.domain.volume();
-    plan.bytes_written = static_cast<std::int64_t>(size_of(type)) * plan.domain.volume();
-    return plan;
-  }
+
+ private:
+  Set(const StageDescription& description, const WatershedOptions& chosen)
+      : PredictionSet(description, chosen.chunk_shape, chosen.sigma_nm), options(chosen) {}
 };
 
 // A block of smoothed values with the voxels around it.
@@ -184,7 +154,7 @@ class Spread : public Step {
   void process(const Block& block, BlockOutput& output) const override {
     const auto own = before_.of(block.id);
     if (!own) return;
-    const auto beside = before_.beside(BlockGrid(set_.domain, set_.block_shape), block.id);
+    const auto beside = before_.beside(set_.blocks(), block.id);
     const bool is_touched =
         std::any_of(beside.begin(), beside.end(), [](const auto& state) { return state.second.is_changed; });
     if (!is_touched) return;
@@ -221,7 +191,7 @@ class LabelBasins : public Step {
   void process(const Block& block, BlockOutput& output) const override {
     const Values values = Values::read(set_, *values_, block.write_box);
     if (values.is_background()) return;
-    const auto around = plateaus_of(plateaus_.beside(BlockGrid(set_.domain, set_.block_shape), block.id));
+    const auto around = plateaus_of(plateaus_.beside(set_.blocks(), block.id));
     Array<std::uint32_t> distance = Array<std::uint32_t>::uninitialized(block.write_box.shape());
     voxel::distances_to_exits(values.block, around, distance);
     Array<std::uint32_t> labels = Array<std::uint32_t>::uninitialized(block.write_box.shape());
@@ -295,7 +265,7 @@ class JoinBasins : public Step {
 class NumberFragments : public Step {
  public:
   NumberFragments(const Set& set, const std::filesystem::path& pieces, const std::filesystem::path& joins)
-      : blocks_(set.domain, set.block_shape), pieces_(pieces), joins_(joins) {}
+      : blocks_(set.blocks()), pieces_(pieces), joins_(joins) {}
   StepPlan plan() const override { return blockwise::numbering_plan(blocks_, pieces_, joins_); }
   void process(const Block&, BlockOutput& output) const override {
     blockwise::number_objects(

@@ -1,13 +1,12 @@
 #include "organon/stages/segmentation/segment_objects.h"
 
-#include <fmt/format.h>
-
 #include <cmath>
 
 #include "organon/base/error.h"
 #include "organon/blockwise/object_numbers.h"
 #include "organon/blockwise/reading.h"
 #include "organon/blockwise/run_folder.h"
+#include "organon/stages/segmentation/prediction_set.h"
 #include "organon/voxel/label_components.h"
 #include "organon/voxel/smooth.h"
 
@@ -21,58 +20,23 @@ using blockwise::StageDescription;
 using blockwise::Step;
 using blockwise::StepPlan;
 
-// What all steps share, worked out once from the description.
-struct Set {
+struct Set : PredictionSet {
   SegmentOptions options;
-  std::shared_ptr<storage::Dataset> prediction;
-  std::string output;
   Connectivity connectivity = Connectivity::kFaceEdgeVertex;
-  Shape3 chunk_shape;
-  Shape3 block_shape;
-  Shape3 halo;
-  Box domain;
 
-  explicit Set(const StageDescription& description) {
-    options = options_from_json<SegmentOptions>(description.options_json);
-    prediction = storage::open_dataset(description.inputs.at(0));
-    output = description.outputs.at(0);
-    const storage::DatasetSpec& spec = prediction->spec();
-    if (spec.data_type != DataType::kUint8) {
-      throw Error(ErrorKind::kInvalidArgument, fmt::format("{}: expected a uint8 prediction, found {}",
-                                                           prediction->address(), to_string(spec.data_type)));
-    }
-    connectivity = connectivity_from_string(options.connectivity);
-    chunk_shape = blockwise::shape_from(options.chunk_shape, "chunk_shape");
-    block_shape =
-        blockwise::block_shape_or(description.block_shape, Shape3::cube(256), spec.shape, chunk_shape);
-    halo = voxel::smoothing_halo(options.sigma_nm, spec.grid.voxel_size_nm);
-    domain = blockwise::domain_in(description.box_nm, spec.grid, spec.shape, chunk_shape);
-  }
+  explicit Set(const StageDescription& description)
+      : Set(description, options_from_json<SegmentOptions>(description.options_json)) {}
 
-  storage::DatasetSpec output_spec(DataType type) const {
-    storage::DatasetSpec spec = prediction->spec();
-    spec.data_type = type;
-    spec.chunk_shape = chunk_shape;
-    spec.codec = storage::Codec::kGzip;
-    spec.level = -1;
-    spec.fill_value = 0;
-    return spec;
-  }
   bool is_kept(std::int64_t num_voxels) const {
     return static_cast<double>(num_voxels) * prediction->spec().grid.voxel_volume_nm3() >=
            options.min_volume_nm3;
   }
-  BlockGrid blocks() const { return BlockGrid(domain, block_shape); }
-  StepPlan plan_over_blocks() const { return StepPlan::over(domain, block_shape); }
-  StepPlan relabel_plan(DataType type) const {
-    StepPlan plan = plan_over_blocks();
-    plan.outputs = {{output, output_spec(type), {{"role", "labels"}}}};
-    plan.bytes_per_worker = 16 * block_shape.product();
-    plan.bytes_read = 4 * plan.domain.volume();
-    plan.bytes_written = static_cast<std::int64_t>(size_of(type)) * plan.domain.volume();
-    plan.voxels_per_second = 100e6;
-    return plan;
-  }
+
+ private:
+  Set(const StageDescription& description, const SegmentOptions& chosen)
+      : PredictionSet(description, chosen.chunk_shape, chosen.sigma_nm),
+        options(chosen),
+        connectivity(connectivity_from_string(chosen.connectivity)) {}
 };
 
 class LabelBlocks : public Step {
@@ -80,11 +44,11 @@ class LabelBlocks : public Step {
   LabelBlocks(const Set& set, std::string scratch) : set_(set), scratch_(std::move(scratch)) {}
 
   StepPlan plan() const override {
-    StepPlan plan = set_.plan_over_blocks();
+    StepPlan plan = StepPlan::over(set_.domain, set_.block_shape);
     // At least one voxel: a component is open where there is a block beyond.
     plan.reads(set_.prediction->address(), max(set_.halo, Shape3::cube(1)));
     plan.reuse = blockwise::Reuse::kAnywhere;
-    plan.outputs = {{scratch_, blockwise::block_labels_spec(set_.output_spec(DataType::kUint32))}};
+    plan.outputs = {{scratch_, blockwise::block_labels_spec(set_.spec_of(DataType::kUint32))}};
     const std::int64_t read_voxels = Box::of_shape(set_.block_shape).grow(set_.halo, set_.halo).volume();
     plan.bytes_per_worker = 3 * read_voxels + 16 * set_.block_shape.product();
     plan.bytes_read = plan.blocks().count() * read_voxels;

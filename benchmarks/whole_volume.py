@@ -93,6 +93,8 @@ def run(arguments):
 def measure(options, name, dataset, segment_options):
     cell = options.work / f"{name.replace(' ', '_')}_out.n5"
     shutil.rmtree(cell, ignore_errors=True)
+    for table in options.work.glob("table.*"):
+        table.unlink()
     # ext4 looks for other inodes than those freed in the last 5 s, at length where they are many.
     time.sleep(6)
     common = ["--workers", str(options.workers), "--force", "--no-fsync"]

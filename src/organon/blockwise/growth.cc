@@ -12,16 +12,17 @@
 #include "organon/base/error.h"
 #include "organon/base/fault_point.h"
 #include "organon/base/parallel.h"
+#include "organon/blockwise/chunk_content.h"
 #include "organon/blockwise/journal.h"
 #include "organon/blockwise/outputs.h"
 #include "organon/blockwise/verify.h"
+#include "organon/storage/json_fields.h"
 
 namespace organon::blockwise {
 namespace {
 
 // Blocks whose chunks are looked at together.
 constexpr std::size_t kBlocksAtOnce = 256;
-constexpr std::size_t kHexDigits = 32;  // of a hash
 
 std::filesystem::path previous_folder(const RunFolder& run) { return run.path() / "previous"; }
 std::filesystem::path previous_step(const RunFolder& run, std::size_t step) {
@@ -38,149 +39,11 @@ std::string_view to_string(Reuse reuse) {
   return reuse == Reuse::kNone ? "none" : reuse == Reuse::kSameRows ? "same rows" : "anywhere";
 }
 
-Json to_json(const Shape3& shape) { return {shape.z, shape.y, shape.x}; }
-Shape3 shape_of(const Json& json) { return {json.at(0), json.at(1), json.at(2)}; }
 Json to_json(const Box& box) {
   return {box.begin.z, box.begin.y, box.begin.x, box.end.z, box.end.y, box.end.x};
 }
 Box box_of(const Json& json) {
   return {{json.at(0), json.at(1), json.at(2)}, {json.at(3), json.at(4), json.at(5)}};
-}
-
-// Everything but the shape.
-std::string kind_of(const storage::DatasetSpec& spec) {
-  const SizeNm& size = spec.grid.voxel_size_nm;
-  const PointNm& offset = spec.grid.offset_nm;
-  return fmt::format("{} {} {} {} {} | {} {} {} | {} {} {}", to_string(spec.chunk_shape),
-                     to_string(spec.data_type), storage::to_string(spec.codec), spec.level, spec.fill_value,
-                     size.z, size.y, size.x, offset.z, offset.y, offset.x);
-}
-
-// What every chunk of a dataset held: zeros where it was absent, and read as the fill value.
-struct Content {
-  Shape3 shape;
-  Shape3 chunk_shape;
-  std::string kind;
-  std::vector<Hash128> of_chunk;  // in raster order
-
-  BlockGrid chunks() const { return BlockGrid(Box::of_shape(shape), chunk_shape); }
-  static Content of(const Shape3& shape, const Shape3& chunk_shape, std::string kind) {
-    Content content{shape, chunk_shape, std::move(kind), {}};
-    content.of_chunk.resize(static_cast<std::size_t>(content.chunks().count()));
-    return content;
-  }
-  Hash128& at(const BlockGrid& grid, const Index3& position) {
-    return of_chunk.at(static_cast<std::size_t>(grid.id_of(position)));
-  }
-};
-
-// By what the journals of a step say of its output number `output`.
-void fill_from_journals(const std::filesystem::path& step_folder, std::size_t output, Content& content) {
-  const BlockGrid grid = content.chunks();
-  const Box positions = Box::of_shape(grid.num_cells());
-  std::set<std::int64_t> blocks;
-  JournalReader(step_folder).poll([&](const JournalRecord& record) {
-    if (record.kind != JournalRecord::Kind::kCompleted || !blocks.insert(record.block).second) return;
-    for (const auto& [number, chunk] : record.chunks) {
-      if (number == output && !chunk.is_absent && positions.contains(chunk.position))
-        content.at(grid, chunk.position) = chunk.voxels;
-    }
-  });
-}
-
-// Of an input, as it is now.
-Content content_of_input(const std::string& address) {
-  const auto dataset = storage::open_dataset(address);
-  Content content = Content::of(dataset->spec().shape, dataset->spec().chunk_shape, kind_of(dataset->spec()));
-  const Json attributes = dataset->attributes();
-  if (const auto run = find_run_of(address); run && attributes.contains("organon")) {
-    const auto completion = run->read_completion();
-    if (completion && attributes["organon"].value("identity", "") == completion->identity) {
-      for (std::size_t step = 0; std::filesystem::exists(run->step(step)); ++step) {
-        const auto number = output_number(*run, step, address);
-        if (!number) continue;
-        fill_from_journals(run->step(step), *number, content);
-        return content;
-      }
-    }
-  }
-  const BlockGrid grid = content.chunks();
-  for (std::int64_t id = 0; id < grid.count(); ++id) {
-    std::error_code missing;
-    const std::filesystem::directory_entry file(dataset->chunk_file(grid.position_of(id)), missing);
-    if (missing || !file.exists()) continue;
-    content.of_chunk[static_cast<std::size_t>(id)] =
-        hash_text(fmt::format("{} {}", file.file_size(), file.last_write_time().time_since_epoch().count()));
-  }
-  return content;
-}
-
-// A file: the hash of what follows, a line of JSON, the hashes of the chunks as they lie in memory.
-void write_content(const std::filesystem::path& file, const Content& content) {
-  const std::string head = Json({{"shape", to_json(content.shape)},
-                                 {"chunk_shape", to_json(content.chunk_shape)},
-                                 {"kind", content.kind}})
-                               .dump() +
-                           "\n";
-  const auto append = [](std::vector<std::byte>& bytes, std::span<const std::byte> more) {
-    bytes.insert(bytes.end(), more.begin(), more.end());
-  };
-  std::vector<std::byte> body;
-  append(body, std::as_bytes(std::span(head)));
-  append(body, std::as_bytes(std::span(content.of_chunk)));
-  const std::string hash = to_hex(hash_bytes(body));
-  std::vector<std::byte> bytes;
-  append(bytes, std::as_bytes(std::span(hash)));
-  append(bytes, body);
-  write_file_atomically(file, bytes, Fsync::kYes);
-}
-
-// Nothing where the file is not there, or not as it was written.
-std::optional<Content> read_content(const std::filesystem::path& file) {
-  const auto bytes = read_file_if_exists(file);
-  if (!bytes || bytes->size() < kHexDigits) return std::nullopt;
-  const std::string_view text(reinterpret_cast<const char*>(bytes->data()), bytes->size());
-  const std::string_view body = text.substr(kHexDigits);
-  if (to_hex(hash_bytes(std::as_bytes(std::span(body)))) != text.substr(0, kHexDigits)) return std::nullopt;
-  const std::size_t head_bytes = body.find('\n') + 1;
-  const Json head = parse_json(body.substr(0, head_bytes), file.string());
-  Content content =
-      Content::of(shape_of(head.at("shape")), shape_of(head.at("chunk_shape")), head.at("kind"));
-  const std::string_view hashes = body.substr(head_bytes);
-  ORGANON_CHECK(hashes.size() == content.of_chunk.size() * sizeof(Hash128));
-  if (!hashes.empty()) std::memcpy(content.of_chunk.data(), hashes.data(), hashes.size());
-  return content;
-}
-
-// The part of a dataset of `shape` that reading `box` depends on. Beyond its ends a mirror brings in voxels
-// as far inside as the box reaches outside.
-Box part_read(const Box& box, const Shape3& shape) {
-  const auto clip = [](std::int64_t begin, std::int64_t end, std::int64_t size) {
-    const std::int64_t below = begin < 0 ? -begin + 1 : 0;
-    const std::int64_t above = end > size ? size - 1 - (end - size) : size;
-    return std::pair(std::max<std::int64_t>(std::min(begin, above), 0), std::min(std::max(end, below), size));
-  };
-  const auto [z0, z1] = clip(box.begin.z, box.end.z, shape.z);
-  const auto [y0, y1] = clip(box.begin.y, box.end.y, shape.y);
-  const auto [x0, x1] = clip(box.begin.x, box.end.x, shape.x);
-  return {{z0, y0, x0}, {z1, y1, x1}};
-}
-
-bool has_same_content(const Content& before, const Content& now, const Box& box) {
-  const Box part = part_read(box, now.shape);
-  if (part != part_read(box, before.shape)) return false;
-  if (part.empty()) return true;
-  const BlockGrid chunks = now.chunks();
-  const BlockGrid chunks_before = before.chunks();
-  const Box positions = chunks.positions_touching(part);
-  const BlockGrid each(Box::of_shape(positions.shape()), {1, 1, 1});
-  for (std::int64_t i = 0; i < each.count(); ++i) {
-    const Index3 position = positions.begin + each.position_of(i);
-    if (now.of_chunk[static_cast<std::size_t>(chunks.id_of(position))] !=
-        before.of_chunk[static_cast<std::size_t>(chunks_before.id_of(position))])
-      return false;
-  }
-  return true;
 }
 
 // The key of a block's partial where its id is another; nothing where the key is of something else.
@@ -232,7 +95,9 @@ class Keeper {
     if (!previous || !previous->plan.contains("reuse")) return;
     previous_ = previous->index;
     const Json& before = previous->plan["reuse"];
-    previous_blocks_.emplace(box_of(before.at("domain")), shape_of(before.at("block_shape")));
+    previous_blocks_.emplace(
+        box_of(before.at("domain")),
+        storage::shape_of(before.at("block_shape"), storage::AxisOrder::kZyx, "plan.json"));
     const Box& domain = previous_blocks_->domain();
     // Part of a volume: whether the domain's end is the box's or the volume's is not looked into.
     can_keep_ = before.at("kind") == to_string(plan_.reuse) &&
@@ -244,9 +109,11 @@ class Keeper {
       can_keep_ = can_keep_ && has_same_rows(domain.shape(), plan_.domain.shape());
     for (std::size_t i = 0; can_keep_ && i < plan_.outputs.size(); ++i) {
       const Json& output = before.at("outputs").at(i);
-      can_keep_ = output.at("address") == plan_.outputs[i].address &&
-                  output.at("kind") == kind_of(plan_.outputs[i].spec) &&
-                  has_rows_for_reuse(shape_of(output.at("shape")), plan_.outputs[i].spec.shape);
+      can_keep_ =
+          output.at("address") == plan_.outputs[i].address &&
+          output.at("kind") == kind_of(plan_.outputs[i].spec) &&
+          has_rows_for_reuse(storage::shape_of(output.at("shape"), storage::AxisOrder::kZyx, "plan.json"),
+                             plan_.outputs[i].spec.shape);
     }
     if (can_keep_) read_contents();
     if (can_keep_) read_partials();
@@ -284,8 +151,8 @@ class Keeper {
  private:
   struct Read {
     std::function<Box(const Box&)> box_read_by;
-    Content before;
-    Content now;
+    ChunkContent before;
+    ChunkContent now;
   };
   struct ReadPartials {
     std::function<std::vector<std::int64_t>(const Block&)> keys_read_by;
@@ -303,14 +170,16 @@ class Keeper {
       for (std::size_t i = 0; i < plans_[maker].outputs.size(); ++i) {
         const OutputDataset& output = plans_[maker].outputs[i];
         if (output.address != input.address) continue;
-        Content now = Content::of(output.spec.shape, output.spec.chunk_shape, kind_of(output.spec));
+        ChunkContent now = ChunkContent::of(output.spec.shape, output.spec.chunk_shape, kind_of(output.spec));
         fill_from_journals(run_.step(maker), i, now);
-        Content before;
+        ChunkContent before;
         if (const auto previous = find_previous_step(run_, names_[maker]);
             previous && previous->plan.contains("reuse")) {
           const Json& outputs = previous->plan["reuse"].at("outputs");
           if (i < outputs.size() && outputs[i].at("address") == output.address) {
-            before = Content::of(shape_of(outputs[i].at("shape")), now.chunk_shape, outputs[i].at("kind"));
+            before = ChunkContent::of(
+                storage::shape_of(outputs[i].at("shape"), storage::AxisOrder::kZyx, "plan.json"),
+                now.chunk_shape, outputs[i].at("kind"));
             if (before.kind == now.kind) fill_from_journals(previous_step(run_, previous->index), i, before);
           }
         }
@@ -499,12 +368,13 @@ Json reuse_record(const StepPlan& plan) {
   for (const InputDataset& input : plan.inputs) inputs.push_back(input.address);
   Json outputs = Json::array();
   for (const OutputDataset& output : plan.outputs) {
-    outputs.push_back(
-        {{"address", output.address}, {"shape", to_json(output.spec.shape)}, {"kind", kind_of(output.spec)}});
+    outputs.push_back({{"address", output.address},
+                       {"shape", storage::to_json(output.spec.shape, storage::AxisOrder::kZyx)},
+                       {"kind", kind_of(output.spec)}});
   }
   return {{"kind", to_string(plan.reuse)},
           {"domain", to_json(plan.domain)},
-          {"block_shape", to_json(plan.block_shape)},
+          {"block_shape", storage::to_json(plan.block_shape, storage::AxisOrder::kZyx)},
           {"depends_on", plan.depends_on},
           {"inputs", inputs},
           {"outputs", outputs}};

@@ -2,13 +2,17 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <fstream>
+#include <thread>
 
+#include "organon/base/files.h"
 #include "organon/base/random.h"
 #include "organon/blockwise/claims.h"
 #include "organon/blockwise/journal.h"
 #include "organon/blockwise/ledger.h"
 #include "organon/blockwise/reading.h"
+#include "organon/blockwise/status.h"
 #include "organon/blockwise/testing/stage_contract.h"
 
 namespace organon::blockwise {
@@ -446,6 +450,26 @@ TEST(Claims, OneHolderPerEpochAndTakeoverOnlyFromTheDead) {
   EXPECT_TRUE(second.try_claim(0, "b", dead));
   EXPECT_TRUE(first.is_taken_over(0));
   EXPECT_FALSE(first.try_claim(0, "a", dead)) << "epoch 2 is taken";
+}
+
+// A folder that vanished while it was walked through once ended `organon status` with an error.
+TEST(Status, FoldersThatVanishMeanwhileArePassedOver) {
+  const TemporaryFolder folder;
+  std::filesystem::create_directories(folder.path() / "a" / ".organon" / "runs" / "r");
+  write_text_atomically(folder.path() / "a/.organon/runs/r/session", "1", Fsync::kNo);
+  std::atomic<bool> is_over = false;
+  std::jthread changing([&] {
+    while (!is_over) {
+      for (int i = 0; i < 50; ++i)
+        std::filesystem::create_directories(folder.path() / "b" / std::to_string(i) / "c" / "d");
+      std::filesystem::remove_all(folder.path() / "b");
+    }
+  });
+  for (int i = 0; i < 300; ++i) {
+    EXPECT_EQ(find_runs(folder.path()).size(), 1U);
+    EXPECT_NO_THROW(find_waste(folder.path()));
+  }
+  is_over = true;
 }
 
 TEST(Reading, BorderIsReflectedAcrossTheDatasetNotTheBlock) {

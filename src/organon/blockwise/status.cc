@@ -92,6 +92,18 @@ std::int64_t bytes_below(const std::filesystem::path& path) {
   return sum;
 }
 
+// Calls use(entry) for all below `folder`, into folders where it returns true. Runs make and remove folders
+// meanwhile: what vanishes is passed over.
+template <class Use>
+void walk(const std::filesystem::path& folder, const Use& use) {
+  std::error_code gone;
+  for (auto at = std::filesystem::directory_iterator(folder, gone);
+       at != std::filesystem::directory_iterator(); at.increment(gone)) {
+    const bool is_folder = at->is_directory(gone) && !at->is_symlink(gone);
+    if (use(*at) && is_folder) walk(at->path(), use);
+  }
+}
+
 bool is_run(const std::filesystem::path& folder) {
   return std::filesystem::exists(folder / "session") || std::filesystem::exists(folder / "stage.json");
 }
@@ -172,18 +184,20 @@ std::vector<RunFolder> find_runs(const std::filesystem::path& folder) {
     if (is_run(run)) return {RunFolder(run)};
   }
   if (!std::filesystem::is_directory(folder)) return runs;
-  for (auto at = std::filesystem::recursive_directory_iterator(folder); at != end(at); ++at) {
-    if (!at->is_directory()) continue;
+  walk(folder, [&](const std::filesystem::directory_entry& entry) {
+    std::error_code gone;
+    if (!entry.is_directory(gone)) return false;
+    if (entry.path().filename() == ".organon") {
+      walk(entry.path() / "runs", [&](const std::filesystem::directory_entry& run) {
+        if (is_run(run.path())) runs.emplace_back(run.path());
+        return false;
+      });
+      return false;
+    }
     // Millions of chunks need not be walked through.
-    if (std::filesystem::exists(at->path() / "attributes.json") ||
-        std::filesystem::exists(at->path() / ".zarray"))
-      at.disable_recursion_pending();
-    if (at->path().filename() != ".organon") continue;
-    at.disable_recursion_pending();
-    std::error_code missing;
-    for (const auto& entry : std::filesystem::directory_iterator(at->path() / "runs", missing))
-      if (is_run(entry.path())) runs.emplace_back(entry.path());
-  }
+    return !std::filesystem::exists(entry.path() / "attributes.json", gone) &&
+           !std::filesystem::exists(entry.path() / ".zarray", gone);
+  });
   std::sort(runs.begin(), runs.end(),
             [](const RunFolder& a, const RunFolder& b) { return a.path() < b.path(); });
   return runs;
@@ -216,18 +230,24 @@ std::vector<Waste> find_waste(const std::filesystem::path& folder) {
       std::any_of(runs.begin(), runs.end(), [](const RunFolder& run) { return run.is_running(); }) ||
       is_run_working_above(folder);
   const auto now = std::filesystem::file_time_type::clock::now();
-  for (auto at = std::filesystem::recursive_directory_iterator(folder); at != end(at); ++at) {
-    const std::string name = at->path().filename().string();
-    if (at->is_directory() && gone_runs.contains(at->path())) at.disable_recursion_pending();
-    if (at->is_directory() && name.starts_with(".deleted-")) {
-      at.disable_recursion_pending();
-      waste.push_back({at->path(), "dataset that was replaced", bytes_below(at->path()), true, {}});
-    } else if (!may_writers_live && at->is_regular_file() && is_temporary_file(name) &&
-               now - at->last_write_time() > kForgottenAfter) {
-      waste.push_back(
-          {at->path(), "file of a writer that died", static_cast<std::int64_t>(at->file_size()), true, {}});
+  walk(folder, [&](const std::filesystem::directory_entry& entry) {
+    std::error_code gone;
+    const std::string name = entry.path().filename().string();
+    if (entry.is_directory(gone)) {
+      if (!name.starts_with(".deleted-")) return !gone_runs.contains(entry.path());
+      waste.push_back({entry.path(), "dataset that was replaced", bytes_below(entry.path()), true, {}});
+      return false;
     }
-  }
+    if (may_writers_live || !is_temporary_file(name) || !entry.is_regular_file(gone)) return false;
+    const auto written = entry.last_write_time(gone);
+    if (gone || now - written <= kForgottenAfter) return false;
+    waste.push_back({entry.path(),
+                     "file of a writer that died",
+                     static_cast<std::int64_t>(entry.file_size(gone)),
+                     true,
+                     {}});
+    return false;
+  });
   return waste;
 }
 

@@ -35,8 +35,15 @@ torch::Device choose_device(const std::string& type) {
   return type == kCuda ? torch::Device(torch::kCUDA) : torch::Device(torch::kCPU);
 }
 
-torch::Tensor tensor_of(const float* data, const Shape3& shape) {
-  return torch::from_blob(const_cast<float*>(data), {shape.z, shape.y, shape.x}, torch::kFloat32).clone();
+// Without a copy: used before the voxels change or go.
+template <class T>
+torch::Tensor view_of(const Array<T>& voxels, torch::ScalarType type) {
+  const Shape3 shape = voxels.shape();
+  return torch::from_blob(const_cast<T*>(voxels.data()), {shape.z, shape.y, shape.x}, type);
+}
+
+torch::Tensor per_class_weight(const std::vector<float>& weights) {
+  return torch::tensor(weights).view({1, -1, 1, 1, 1});
 }
 
 // Runs work(0) .. work(count - 1), each once, on up to `threads` threads. libtorch's own threads are not
@@ -262,29 +269,27 @@ std::vector<double> Network::train_step(const TrainingBatch& batch, const Optimi
   const std::size_t num_shards = (num_samples + shard_size - 1) / shard_size;
   std::vector<UNet>& replicas = self.replicas_for(num_shards);
   std::vector<torch::Tensor> losses_of(num_shards);
+  const torch::Tensor positive = per_class_weight(balance.positive).to(self.device);
+  const torch::Tensor negative = per_class_weight(balance.negative).to(self.device);
   run_parallel(num_shards, options.threads, [&](std::size_t shard) {
-    std::vector<torch::Tensor> raw, targets, weights;
+    std::vector<torch::Tensor> raw, targets, masks;
     for (std::size_t i = shard * shard_size; i < std::min(num_samples, (shard + 1) * shard_size); ++i) {
-      raw.push_back(tensor_of(batch.raw[i].data(), batch.raw[i].shape()).unsqueeze(0));
-      std::vector<torch::Tensor> sample_targets, sample_weights;
+      raw.push_back(view_of(batch.raw[i], torch::kFloat32).unsqueeze(0));
+      std::vector<torch::Tensor> sample_targets, sample_masks;
       for (std::size_t c = 0; c < num_classes; ++c) {
-        const Array<float>& target = batch.targets[i][c];
-        const Array<std::uint8_t>& mask = batch.masks[i][c];
-        Array<float> weight = Array<float>::uninitialized(target.shape());
-        for (std::int64_t k = 0; k < target.size(); ++k) {
-          const float known = target.data()[k] > 0 ? balance.positive[c] : balance.negative[c];
-          weight.data()[k] = mask.data()[k] != 0 ? known : 0;
-        }
-        sample_targets.push_back(tensor_of(target.data(), target.shape()));
-        sample_weights.push_back(tensor_of(weight.data(), weight.shape()));
+        sample_targets.push_back(view_of(batch.targets[i][c], torch::kFloat32));
+        sample_masks.push_back(view_of(batch.masks[i][c], torch::kUInt8));
       }
       targets.push_back(torch::stack(sample_targets));
-      weights.push_back(torch::stack(sample_weights));
+      masks.push_back(torch::stack(sample_masks));
     }
     replicas[shard]->train();
     const torch::Tensor output = replicas[shard]->forward(torch::stack(raw).to(self.device));
-    const torch::Tensor error = output - torch::stack(targets).to(self.device);
-    const torch::Tensor per_class = (torch::stack(weights).to(self.device) * error * error).sum({0, 2, 3, 4});
+    const torch::Tensor target = torch::stack(targets).to(self.device);
+    const torch::Tensor known = torch::where(target > 0, positive, negative);
+    const torch::Tensor weight = known * (torch::stack(masks).to(self.device) != 0);
+    const torch::Tensor error = output - target;
+    const torch::Tensor per_class = (weight * error * error).sum({0, 2, 3, 4});
     losses_of[shard] = per_class.detach();
     per_class.sum().backward();
   });
@@ -325,7 +330,7 @@ std::vector<std::vector<Array<float>>> Network::predict(const std::vector<Array<
     ORGANON_CHECK(shape == inputs[0].shape() && output_edge(options, shape.z) > 0 &&
                   output_edge(options, shape.y) > 0 && output_edge(options, shape.x) > 0);
     ORGANON_CHECK(options.padding == "same" || shape == Shape3::cube(shape.z));
-    cubes.push_back(tensor_of(input.data(), input.shape()).unsqueeze(0));
+    cubes.push_back(view_of(input, torch::kFloat32).unsqueeze(0));
   }
   const torch::Tensor output = impl_->mean->forward(torch::stack(cubes).to(impl_->device)).to(torch::kCPU);
   std::vector<std::vector<Array<float>>> result;

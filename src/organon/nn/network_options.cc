@@ -187,6 +187,39 @@ double operations_per_voxel(const NetworkOptions& network) {
   return 2 * sum;
 }
 
+double forward_operations(const NetworkOptions& network, std::int64_t num_classes, std::int64_t input) {
+  const bool is_valid = network.padding == "valid";
+  const std::int64_t levels = network.num_levels();
+  const auto cube = [](std::int64_t edge) { return std::pow(static_cast<double>(edge), 3); };
+  const auto folded = static_cast<double>(network.stem * network.stem * network.stem);
+  double sum = 0;
+  std::int64_t edge = input / network.stem;
+  const auto convolve = [&](double in, double out) {
+    for (std::int64_t i = 0; i < network.convolutions; ++i) {
+      if (is_valid) edge -= 2;
+      sum += cube(edge) * 27 * (i == 0 ? in : out) * out;
+    }
+  };
+  double in = folded;
+  for (std::int64_t level = 0; level < levels; ++level) {
+    const auto maps = static_cast<double>(network.features[static_cast<std::size_t>(level)]);
+    convolve(in, maps);
+    in = maps;
+    if (level + 1 < levels) edge /= network.pooling[static_cast<std::size_t>(level)];
+  }
+  for (std::int64_t level = levels - 2; level >= 0; --level) {
+    const auto own = static_cast<double>(network.features[static_cast<std::size_t>(level)]);
+    const auto up = static_cast<double>(network.up_features(level));
+    sum += cube(edge) * in * up;
+    edge *= network.pooling[static_cast<std::size_t>(level)];
+    const std::int64_t lost = 2 * network.convolutions;
+    if (is_valid) edge = round_down_to_multiple(edge - lost, pooling_product(network, level)) + lost;
+    convolve(network.skip == "concatenate" ? own + up : up, up);
+    in = up;
+  }
+  return 2 * (sum + cube(edge) * in * folded * static_cast<double>(num_classes));
+}
+
 std::int64_t training_bytes(const NetworkOptions& network, std::int64_t num_classes, std::int64_t edge,
                             std::int64_t batch, std::int64_t threads) {
   const std::int64_t folded = network.stem * network.stem * network.stem;

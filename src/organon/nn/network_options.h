@@ -51,6 +51,9 @@ std::int64_t num_parameters(const NetworkOptions& network, std::int64_t num_clas
 /// many.
 double operations_per_voxel(const NetworkOptions& network);
 
+/// Multiplications and additions of one prediction of a cube of `input` voxels, borders counted exactly.
+double forward_operations(const NetworkOptions& network, std::int64_t num_classes, std::int64_t input);
+
 /// Upper bounds of memory, weights and their optimiser included: of one training step on the processor with
 /// `threads` threads on cubes of `edge` voxels; of predicting two inputs of `shape` at once.
 std::int64_t training_bytes(const NetworkOptions& network, std::int64_t num_classes, std::int64_t edge,

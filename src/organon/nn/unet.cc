@@ -17,6 +17,33 @@ torch::Tensor centre_crop(const torch::Tensor& x, std::int64_t edge) {
       .narrow(4, (x.size(4) - edge) / 2, edge);
 }
 
+// A convolution in the number type of `x`; weights stay float32. (Autocast would do the same, but its C++ interface
+// changes with libtorch's versions.)
+torch::Tensor convolve(torch::nn::Conv3d& convolution, const torch::Tensor& x, std::int64_t padding) {
+  if (x.scalar_type() == torch::kFloat32) return convolution->forward(x);
+  const auto as_x = [&](const torch::Tensor& weight, torch::MemoryFormat format) {
+    return weight.defined() ? weight.to(x.scalar_type(), false, false, format) : weight;
+  };
+  return torch::conv3d(x, as_x(convolution->weight, torch::MemoryFormat::ChannelsLast3d),
+                       as_x(convolution->bias, torch::MemoryFormat::Preserve), 1, padding);
+}
+
+// Each voxel `factor` times along each axis.
+torch::Tensor repeat(const torch::Tensor& x, std::int64_t factor) {
+  if (x.scalar_type() == torch::kFloat32) {
+    return functional::interpolate(x, functional::InterpolateFuncOptions()
+                                          .scale_factor(std::vector<double>(3, static_cast<double>(factor)))
+                                          .mode(torch::kNearest));
+  }
+  // libtorch's own repetition would put channels first again.
+  const std::int64_t n = x.size(0), c = x.size(1), d = x.size(2), h = x.size(3), w = x.size(4);
+  return x.permute({0, 2, 3, 4, 1})
+      .reshape({n, d, 1, h, 1, w, 1, c})
+      .expand({n, d, factor, h, factor, w, factor, c})
+      .reshape({n, d * factor, h * factor, w * factor, c})
+      .permute({0, 4, 1, 2, 3});
+}
+
 }  // namespace
 
 LevelImpl::LevelImpl(std::int64_t in, std::int64_t out, const NetworkOptions& options)
@@ -33,7 +60,7 @@ LevelImpl::LevelImpl(std::int64_t in, std::int64_t out, const NetworkOptions& op
 torch::Tensor LevelImpl::forward(torch::Tensor x) {
   torch::Tensor first;
   for (std::size_t i = 0; i < convolutions_.size(); ++i) {
-    x = convolutions_[i]->forward(x);
+    x = convolve(convolutions_[i], x, is_same_ ? 1 : 0);
     if (is_normalized_) x = norms_[i]->forward(x);
     const bool adds = is_normalized_ && is_same_ && i > 0 && i + 1 == convolutions_.size();
     x = torch::relu(adds ? x + first : x);
@@ -64,6 +91,8 @@ UNetImpl::UNetImpl(const NetworkOptions& options, std::int64_t num_classes)
 
 torch::Tensor UNetImpl::forward(torch::Tensor x) {
   x = fold(x);
+  // Tensor cores take bfloat16 with channels last.
+  if (x.is_cuda()) x = x.to(torch::kBFloat16, false, false, torch::MemoryFormat::ChannelsLast3d);
   std::vector<torch::Tensor> skips;
   for (std::size_t i = 0; i < down_.size(); ++i) {
     x = down_[i]->forward(x);
@@ -76,11 +105,9 @@ torch::Tensor UNetImpl::forward(torch::Tensor x) {
     const std::size_t level = up_.size() - 1 - i;
     const std::int64_t factor = options_.pooling[level];
     multiple *= factor;
-    x = mix_[i]->forward(x);
+    x = convolve(mix_[i], x, 0);
     if (options_.normalization == "none") x = torch::relu(x);
-    x = functional::interpolate(x, functional::InterpolateFuncOptions()
-                                       .scale_factor(std::vector<double>(3, static_cast<double>(factor)))
-                                       .mode(torch::kNearest));
+    x = repeat(x, factor);
     torch::Tensor skip = skips[level];
     if (options_.padding == "valid") {
       const std::int64_t lost = 2 * options_.convolutions;
@@ -89,7 +116,7 @@ torch::Tensor UNetImpl::forward(torch::Tensor x) {
     }
     x = up_[i]->forward(options_.skip == "concatenate" ? torch::cat({skip, x}, 1) : x + skip);
   }
-  return unfold(head_->forward(x));
+  return unfold(head_->forward(x.to(torch::kFloat32)));
 }
 
 torch::Tensor UNetImpl::fold(const torch::Tensor& x) const {

@@ -2,15 +2,24 @@
 
 namespace organon::stages {
 
-BatchQueue::BatchQueue(Make make, std::int64_t first_step, std::int64_t end_step, std::size_t capacity)
+BatchQueue::BatchQueue(Make make, std::int64_t first_step, std::int64_t end_step, std::size_t capacity,
+                       std::size_t num_threads)
     : make_(std::move(make)),
-      next_step_(first_step),
+      next_taken_(first_step),
+      next_made_(first_step),
       end_step_(end_step),
-      capacity_(capacity),
-      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+      capacity_(static_cast<std::int64_t>(capacity)) {
+  for (std::size_t i = 0; i < num_threads; ++i)
+    threads_.emplace_back([this](const std::stop_token& stop) { run(stop); });
+}
 
 void BatchQueue::run(const std::stop_token& stop) {
-  for (std::int64_t step = next_step_; step < end_step_; ++step) {
+  std::unique_lock lock(mutex_);
+  while (next_made_ < end_step_ && !error_) {
+    if (!changed_.wait(lock, stop, [&] { return next_made_ - next_taken_ < capacity_ || error_; })) return;
+    if (next_made_ >= end_step_ || error_) return;
+    const std::int64_t step = next_made_++;
+    lock.unlock();
     nn::TrainingBatch batch;
     std::exception_ptr error;
     try {
@@ -18,21 +27,24 @@ void BatchQueue::run(const std::stop_token& stop) {
     } catch (...) {
       error = std::current_exception();
     }
-    std::unique_lock lock(mutex_);
-    if (!changed_.wait(lock, stop, [&] { return batches_.size() < capacity_; })) return;
-    error_ = error;
-    if (!error) batches_.push_back(std::move(batch));
+    lock.lock();
+    if (error) {
+      error_ = error;
+    } else {
+      batches_.emplace(step, std::move(batch));
+    }
     changed_.notify_all();
-    if (error) return;
   }
 }
 
 nn::TrainingBatch BatchQueue::take() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return !batches_.empty() || error_; });
-  if (batches_.empty()) std::rethrow_exception(error_);
-  nn::TrainingBatch batch = std::move(batches_.front());
-  batches_.pop_front();
+  changed_.wait(lock, [&] { return batches_.contains(next_taken_) || error_; });
+  const auto found = batches_.find(next_taken_);
+  if (found == batches_.end()) std::rethrow_exception(error_);
+  nn::TrainingBatch batch = std::move(found->second);
+  batches_.erase(found);
+  ++next_taken_;
   changed_.notify_all();
   return batch;
 }

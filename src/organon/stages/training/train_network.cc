@@ -127,8 +127,10 @@ class Training {
     nn::Network network = newest_network();
     const std::int64_t steps = set_.options.steps;
     const SampleSource source(training_, sample_options(set_.options.augment, set_.options.foreground_share));
+    // A processor that trains has no time to spare; where another device does, all its cores make batches.
+    const auto num_makers = static_cast<std::size_t>(nn::has_device("cuda") ? set_.threads : 1);
     BatchQueue queue([&](std::int64_t step) { return make_batch(source, step); }, network.step(), steps,
-                     kBatchesAhead);
+                     kBatchesAhead - 1 + num_makers, num_makers);
     const auto begin = std::chrono::steady_clock::now();
     const double seconds_before = curves_.rows().empty() ? 0 : curves_.rows().back().seconds;
     std::vector<double> sums(set_.options.classes.size(), 0);

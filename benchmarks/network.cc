@@ -2,8 +2,10 @@
 //
 //     network_benchmark PRESET --device cuda --classes 14 --edges 216,360,504 [--features 8,32] [--batch 2]
 //
-// "prediction" is the network alone, its input and output on the device; "predict" is what stages call, from float32
-// voxels in memory to float32 voxels in memory.
+// "prediction" is the network alone, its input and output on the device; "predict" is what stages call, from
+// float32 voxels in memory to float32 voxels in memory.
+#include "organon/nn/network.h"
+
 #include <fmt/format.h>
 
 #include <chrono>
@@ -11,7 +13,6 @@
 #include <sstream>
 
 #include "measuring.h"
-#include "organon/nn/network.h"
 #include "organon/nn/torch.h"
 #include "organon/nn/unet.h"
 
@@ -86,12 +87,13 @@ void measure(const Arguments& arguments) {
     const double voxels = static_cast<double>(output) * static_cast<double>(output * output);
     const double operations = nn::forward_operations(info.options, classes, edge);
     const auto print = [&](const char* what, double seconds, double factor) {
-      fmt::print("{{\"what\": \"{}\", \"preset\": \"{}\", \"input\": {}, \"output\": {}, \"seconds\": {:.5f}, "
-                 "\"mvoxels_per_s\": {:.2f}, \"mvoxel_channels_per_s\": {:.1f}, \"tflops\": {:.1f}, "
-                 "\"share_of_matrix_peak\": {:.3f}}}\n",
-                 what, arguments.volume, edge, output, seconds, factor * voxels / seconds * 1e-6,
-                 factor * voxels * static_cast<double>(classes) / seconds * 1e-6,
-                 factor * operations / seconds * 1e-12, factor * operations / seconds / peak);
+      fmt::print(
+          "{{\"what\": \"{}\", \"preset\": \"{}\", \"input\": {}, \"output\": {}, \"seconds\": {:.5f}, "
+          "\"mvoxels_per_s\": {:.2f}, \"mvoxel_channels_per_s\": {:.1f}, \"tflops\": {:.1f}, "
+          "\"share_of_matrix_peak\": {:.3f}}}\n",
+          what, arguments.volume, edge, output, seconds, factor * voxels / seconds * 1e-6,
+          factor * voxels * static_cast<double>(classes) / seconds * 1e-6,
+          factor * operations / seconds * 1e-12, factor * operations / seconds / peak);
       std::fflush(stdout);
     };
     try {

@@ -14,7 +14,8 @@ if(ORGANON_TORCH_WHEEL)
   target_include_directories(organon_torch SYSTEM INTERFACE ${torch_headers}
                              ${torch_headers}/torch/csrc/api/include)
   target_link_directories(organon_torch INTERFACE ${ORGANON_TORCH_WHEEL}/lib)
-  target_link_libraries(organon_torch INTERFACE torch torch_cpu c10)
+  # The C++ library first: the wheel's libtorch.so exports parts of an older one, which would be taken instead.
+  target_link_libraries(organon_torch INTERFACE stdc++ torch torch_cpu c10)
   if(EXISTS ${ORGANON_TORCH_WHEEL}/lib/libtorch_cuda.so)
     # Devices register themselves when their library is loaded; what it needs of CUDA may come with other wheels.
     target_link_options(organon_torch INTERFACE -Wl,--no-as-needed -Wl,--allow-shlib-undefined)

@@ -27,8 +27,16 @@ class LateFiles : public ::testing::Test {
     EXPECT_EQ(ending.exit_code, 0) << ending.err;
     return ending;
   }
-  static std::map<std::string, std::string> late(const std::string& mode) {
-    return {{"LD_PRELOAD", ORGANON_LATE_FILES}, {"LATE_FILES", mode}};
+  std::map<std::string, std::string> late(const std::string& mode) const {
+    return {{"LD_PRELOAD", ORGANON_LATE_FILES},
+            {"LATE_FILES", mode},
+            {"LATE_FILES_LOG", (path() / "late").string()}};
+  }
+  // How often something was hidden or denied.
+  std::uintmax_t count_late() const {
+    std::error_code never;
+    const auto count = std::filesystem::file_size(path() / "late", never);
+    return never ? 0 : count;
   }
   Json steps_of(const std::string& output) const {
     const Ending status = run_organon({"status", output, "--json"}, {path(), {}, 0, {}});
@@ -69,6 +77,7 @@ TEST_F(LateFiles, ClaimsSeenLateAreTakenOverFromTheDeadAllTheSame) {
   environment["ORGANON_FAULT_ONCE"] = (path() / "once").string();
   watershed("a.n5/f", environment);
   EXPECT_TRUE(std::filesystem::exists(path() / "once")) << "nobody died";
+  EXPECT_GT(count_late(), 0U) << "no claim was hidden";
   expect_sound("a.n5/f");
 }
 
@@ -82,6 +91,7 @@ TEST_F(LateFiles, TwoWorkersComputeTheSameBlocksHarmlessly) {
 TEST_F(LateFiles, AClaimWhoseAnswerWasLostIsStillAClaim) {
   const Ending ending = watershed("a.n5/f", late("unheard"));
   EXPECT_LT(ending.seconds, 60);
+  EXPECT_GT(count_late(), 0U) << "no claim was denied";
   expect_sound("a.n5/f");
 }
 

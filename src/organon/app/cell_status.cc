@@ -42,8 +42,6 @@ void take_steps(CellStageStatus& stage) {
 CellStageStatus read_stage_status(const blockwise::StageDescription& description, bool has_all_inputs) {
   const blockwise::RunFolder run(blockwise::run_folder_of(description.outputs.front()));
   CellStageStatus stage{description, run, CellStageState::kWaiting, 0, 0, 0, 0, {}, {}, {}};
-  const auto identity_then = run.read_identity();
-  if (!identity_then) return stage;
   if (run.is_running()) {
     stage.state = CellStageState::kRunning;
     try {
@@ -65,8 +63,9 @@ CellStageStatus read_stage_status(const blockwise::StageDescription& description
     if (const auto device = run.read_device()) stage.device = device->type;
     return stage;
   }
-  // What was begun with other options or inputs will not be gone on with.
-  if (identity_then != identity_now(description)) return stage;
+  // What was begun with other options or inputs, or by another organon, will not be gone on with.
+  const auto identity_then = run.read_identity();
+  if (!identity_then || identity_then != identity_now(description)) return stage;
   take_steps(stage);
   stage.state = stage.failed > 0 ? CellStageState::kFailed : CellStageState::kStopped;
   return stage;

@@ -12,7 +12,8 @@
 namespace organon {
 
 void for_each_in_parallel(std::int64_t count, const std::function<void(std::int64_t)>& use,
-                          Progress& progress, const std::string& what, const std::string& unit) {
+                          Progress& progress, const std::string& what, const std::string& unit,
+                          int max_threads) {
   std::atomic<std::int64_t> next{0};
   std::atomic<std::int64_t> done{0};
   std::atomic<bool> has_failed{false};
@@ -21,7 +22,8 @@ void for_each_in_parallel(std::int64_t count, const std::function<void(std::int6
   {
     std::vector<std::jthread> threads;
     const auto cores = static_cast<std::int64_t>(std::max(1U, std::thread::hardware_concurrency()));
-    for (std::int64_t i = 0; i < std::min(cores, count); ++i) {
+    const std::int64_t num_threads = max_threads > 0 ? max_threads : cores;
+    for (std::int64_t i = 0; i < std::min(num_threads, count); ++i) {
       threads.emplace_back([&] {
         try {
           for (std::int64_t index = next++; index < count && !has_failed; index = next++) {

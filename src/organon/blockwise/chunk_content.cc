@@ -7,7 +7,6 @@
 #include <set>
 #include <system_error>
 
-#include "organon/base/check.h"
 #include "organon/base/files.h"
 #include "organon/base/json.h"
 #include "organon/blockwise/journal.h"
@@ -63,7 +62,8 @@ ChunkContent content_of_input(const std::string& address) {
   ChunkContent content =
       ChunkContent::of(dataset->spec().shape, dataset->spec().chunk_shape, kind_of(dataset->spec()));
   const Json attributes = dataset->attributes();
-  if (const auto run = find_run_of(address); run && attributes.contains("organon")) {
+  if (const auto run = find_run_of(address);
+      run && attributes.contains("organon") && attributes["organon"].is_object()) {
     const auto completion = run->read_completion();
     if (completion && attributes["organon"].value("identity", "") == completion->identity) {
       for (std::size_t step = 0; std::filesystem::exists(run->step(step)); ++step) {
@@ -112,13 +112,17 @@ std::optional<ChunkContent> read_content(const std::filesystem::path& file) {
   const std::string_view body = text.substr(kHexDigits);
   if (to_hex(hash_bytes(std::as_bytes(std::span(body)))) != text.substr(0, kHexDigits)) return std::nullopt;
   const std::size_t head_bytes = body.find('\n') + 1;
+  const std::string_view hashes = body.substr(head_bytes);
   const Json head = parse_json(body.substr(0, head_bytes), file.string());
   const auto shape_in = [&](const char* key) {
     return storage::shape_of(head.at(key), storage::AxisOrder::kZyx, file.string());
   };
-  ChunkContent content = ChunkContent::of(shape_in("shape"), shape_in("chunk_shape"), head.at("kind"));
-  const std::string_view hashes = body.substr(head_bytes);
-  ORGANON_CHECK(hashes.size() == content.of_chunk.size() * sizeof(Hash128));
+  const Shape3 shape = shape_in("shape");
+  const Shape3 chunk_shape = shape_in("chunk_shape");
+  const auto num_chunks = static_cast<std::size_t>(BlockGrid(Box::of_shape(shape), chunk_shape).count());
+  if (hashes.size() / sizeof(Hash128) != num_chunks || hashes.size() % sizeof(Hash128) != 0)
+    return std::nullopt;
+  ChunkContent content = ChunkContent::of(shape, chunk_shape, head.at("kind"));
   if (!hashes.empty()) std::memcpy(content.of_chunk.data(), hashes.data(), hashes.size());
   return content;
 }

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <mutex>
+#include <optional>
 #include <set>
 
 #include "organon/base/json.h"
@@ -46,7 +47,7 @@ class Machines {
   std::map<std::thread::id, std::string> by_thread_;
 };
 
-// Writes into every voxel what it was computed on.
+// Writes into every voxel what it was computed on; with an input, blocks depend on what they read of it.
 class StampStage : public Stage {
  public:
   StampStage(StageDescription description, std::function<void(const Block&)> before_write)
@@ -64,10 +65,17 @@ class StampStage : public Stage {
   class Stamp : public Step {
    public:
     Stamp(const StageDescription& description, std::string device, std::function<void(const Block&)> before)
-        : output_(description.outputs[0]), device_(std::move(device)), before_write_(std::move(before)) {}
+        : inputs_(description.inputs),
+          output_(description.outputs[0]),
+          device_(std::move(device)),
+          before_write_(std::move(before)) {}
     StepPlan plan() const override {
-      StepPlan plan = StepPlan::over(spec_of_output().domain(), {4, 4, 8});
-      plan.outputs = {{output_, spec_of_output()}};
+      storage::DatasetSpec spec = spec_of_output();
+      if (!inputs_.empty()) spec.shape = storage::open_dataset(inputs_[0])->spec().shape;
+      StepPlan plan = StepPlan::over(spec.domain(), {4, 4, 8});
+      plan.outputs = {{output_, spec}};
+      for (const std::string& input : inputs_) plan.reads(input);
+      if (!inputs_.empty()) plan.reuse = Reuse::kAnywhere;
       return plan;
     }
     void process(const Block& block, BlockOutput& output) const override {
@@ -77,6 +85,7 @@ class StampStage : public Stage {
     }
 
    private:
+    std::vector<std::string> inputs_;
     std::string output_;
     std::string device_;
     std::function<void(const Block&)> before_write_;
@@ -200,6 +209,37 @@ TEST_F(Device, WhereThereIsNoneOfTheKindOnlyANewBeginningHelps) {
   EXPECT_EQ(stamps(), std::set<int>{kOnCpu});
   EXPECT_NE(refusal(ErrorKind::kInvalidArgument, [&] { run(1, "tpu", true); }).find("cuda, cpu"),
             std::string::npos);
+}
+
+TEST_F(Device, AGrownVolumeKeepsToTheDeviceOfTheFinishedRun) {
+  const std::filesystem::path input = folder_.path() / "in.n5" / "raw";
+  description_.inputs = {"n5://" + input.string()};
+  storage::create_dataset(description_.inputs[0], spec_of_output());
+  {
+    Machines machines({"cuda"});
+    run();
+  }
+  Json attributes = parse_json(read_text(input / "attributes.json"), "attributes");
+  attributes["dimensions"] = {16, 8, 12};  // x, y, z
+  write_text_atomically(input / "attributes.json", to_text(attributes));
+  auto without = std::make_optional<Machines>(std::vector<std::string>{"cpu"});
+  // Nothing is touched, whoever refuses, so that what is done stays done.
+  std::string said = refusal(ErrorKind::kInvalidArgument, [&] { run(1, "cpu"); });
+  EXPECT_NE(said.find("began on cuda"), std::string::npos) << said;
+  EXPECT_TRUE(run_folder().read_completion().has_value());
+  said = refusal(ErrorKind::kUnsupported, [&] { run(2); });
+  EXPECT_NE(said.find("this run keeps to cuda"), std::string::npos) << said;
+  without.reset();
+  {
+    Machines others({"cuda"});
+    EXPECT_EQ(run().num_kept, 8);
+  }
+  EXPECT_EQ(stamps(), std::set<int>{kOnCuda});
+  {
+    Machines others({"cpu"});
+    EXPECT_EQ(run(1, "cpu", true).num_kept, 0);
+    EXPECT_EQ(stamps(), std::set<int>{kOnCpu});
+  }
 }
 
 TEST_F(Device, ABlockThatIsLookedIntoIsComputedOnWhatItsRunKeepsTo) {

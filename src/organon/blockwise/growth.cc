@@ -3,19 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <map>
 #include <set>
 #include <system_error>
 
-#include "organon/base/check.h"
 #include "organon/base/error.h"
 #include "organon/base/fault_point.h"
 #include "organon/base/parallel.h"
 #include "organon/blockwise/chunk_content.h"
 #include "organon/blockwise/journal.h"
-#include "organon/blockwise/outputs.h"
-#include "organon/blockwise/verify.h"
 #include "organon/storage/json_fields.h"
 
 namespace organon::blockwise {
@@ -24,12 +20,18 @@ namespace {
 // Blocks whose chunks are looked at together.
 constexpr std::size_t kBlocksAtOnce = 256;
 
-std::filesystem::path previous_folder(const RunFolder& run) { return run.path() / "previous"; }
+// The run that was set aside, a run folder itself, with its datasets under data/.
+RunFolder previous_run(const RunFolder& run) { return RunFolder(run.path() / "previous"); }
 std::filesystem::path previous_step(const RunFolder& run, std::size_t step) {
-  return previous_folder(run) / "steps" / std::to_string(step);
+  return previous_run(run).step(step);
 }
 std::filesystem::path previous_data(const RunFolder& run, std::size_t step, std::size_t output) {
-  return previous_folder(run) / "data" / fmt::format("{}.{}", step, output);
+  return previous_run(run).path() / "data" / fmt::format("{}.{}", step, output);
+}
+// Where a dataset goes that lies on another file system than the run: beside itself. A link under data/ leads
+// to it.
+std::filesystem::path sibling_of(const std::filesystem::path& dataset) {
+  return dataset.parent_path() / (".previous-" + dataset.filename().string());
 }
 std::filesystem::path input_file(const std::filesystem::path& folder, const std::string& address) {
   return folder / "inputs" / to_hex(hash_text(address));
@@ -57,18 +59,17 @@ std::optional<std::int64_t> key_in(std::int64_t key, std::int64_t before, std::i
 
 bool has_same_rows(const Shape3& a, const Shape3& b) { return a.y == b.y && a.x == b.x; }
 
-// What plan.json of a step of the finished run says.
+// A step of the finished run. Of what cannot be read, nothing is kept.
 struct PreviousStep {
   std::size_t index = 0;
-  Json plan;
+  Json reuse;
 };
 
 std::optional<PreviousStep> find_previous_step(const RunFolder& run, const std::string& name) {
   for (std::size_t i = 0;; ++i) {
-    const std::filesystem::path file = previous_step(run, i) / "plan.json";
-    if (!std::filesystem::exists(file)) return std::nullopt;
-    Json plan = parse_json(read_text(file), file.string());
-    if (plan.at("step") == name) return PreviousStep{i, std::move(plan)};
+    auto record = read_step_record(previous_step(run, i));
+    if (!record) return std::nullopt;
+    if (record->name == name) return PreviousStep{i, std::move(record->reuse)};
   }
 }
 
@@ -91,18 +92,62 @@ class Keeper {
          const std::vector<StepPlan>& plans)
       : run_(run), names_(names), plans_(plans), plan_(plans.back()), step_(plans.size() - 1) {
     if (plan_.reuse == Reuse::kNone) return;
-    auto previous = find_previous_step(run_, names_.at(step_));
-    if (!previous || !previous->plan.contains("reuse")) return;
+    try {
+      look(description);
+    } catch (const Json::exception&) {
+      can_keep_ = false;
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kCorruptData) throw;
+      can_keep_ = false;
+    }
+  }
+
+  /// Of the finished run's blocks.
+  std::int64_t num_blocks() const { return can_keep_ ? previous_blocks_->count() : 0; }
+
+  std::int64_t keep(Fsync fsync, int threads, Progress& progress) {
+    if (!can_keep_) return 0;
+    std::vector<std::shared_ptr<storage::Dataset>> datasets;
+    std::vector<std::filesystem::path> folders = {run_.path()};
+    for (const OutputDataset& output : plan_.outputs) {
+      datasets.push_back(storage::open_dataset(output.address));
+      std::filesystem::path folder = datasets.back()->path();
+      while (!std::filesystem::exists(folder)) folder = folder.parent_path();
+      folders.push_back(std::move(folder));
+    }
+    JournalWriter journal(run_.step(step_), kKeptJournal, fsync, std::move(folders));
+    std::set<std::int64_t> seen;
+    std::vector<JournalRecord> records;
+    std::int64_t num_kept = 0;
+    const auto keep_records = [&] {
+      num_kept += keep_together(records, datasets, journal, threads);
+      records.clear();
+      progress.update(static_cast<std::int64_t>(seen.size()));
+    };
+    JournalReader(previous_step(run_, previous_)).poll([&](const JournalRecord& record) {
+      if (record.kind != JournalRecord::Kind::kCompleted || !seen.insert(record.block).second) return;
+      if (!holds(record)) return;
+      records.push_back(record);
+      if (records.size() == kBlocksAtOnce) keep_records();
+    });
+    keep_records();
+    journal.commit();
+    return num_kept;
+  }
+
+ private:
+  void look(const StageDescription& description) {
+    const auto previous = find_previous_step(run_, names_.at(step_));
+    if (!previous || previous->reuse.is_null()) return;
     previous_ = previous->index;
-    const Json& before = previous->plan["reuse"];
-    previous_blocks_.emplace(
-        box_of(before.at("domain")),
-        storage::shape_of(before.at("block_shape"), storage::AxisOrder::kZyx, "plan.json"));
+    const Json& before = previous->reuse;
+    const Shape3 block_shape =
+        storage::shape_of(before.at("block_shape"), storage::AxisOrder::kZyx, "plan.json");
+    if (block_shape != plan_.block_shape) return;
+    previous_blocks_.emplace(box_of(before.at("domain")), block_shape);
     const Box& domain = previous_blocks_->domain();
     // Part of a volume: whether the domain's end is the box's or the volume's is not looked into.
-    can_keep_ = before.at("kind") == to_string(plan_.reuse) &&
-                plan_.block_shape == previous_blocks_->cell_shape() &&
-                before.at("depends_on") == plan_.depends_on &&
+    can_keep_ = before.at("kind") == to_string(plan_.reuse) && before.at("depends_on") == plan_.depends_on &&
                 (description.box_nm.empty() || domain == plan_.domain) &&
                 before.at("outputs").size() == plan_.outputs.size();
     if (plan_.reuse == Reuse::kSameRows)
@@ -119,36 +164,6 @@ class Keeper {
     if (can_keep_) read_partials();
   }
 
-  std::int64_t keep(Fsync fsync) {
-    if (!can_keep_) return 0;
-    std::vector<std::shared_ptr<storage::Dataset>> datasets;
-    std::vector<std::filesystem::path> folders = {run_.path()};
-    for (const OutputDataset& output : plan_.outputs) {
-      datasets.push_back(storage::open_dataset(output.address));
-      std::filesystem::path folder = datasets.back()->path();
-      while (!std::filesystem::exists(folder)) folder = folder.parent_path();
-      folders.push_back(std::move(folder));
-    }
-    JournalWriter journal(run_.step(step_), kKeptJournal, fsync, std::move(folders));
-    std::set<std::int64_t> seen;
-    std::vector<JournalRecord> records;
-    std::int64_t num_kept = 0;
-    const auto keep_records = [&] {
-      num_kept += keep_together(records, datasets, journal);
-      records.clear();
-    };
-    JournalReader(previous_step(run_, previous_)).poll([&](const JournalRecord& record) {
-      if (record.kind != JournalRecord::Kind::kCompleted || !seen.insert(record.block).second) return;
-      if (!holds(record)) return;
-      records.push_back(record);
-      if (records.size() == kBlocksAtOnce) keep_records();
-    });
-    keep_records();
-    journal.commit();
-    return num_kept;
-  }
-
- private:
   struct Read {
     std::function<Box(const Box&)> box_read_by;
     ChunkContent before;
@@ -174,13 +189,15 @@ class Keeper {
         fill_from_journals(run_.step(maker), i, now);
         ChunkContent before;
         if (const auto previous = find_previous_step(run_, names_[maker]);
-            previous && previous->plan.contains("reuse")) {
-          const Json& outputs = previous->plan["reuse"].at("outputs");
+            previous && !previous->reuse.is_null()) {
+          const Json& outputs = previous->reuse.at("outputs");
           if (i < outputs.size() && outputs[i].at("address") == output.address) {
-            before = ChunkContent::of(
-                storage::shape_of(outputs[i].at("shape"), storage::AxisOrder::kZyx, "plan.json"),
-                now.chunk_shape, outputs[i].at("kind"));
-            if (before.kind == now.kind) fill_from_journals(previous_step(run_, previous->index), i, before);
+            const Shape3 shape =
+                storage::shape_of(outputs[i].at("shape"), storage::AxisOrder::kZyx, "plan.json");
+            if (outputs[i].at("kind") == now.kind) {
+              before = ChunkContent::of(shape, now.chunk_shape, now.kind);
+              fill_from_journals(previous_step(run_, previous->index), i, before);
+            }
           }
         }
         return Read{input.box_read_by, std::move(before), std::move(now)};
@@ -193,7 +210,7 @@ class Keeper {
     for (const InputDataset& input : plan_.inputs) {
       std::optional<Read> read = read_of_earlier_step(input);
       if (!read) {
-        auto before = read_content(input_file(previous_folder(run_), input.address));
+        auto before = read_content(input_file(previous_run(run_).path(), input.address));
         auto now = read_content(input_file(run_.path(), input.address));
         if (before && now) read = Read{input.box_read_by, std::move(*before), std::move(*now)};
       }
@@ -288,7 +305,7 @@ class Keeper {
   // Records of blocks that hold. Returns how many were kept.
   std::int64_t keep_together(std::vector<JournalRecord>& records,
                              const std::vector<std::shared_ptr<storage::Dataset>>& datasets,
-                             JournalWriter& journal) const {
+                             JournalWriter& journal, int threads) const {
     std::vector<char> is_sound(records.size(), 0);
     SilentProgress silent;
     for_each_in_parallel(
@@ -299,7 +316,7 @@ class Keeper {
           link_chunks(records[at], datasets);
           is_sound[at] = 1;
         },
-        silent, "", "");
+        silent, "", "", threads);
     std::int64_t num_kept = 0;
     for (std::size_t i = 0; i < records.size(); ++i) {
       fault_point("keep");
@@ -355,10 +372,47 @@ bool is_sealed_by(const std::string& address, const std::string& identity) {
   if (!std::filesystem::is_directory(storage::parse_address(address).path)) return false;
   try {
     const Json attributes = storage::open_dataset(address)->attributes();
-    return attributes.contains("organon") && attributes["organon"].value("identity", "") == identity;
+    return attributes.contains("organon") && attributes["organon"].is_object() &&
+           attributes["organon"].value("identity", "") == identity;
   } catch (const Error&) {
     return false;
   }
+}
+
+// Whether `finished` (the run itself, or what lies in its previous/) is of the same stage, whatever the
+// content of the inputs, and some step may keep blocks of it.
+bool holds_what_can_be_kept(const StageDescription& description, int algorithm_version, const RunFolder& run,
+                            const RunFolder& finished) {
+  const auto completion = finished.read_completion();
+  // Of another layout nothing can be read.
+  if (!completion || !finished.read_identity()) return false;
+  const StageDescription before = finished.read_description();
+  if (before.inputs != description.inputs || before.outputs != description.outputs) return false;
+  // With the inputs of then it has the identity of then: nothing else differs.
+  const std::vector<std::string> identities = finished.read_input_identities();
+  if (identity_of_stage(description, algorithm_version, identities) != completion->identity) return false;
+
+  const bool lies_in_place = finished.path() == run.path();
+  bool can_keep = false;
+  std::set<std::string> read_by_parts;
+  for (std::size_t step = 0; std::filesystem::exists(finished.step(step)); ++step) {
+    const auto record = read_step_record(finished.step(step));
+    if (!record || record->reuse.is_null()) return false;
+    const Json& reuse = record->reuse;
+    can_keep = can_keep || reuse.at("kind") != to_string(Reuse::kNone);
+    for (const std::string address : reuse.at("inputs")) read_by_parts.insert(address);
+    for (const Json& output : reuse.at("outputs")) {
+      const std::string address = output.at("address");
+      if (lies_in_place && !run.is_scratch(address) && !is_sealed_by(address, completion->identity))
+        return false;
+    }
+  }
+  if (!can_keep) return false;
+  for (std::size_t i = 0; i < description.inputs.size(); ++i) {
+    const std::string& input = description.inputs[i];
+    if (!reads_by_parts(input, read_by_parts) && identity_of_input(input) != identities.at(i)) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -380,63 +434,71 @@ Json reuse_record(const StepPlan& plan) {
           {"outputs", outputs}};
 }
 
-bool set_aside_finished_run(const StageDescription& description, int algorithm_version,
-                            const RunFolder& run) {
-  const auto completion = run.read_completion();
-  if (!completion || !std::filesystem::exists(run.path() / "stage.json")) return false;
-  const StageDescription before = run.read_description();
-  if (before.inputs != description.inputs || before.outputs != description.outputs) return false;
-  // With the inputs of then it has the identity of then: nothing else differs.
-  const std::vector<std::string> identities = run.read_input_identities();
-  if (identity_of_stage(description, algorithm_version, identities) != completion->identity) return false;
+std::optional<RunFolder> find_finished_run(const StageDescription& description, int algorithm_version,
+                                           const RunFolder& run) {
+  const RunFolder finished = run.read_completion() ? run : previous_run(run);
+  try {
+    if (holds_what_can_be_kept(description, algorithm_version, run, finished)) return finished;
+  } catch (const Json::exception&) {
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kCorruptData) throw;
+  }
+  return std::nullopt;
+}
 
-  bool can_keep = false;
-  std::set<std::string> read_by_parts;
-  std::vector<std::pair<std::filesystem::path, std::filesystem::path>> moves;
-  for (std::size_t step = 0; std::filesystem::exists(run.step(step)); ++step) {
-    const std::filesystem::path file = run.step(step) / "plan.json";
-    if (!std::filesystem::exists(file)) return false;
-    const Json plan = parse_json(read_text(file), file.string());
-    if (!plan.contains("reuse")) return false;
-    const Json& reuse = plan["reuse"];
-    can_keep = can_keep || reuse.at("kind") != to_string(Reuse::kNone);
-    for (const std::string address : reuse.at("inputs")) read_by_parts.insert(address);
-    for (std::size_t i = 0; i < reuse.at("outputs").size(); ++i) {
-      const std::string address = reuse["outputs"][i].at("address");
-      const bool is_scratch = address.starts_with(run.scratch(""));
-      if (!is_scratch && !is_sealed_by(address, completion->identity)) return false;
-      const std::filesystem::path path = storage::parse_address(address).path;
-      if (std::filesystem::exists(path)) moves.emplace_back(path, previous_data(run, step, i));
+void set_aside(const RunFolder& run) {
+  if (!run.read_completion()) return;
+  forget_finished_run(run);
+  const std::filesystem::path to = previous_run(run).path();
+  std::filesystem::create_directories(to / "data");
+  fault_point("set aside");
+  std::filesystem::rename(run.path() / "complete.json", to / "complete.json");
+  sync_folder(to);
+  end_setting_aside(run);
+}
+
+void end_setting_aside(const RunFolder& run) {
+  const RunFolder previous = previous_run(run);
+  const std::filesystem::path to = previous.path();
+  if (!has_finished_run_aside(run) || std::filesystem::exists(to / "stage.json")) return;
+  fault_point("set aside");
+  for (const char* name : {"steps", "inputs", "device.json"}) {
+    if (std::filesystem::exists(run.path() / name)) std::filesystem::rename(run.path() / name, to / name);
+    fault_point("set aside");
+  }
+  for (std::size_t step = 0;; ++step) {
+    const auto record = read_step_record(previous.step(step));
+    if (!record) break;
+    for (std::size_t i = 0; i < record->reuse.at("outputs").size(); ++i) {
+      const std::string address = record->reuse["outputs"][i].at("address");
+      const std::filesystem::path from = storage::parse_address(address).path;
+      if (!std::filesystem::exists(from)) continue;
+      std::error_code error;
+      std::filesystem::rename(from, previous_data(run, step, i), error);
+      if (error == std::errc::cross_device_link) {
+        std::filesystem::remove_all(sibling_of(from));
+        std::filesystem::remove(previous_data(run, step, i));
+        std::filesystem::create_directory_symlink(std::filesystem::absolute(sibling_of(from)),
+                                                  previous_data(run, step, i));
+        std::filesystem::rename(from, sibling_of(from));
+      } else if (error) {
+        throw Error(ErrorKind::kIo, fmt::format("cannot move {} to {}: {}", from.string(),
+                                                previous_data(run, step, i).string(), error.message()));
+      }
+      fault_point("set aside");
     }
   }
-  if (!can_keep) return false;
-  for (std::size_t i = 0; i < description.inputs.size(); ++i) {
-    const std::string& input = description.inputs[i];
-    if (!reads_by_parts(input, read_by_parts) && identity_of_input(input) != identities.at(i)) return false;
-  }
-
-  forget_finished_run(run);
-  std::filesystem::create_directories(previous_folder(run) / "data");
-  fault_point("set aside");
-  for (const char* name : {"complete.json", "stage.json"}) {
-    std::filesystem::remove(run.path() / name);
-    fault_point("set aside");
-  }
-  sync_folder(run.path());
-  for (const char* name : {"steps", "inputs"}) {
-    if (std::filesystem::exists(run.path() / name))
-      std::filesystem::rename(run.path() / name, previous_folder(run) / name);
-    fault_point("set aside");
-  }
-  for (const auto& [from, to] : moves) {
-    std::error_code elsewhere;
-    std::filesystem::rename(from, to, elsewhere);
-    // On another file system: it goes, and nothing of it is kept.
-    if (elsewhere) std::filesystem::remove_all(from);
-    fault_point("set aside");
-  }
   std::filesystem::remove_all(run.path() / "scratch.n5");
-  return true;
+  sync_folder(to);
+  fault_point("set aside");
+  if (std::filesystem::exists(run.path() / "stage.json"))
+    std::filesystem::rename(run.path() / "stage.json", to / "stage.json");
+  sync_folder(run.path());
+  fault_point("set aside");
+}
+
+bool has_finished_run_aside(const RunFolder& run) {
+  return std::filesystem::exists(previous_run(run).path() / "complete.json");
 }
 
 void note_inputs(const RunFolder& run, const std::vector<StepPlan>& plans) {
@@ -454,28 +516,40 @@ void note_inputs(const RunFolder& run, const std::vector<StepPlan>& plans) {
 
 std::int64_t keep_blocks(const StageDescription& description, const RunFolder& run,
                          const std::vector<std::string>& names, const std::vector<StepPlan>& plans,
-                         Fsync fsync) {
-  if (!std::filesystem::exists(previous_folder(run))) return 0;
+                         Fsync fsync, int threads, Progress& progress) {
+  if (!has_finished_run_aside(run)) return 0;
   // Of a supervisor that died here.
   const std::filesystem::path step_folder = run.step(plans.size() - 1);
   for (const char* name : {"journals", "partials"}) std::filesystem::remove_all(step_folder / name);
-  return Keeper(description, run, names, plans).keep(fsync);
+  Keeper keeper(description, run, names, plans);
+  if (keeper.num_blocks() == 0) return 0;
+  progress.start(fmt::format("{}: {}: look for what still holds", title_of(description), names.back()),
+                 keeper.num_blocks(), "blocks");
+  const std::int64_t num_kept = keeper.keep(fsync, threads, progress);
+  progress.finish(fmt::format("{} of {} blocks hold", num_kept, keeper.num_blocks()));
+  return num_kept;
 }
 
-void forget_finished_run(const RunFolder& run) { std::filesystem::remove_all(previous_folder(run)); }
+void forget_finished_run(const RunFolder& run) {
+  const std::filesystem::path folder = previous_run(run).path();
+  std::error_code missing;
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "data", missing))
+    if (entry.is_symlink()) std::filesystem::remove_all(std::filesystem::read_symlink(entry.path()));
+  std::filesystem::remove_all(folder);
+}
 
 void clear_after_run(const RunFolder& run) {
   forget_finished_run(run);
   if (!std::filesystem::exists(run.path() / "scratch.n5")) return;
   bool is_any_kept = false;
-  for (std::size_t step = 0; std::filesystem::exists(run.step(step) / "plan.json"); ++step) {
-    const std::filesystem::path file = run.step(step) / "plan.json";
-    const Json plan = parse_json(read_text(file), file.string());
-    if (!plan.contains("reuse")) continue;
-    const bool is_kept = plan["reuse"].at("kind") != to_string(Reuse::kNone);
-    for (const Json& output : plan["reuse"].at("outputs")) {
+  for (std::size_t step = 0;; ++step) {
+    const auto record = read_step_record(run.step(step));
+    if (!record) break;
+    if (record->reuse.is_null()) continue;
+    const bool is_kept = record->reuse.at("kind") != to_string(Reuse::kNone);
+    for (const Json& output : record->reuse.at("outputs")) {
       const std::string address = output.at("address");
-      if (!address.starts_with(run.scratch(""))) continue;
+      if (!run.is_scratch(address)) continue;
       if (is_kept)
         is_any_kept = true;
       else

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "organon/base/files.h"
+#include "organon/base/progress.h"
 #include "organon/blockwise/run_folder.h"
 #include "organon/blockwise/stage.h"
 
@@ -35,10 +36,19 @@ namespace organon::blockwise {
 /// Name of the journal of what was kept: of a session before all others, so that voids apply to it.
 inline constexpr const char* kKeptJournal = "s0-kept";
 
-/// Sets the finished run in `run` aside, with its datasets, where `description` is the same stage and only
-/// the content of its inputs differs, and some step may keep blocks. False where that is not so: nothing was
-/// touched then. Killed in between, the next run starts anew.
-bool set_aside_finished_run(const StageDescription& description, int algorithm_version, const RunFolder& run);
+/// The finished run whose blocks a run of `description` may keep: `run` itself, or what was set aside in it
+/// before a run that was cut short. Nothing where that is another stage, where something else than the
+/// content of its inputs differs, or where no step keeps blocks. Touches nothing.
+std::optional<RunFolder> find_finished_run(const StageDescription& description, int algorithm_version,
+                                           const RunFolder& run);
+
+/// Moves a finished run with its datasets into previous/: nothing where `run` is not complete. complete.json
+/// goes first and stage.json last, so that end_setting_aside() can tell a death in between.
+void set_aside(const RunFolder& run);
+/// Moves what a supervisor that died in set_aside() left to move. Call it before anything of `run` is read.
+void end_setting_aside(const RunFolder& run);
+/// Whether a finished result lies in previous/ alone.
+bool has_finished_run_aside(const RunFolder& run);
 
 /// Notes which content the chunks of those inputs have that the last of `plans` reads, for a later run. Does
 /// nothing for what is noted.
@@ -46,10 +56,10 @@ void note_inputs(const RunFolder& run, const std::vector<StepPlan>& plans);
 
 /// Makes what the last of `plans` keeps its own: the step `names[plans.size() - 1]`, whose outputs exist and
 /// are empty, and that no worker has begun. Returns how many blocks are kept. Cost: the files of their chunks
-/// are read once.
+/// are read once, by `threads` threads.
 std::int64_t keep_blocks(const StageDescription& description, const RunFolder& run,
                          const std::vector<std::string>& names, const std::vector<StepPlan>& plans,
-                         Fsync fsync);
+                         Fsync fsync, int threads, Progress& progress);
 
 /// What plan.json says for keep_blocks() of a later run.
 Json reuse_record(const StepPlan& plan);

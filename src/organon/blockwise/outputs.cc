@@ -110,8 +110,6 @@ void check_apart(const StageDescription& description, const std::vector<StepPlan
   }
 }
 
-// Removes what an earlier, different run left; refuses what organon did not make. First of all the run is no
-// longer complete: killed in between, the next call starts here again.
 void refuse_foreign_outputs(const StageDescription& description, const RunFolder& run) {
   const bool is_first_run = !std::filesystem::exists(run.path() / "session");
   const std::set<std::string> half_made = half_made_datasets(run);
@@ -131,8 +129,7 @@ void clear_outputs(const StageDescription& description, const RunFolder& run) {
     std::filesystem::remove(run.path() / name);
   sync_folder(run.path());
   for (const std::string& address : description.outputs) remove_own_dataset(address, half_made);
-  for (const char* name : {"steps", "scratch.n5", "inputs", "previous"})
-    std::filesystem::remove_all(run.path() / name);
+  for (const char* name : {"steps", "scratch.n5", "inputs"}) std::filesystem::remove_all(run.path() / name);
 }
 
 // Datasets of an earlier run in a group are replaced when their turn comes; others in the group stay.
@@ -156,10 +153,9 @@ bool create_missing_outputs(const StepPlan& plan, const std::string& verb) {
 Results results_of(const RunFolder& run, const std::vector<StepPlan>& plans) {
   std::map<std::string, std::vector<std::string>> lines_of;
   std::vector<std::string> partials;
-  const std::string scratch = run.scratch("");
   for (std::size_t i = 0; i < plans.size(); ++i) {
     for (const OutputDataset& output : plans[i].outputs)
-      if (!output.address.starts_with(scratch)) lines_of[output.address];
+      if (!run.is_scratch(output.address)) lines_of[output.address];
     JournalReader reader(run.step(i));
     std::set<std::int64_t> blocks;
     reader.poll([&](const JournalRecord& record) {
@@ -192,11 +188,11 @@ Results results_of(const RunFolder& run, const std::vector<StepPlan>& plans) {
 
 // Nothing of time or host, so that outputs are byte-identical from run to run.
 void seal(const StageDescription& description, const Results& results, const std::string& identity,
-          const std::optional<RunFolder::Device>& device) {
+          const std::vector<std::string>& input_identities, const std::optional<RunFolder::Device>& device) {
   Json inputs = Json::array();
-  for (const std::string& input : description.inputs) {
-    inputs.push_back({{"name", storage::parse_address(input).path.filename().string()},
-                      {"identity", identity_of_input(input)}});
+  for (std::size_t i = 0; i < description.inputs.size(); ++i) {
+    inputs.push_back({{"name", storage::parse_address(description.inputs[i]).path.filename().string()},
+                      {"identity", input_identities.at(i)}});
   }
   Json organon = {{"version", ORGANON_VERSION},
                   {"verb", description.verb},

@@ -43,9 +43,9 @@ struct Results {
 /// From the journals. Memory: a line per chunk.
 Results results_of(const RunFolder& run, const std::vector<StepPlan>& plans);
 
-/// Writes the provenance into every dataset: version, verb, options, inputs, identity, result, and of a
-/// tolerance stage the kind of device.
+/// Writes the provenance into every dataset: version, verb, options, inputs as they were when the run began,
+/// identity, result, and of a tolerance stage the kind of device.
 void seal(const StageDescription& description, const Results& results, const std::string& identity,
-          const std::optional<RunFolder::Device>& device);
+          const std::vector<std::string>& input_identities, const std::optional<RunFolder::Device>& device);
 
 }  // namespace organon::blockwise

@@ -22,6 +22,10 @@ namespace {
 // an unfinished run is then begun anew, and complete outputs stay as they are.
 constexpr int kScratchLayout = 2;
 
+constexpr const char* kStageFile = "stage.json";
+constexpr const char* kCompletionFile = "complete.json";
+constexpr const char* kDeviceFile = "device.json";
+
 Json to_json(const StageDescription& description) {
   return {{"verb", description.verb},
           {"options", parse_json(description.options_json, "options")},
@@ -89,40 +93,49 @@ bool is_dataset_folder(const std::filesystem::path& folder) {
 
 }  // namespace
 
-Json RunFolder::read_record(const std::string& name) const {
+std::optional<Json> RunFolder::find_record(const std::string& name) const {
   const std::filesystem::path file = path_ / name;
-  Json json = parse_json(read_text(file), file.string());
-  const std::vector<std::string> keys =
-      name == "stage.json"    ? std::vector<std::string>{"verb",        "options", "inputs",  "outputs",
-                                                         "block_shape", "box_nm",  "identity"}
-      : name == "device.json" ? std::vector<std::string>{"type", "is_asked_for", "host"}
-                              : std::vector<std::string>{"identity", "result", "seconds"};
-  for (const std::string& key : keys) {
-    if (json.is_object() && json.contains(key)) continue;
-    throw Error(ErrorKind::kCorruptData,
-                fmt::format("{}: {} is missing; delete the run folder to start anew", file.string(), key));
+  // In one go: a supervisor may remove it at any moment.
+  const auto bytes = read_file_if_exists(file);
+  if (!bytes) return std::nullopt;
+  return parse_json({reinterpret_cast<const char*>(bytes->data()), bytes->size()}, file.string());
+}
+
+template <class Use>
+auto RunFolder::use_record(const std::string& name, const Json& json, const Use& use) const {
+  try {
+    return use(json);
+  } catch (const Json::exception& error) {
+    throw Error(ErrorKind::kCorruptData, fmt::format("{}: {}; delete the run folder to start anew",
+                                                     (path_ / name).string(), error.what()));
   }
-  return json;
 }
 
 StageDescription RunFolder::read_description() const {
-  const Json json = read_record("stage.json");
-  StageDescription description;
-  description.verb = json.at("verb");
-  description.options_json = json.at("options").dump();
-  description.inputs = json.at("inputs");
-  description.outputs = json.at("outputs");
-  const Json& shape = json.at("block_shape");
-  description.block_shape = {shape.at(0), shape.at(1), shape.at(2)};
-  description.box_nm = json.at("box_nm");
-  return description;
+  const auto found = find_record(kStageFile);
+  if (!found) {
+    throw Error(ErrorKind::kNotFound, fmt::format("{}: no run of organon is kept here", path_.string()));
+  }
+  return use_record(kStageFile, *found, [](const Json& json) {
+    StageDescription description;
+    description.verb = json.at("verb");
+    description.options_json = json.at("options").dump();
+    description.inputs = json.at("inputs");
+    description.outputs = json.at("outputs");
+    const Json& shape = json.at("block_shape");
+    description.block_shape = {shape.at(0), shape.at(1), shape.at(2)};
+    description.box_nm = json.at("box_nm");
+    return description;
+  });
 }
 
 std::optional<std::string> RunFolder::read_identity() const {
-  if (!std::filesystem::exists(path_ / "stage.json")) return std::nullopt;
-  const Json json = read_record("stage.json");
-  if (json.value("layout", 0) != kScratchLayout) return std::nullopt;
-  return json.at("identity").get<std::string>();
+  const auto found = find_record(kStageFile);
+  if (!found) return std::nullopt;
+  return use_record(kStageFile, *found, [](const Json& json) -> std::optional<std::string> {
+    if (json.value("layout", 0) != kScratchLayout) return std::nullopt;
+    return json.at("identity").get<std::string>();
+  });
 }
 
 void RunFolder::write_description(const StageDescription& description, const std::string& identity,
@@ -131,11 +144,39 @@ void RunFolder::write_description(const StageDescription& description, const std
   json["identity"] = identity;
   json["layout"] = kScratchLayout;
   json["input_identities"] = input_identities;
-  write_text_atomically(path_ / "stage.json", to_text(json));
+  write_text_atomically(path_ / kStageFile, to_text(json));
 }
 
 std::vector<std::string> RunFolder::read_input_identities() const {
-  return read_record("stage.json").value("input_identities", std::vector<std::string>{});
+  const auto found = find_record(kStageFile);
+  if (!found) return {};
+  return use_record(kStageFile, *found, [](const Json& json) {
+    return json.value("input_identities", std::vector<std::string>{});
+  });
+}
+
+std::optional<StepRecord> read_step_record(const std::filesystem::path& step_folder) {
+  const std::filesystem::path file = step_folder / "plan.json";
+  if (!std::filesystem::exists(file)) return std::nullopt;
+  const Json json = parse_json(read_text(file), file.string());
+  StepRecord record;
+  bool is_sound = json.is_object();
+  try {
+    record.name = json.at("step");
+    record.num_steps = json.value("num_steps", std::size_t{0});
+    record.num_blocks = json.at("num_blocks");
+    record.num_kept = json.value("num_kept", std::int64_t{0});
+    record.batch = json.at("batch");
+    record.reuse = json.value("reuse", Json());
+  } catch (const Json::exception&) {
+    is_sound = false;
+  }
+  if (!is_sound || record.num_blocks < 0 || record.batch < 1) {
+    throw Error(
+        ErrorKind::kCorruptData,
+        fmt::format("{}: is not as it was written; delete the run folder to start anew", file.string()));
+  }
+  return record;
 }
 
 int RunFolder::session() const {
@@ -148,25 +189,29 @@ void RunFolder::write_session(int session) const {
 }
 
 std::optional<RunFolder::Completion> RunFolder::read_completion() const {
-  if (!std::filesystem::exists(path_ / "complete.json")) return std::nullopt;
-  const Json json = read_record("complete.json");
-  return Completion{json.at("identity"), json.at("result"), json.at("seconds")};
+  const auto found = find_record(kCompletionFile);
+  if (!found) return std::nullopt;
+  return use_record(kCompletionFile, *found, [](const Json& json) {
+    return std::optional(Completion{json.at("identity"), json.at("result"), json.at("seconds")});
+  });
 }
 
 void RunFolder::write_completion(const Completion& completion) const {
-  write_text_atomically(path_ / "complete.json", to_text({{"identity", completion.identity},
+  write_text_atomically(path_ / kCompletionFile, to_text({{"identity", completion.identity},
                                                           {"result", completion.result},
                                                           {"seconds", completion.seconds}}));
 }
 
 std::optional<RunFolder::Device> RunFolder::read_device() const {
-  if (!std::filesystem::exists(path_ / "device.json")) return std::nullopt;
-  const Json json = read_record("device.json");
-  return Device{json.at("type"), json.at("is_asked_for"), json.at("host")};
+  const auto found = find_record(kDeviceFile);
+  if (!found) return std::nullopt;
+  return use_record(kDeviceFile, *found, [](const Json& json) {
+    return std::optional(Device{json.at("type"), json.at("is_asked_for"), json.at("host")});
+  });
 }
 
 void RunFolder::write_device(const Device& device) const {
-  write_text_atomically(path_ / "device.json", text_of(device));
+  write_text_atomically(path_ / kDeviceFile, text_of(device));
 }
 
 RunFolder::Device RunFolder::decide_device(const Device& device, const std::string& worker) const {
@@ -175,11 +220,11 @@ RunFolder::Device RunFolder::decide_device(const Device& device, const std::stri
   // too, and nobody ever reads half a file.
   const std::filesystem::path own = path_ / fmt::format(".device-{}.partial", worker);
   write_text_atomically(own, text_of(device));
-  const int error = ::link(own.c_str(), (path_ / "device.json").c_str()) == 0 ? 0 : errno;
+  const int error = ::link(own.c_str(), (path_ / kDeviceFile).c_str()) == 0 ? 0 : errno;
   std::filesystem::remove(own);
   if (error != 0 && error != EEXIST) {
     errno = error;
-    throw_system_error("cannot write", (path_ / "device.json").string());
+    throw_system_error("cannot write", (path_ / kDeviceFile).string());
   }
   return read_device().value();
 }
@@ -198,7 +243,7 @@ void RunFolder::write_current_step(int session, std::size_t step) const {
 }
 
 void RunFolder::remove_completion() const {
-  std::filesystem::remove(path_ / "complete.json");
+  std::filesystem::remove(path_ / kCompletionFile);
   sync_folder(path_);
 }
 
@@ -256,7 +301,7 @@ std::filesystem::path output_of_run_folder(const std::filesystem::path& run) {
   const std::string name = run.filename().string();
   for (std::size_t i = 0; i < name.size(); ++i) {
     if (name[i] == '%' && i + 2 < name.size()) {
-      path += static_cast<char>(std::stoi(name.substr(i + 1, 2), nullptr, 16));
+      path += static_cast<char>(std::strtol(name.substr(i + 1, 2).c_str(), nullptr, 16));
       i += 2;
     } else {
       path += name[i] == ':' ? '/' : name[i];

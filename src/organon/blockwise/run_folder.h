@@ -19,8 +19,8 @@ namespace organon::blockwise {
 ///     steps/<i>/          outputs.json plan.json claims/ journals/ partials/ reports/ dead/
 ///     scratch.n5/         datasets between steps; at the end those are deleted that no later run can use
 ///     inputs/             which content every chunk of the inputs had (growth.h)
-///     previous/           a finished run whose blocks this one keeps where it can (growth.h); deleted at the
-///     end complete.json       identity and result hash: the outputs are sealed
+///     previous/           a finished run whose blocks this one keeps where it can (growth.h), until the end
+///     complete.json       identity and result hash: the outputs are sealed
 class RunFolder {
  public:
   explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {}
@@ -31,6 +31,8 @@ class RunFolder {
   std::string scratch(const std::string& name) const {
     return "n5://" + (path_ / "scratch.n5" / name).string();
   }
+
+  bool is_scratch(const std::string& address) const { return address.starts_with(scratch("")); }
 
   /// The folder that holds `.organon`: paths in journals begin there.
   std::filesystem::path base() const { return path_.parent_path().parent_path().parent_path(); }
@@ -75,11 +77,26 @@ class RunFolder {
   bool is_running() const;
 
  private:
-  /// stage.json, complete.json or device.json. Errors: kCorruptData where a key is missing.
-  Json read_record(const std::string& name) const;
+  /// stage.json, complete.json or device.json; nothing where it is not there.
+  std::optional<Json> find_record(const std::string& name) const;
+  /// use(json), whose exceptions become kCorruptData.
+  template <class Use>
+  auto use_record(const std::string& name, const Json& json, const Use& use) const;
 
   std::filesystem::path path_;
 };
+
+/// What plan.json in a step's folder says of the step.
+struct StepRecord {
+  std::string name;
+  std::size_t num_steps = 0;
+  std::int64_t num_blocks = 0;
+  std::int64_t num_kept = 0;  ///< of the blocks: from before (growth.h)
+  std::int64_t batch = 1;     ///< blocks that a worker claims together
+  Json reuse;                 ///< for growth.h; null where an older organon wrote the file
+};
+/// None where the step has not begun. Errors: kCorruptData.
+std::optional<StepRecord> read_step_record(const std::filesystem::path& step_folder);
 
 /// Held while a supervisor works in a run folder: is_running() is true then. The system lets go of it when
 /// the process dies.

@@ -55,15 +55,15 @@ int workers_that_fit(const StepPlan& plan, int wanted, std::int64_t available) {
   return static_cast<int>(std::min<std::int64_t>({wanted, fitting, plan.max_workers, plan.blocks().count()}));
 }
 
-// Voxels of two kinds of device never meet in one run.
-void settle_device(const Stage& stage, const RunFolder& run, const std::string& asked) {
+// Voxels of two kinds of device never meet in one run; `decided` is that of the run whose voxels it takes.
+void check_device(const Stage& stage, const std::optional<RunFolder::Device>& decided,
+                  const std::string& asked) {
   const std::vector<std::string> types = stage.device_types();
   if (asked.empty() || types.empty()) return;
   if (std::find(types.begin(), types.end(), asked) == types.end()) {
     throw Error(ErrorKind::kInvalidArgument,
                 fmt::format("--device: expected one of {}, found '{}'", fmt::join(types, ", "), asked));
   }
-  const auto decided = run.read_device();
   if (decided && decided->type != asked) {
     throw Error(ErrorKind::kInvalidArgument,
                 fmt::format("--device {0}: this run began on {1} (on {2}), and voxels of different kinds of "
@@ -71,7 +71,6 @@ void settle_device(const Stage& stage, const RunFolder& run, const std::string& 
                             "--device {0}",
                             asked, decided->type, decided->host));
   }
-  run.write_device({asked, true, decided ? decided->host : host_name()});
 }
 
 }  // namespace
@@ -167,6 +166,7 @@ RunResult run_stage(const StageDescription& given, const StageFactory& factory, 
   const std::vector<std::string> input_identities = identities_of_inputs(description);
   const std::string identity = identity_of_stage(description, asked->algorithm_version(), input_identities);
   const RunLock lock(run.path());
+  end_setting_aside(run);
   const auto completion = run.read_completion();
   if (completion && completion->identity == identity && !options.force && outputs_exist(description)) {
     result.was_unchanged = true;
@@ -186,6 +186,11 @@ RunResult run_stage(const StageDescription& given, const StageFactory& factory, 
   // A run of the same identity that was cut short goes on, with the block shape it began with.
   const bool goes_on = !completion && run.read_identity() == identity && !options.force;
   if (!goes_on) refuse_foreign_outputs(description, run);
+  const auto finished = goes_on || options.force
+                            ? std::nullopt
+                            : find_finished_run(description, asked->algorithm_version(), run);
+  auto device = goes_on ? run.read_device() : finished ? finished->read_device() : std::nullopt;
+  check_device(*asked, device, options.device);
   // From here on workers of earlier sessions write nothing more, so that nothing of theirs gets into new
   // outputs.
   const int session = next_session(run);
@@ -194,11 +199,17 @@ RunResult run_stage(const StageDescription& given, const StageFactory& factory, 
     effective = run.read_description();
     effective.outputs = description.outputs;
     effective.inputs = description.inputs;
-  } else if (options.force || !set_aside_finished_run(description, asked->algorithm_version(), run)) {
+  } else {
+    if (finished)
+      set_aside(run);
+    else
+      forget_finished_run(run);
     clear_outputs(description, run);
   }
   const std::unique_ptr<Stage> stage = factory(effective);
-  settle_device(*stage, run, options.device);
+  if (!options.device.empty() && !stage->device_types().empty())
+    device = {options.device, true, device ? device->host : host_name()};
+  if (device) run.write_device(*device);
   run.write_description(effective, identity, input_identities);
   std::unique_ptr<WorkerPool> pool;
   if (options.uses_slurm) {
@@ -221,27 +232,28 @@ RunResult run_stage(const StageDescription& given, const StageFactory& factory, 
     const StepPlan& plan = plans.back();
     const std::int64_t num_blocks = plan.blocks().count();
     result.num_blocks += num_blocks;
-    const std::filesystem::path plan_file = run.step(i) / "plan.json";
-    if (!std::filesystem::exists(plan_file)) {
+    auto record = read_step_record(run.step(i));
+    if (!record) {
       create_outputs(plan, description.verb, run, i);
       note_inputs(run, plans);
-      const std::int64_t num_kept = keep_blocks(description, run, names, plans, options.fsync);
+      const std::int64_t num_kept =
+          keep_blocks(description, run, names, plans, options.fsync, wanted, progress);
       // Many batches per worker, so that they end together; not more, so that claims are few, whatever the
       // volume.
       const std::int64_t num_batches = std::max<std::int64_t>(kFewestBatches, kBatchesPerWorker * wanted);
       const std::int64_t batch = std::max<std::int64_t>(num_blocks / num_batches, 1);
-      write_text_atomically(plan_file, to_text({{"step", names[i]},
-                                                {"num_steps", names.size()},
-                                                {"num_blocks", num_blocks},
-                                                {"num_kept", num_kept},
-                                                {"batch", batch},
-                                                {"bytes_per_worker", plan.bytes_per_worker},
-                                                {"bytes_read", plan.bytes_read},
-                                                {"bytes_written", plan.bytes_written},
-                                                {"reuse", reuse_record(plan)}}));
+      write_text_atomically(run.step(i) / "plan.json", to_text({{"step", names[i]},
+                                                                {"num_steps", names.size()},
+                                                                {"num_blocks", num_blocks},
+                                                                {"num_kept", num_kept},
+                                                                {"batch", batch},
+                                                                {"bytes_per_worker", plan.bytes_per_worker},
+                                                                {"bytes_read", plan.bytes_read},
+                                                                {"bytes_written", plan.bytes_written},
+                                                                {"reuse", reuse_record(plan)}}));
+      record = read_step_record(run.step(i));
     }
-    const std::int64_t num_kept =
-        parse_json(read_text(plan_file), plan_file.string()).value("num_kept", std::int64_t{0});
+    const std::int64_t num_kept = record->num_kept;
     result.num_kept += num_kept;
     if (create_missing_outputs(plan, description.verb)) void_all(run, i, num_blocks, session);
     if (num_blocks == 0) continue;
@@ -260,7 +272,7 @@ RunResult run_stage(const StageDescription& given, const StageFactory& factory, 
   }
   const Results results = results_of(run, plans);
   result.result = results.of_all;
-  seal(effective, results, identity, run.read_device());
+  seal(effective, results, identity, input_identities, run.read_device());
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   run.write_completion({identity, result.result, result.seconds});
   clear_after_run(run);

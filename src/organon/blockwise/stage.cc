@@ -9,11 +9,12 @@ namespace organon::blockwise {
 
 void BlockOutput::write_file(const std::filesystem::path& path, std::span<const std::byte> bytes) {
   before_write();
-  write_file_atomically(path, bytes, Fsync::kNo);
+  write_file_atomically(path, bytes, Fsync::kNo, [this] { before_rename(); });
   add_file(path, hash_bytes(bytes));
 }
 
 void BlockOutput::add_file(const std::filesystem::path& path) {
+  before_rename();
   const auto bytes = read_file_if_exists(path);
   if (!bytes) throw Error(ErrorKind::kIo, fmt::format("{}: was written, and is not there", path.string()));
   add_file(path, hash_bytes(*bytes));

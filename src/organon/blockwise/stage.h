@@ -54,9 +54,8 @@ struct PartialInput {
 
 /// Whether what a block made still holds in a later run, where all that it depends on is as it was: its write
 /// box, the options, `depends_on`, what it reads of `inputs` and `partials`, and which of its reads meet the
-/// end of a dataset (growth.h). Who says more than kNone states all of that in the plan, and leaves partials
-/// under the block's id and further
-/// keys of it only.
+/// end of a dataset (growth.h): boxes that are read must not be clipped by it. Who says more than kNone
+/// states all of that in the plan, and leaves partials under the block's id and further keys of it only.
 enum class Reuse : std::uint8_t {
   kNone,      ///< it depends on more: every block runs again
   kSameRows,  ///< where the volume is as wide along y and x as before: partials hold ids of blocks or raster
@@ -136,8 +135,9 @@ class BlockOutput {
   }
 
  protected:
-  /// Called before a file is written; throws where the block is no longer this worker's.
+  /// Called before a file is written, and just before it appears; throw where the block is another's by now.
   virtual void before_write() {}
+  virtual void before_rename() {}
 };
 
 /// Block map, block reduce or solve: reads declared inputs inside block + halo, writes only its block. Must

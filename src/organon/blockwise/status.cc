@@ -21,11 +21,11 @@ constexpr double kRateSeconds = 300;  // that the rate is taken over
 // Writers rename their temporary files within moments; older ones have no writer any more.
 constexpr auto kForgottenAfter = std::chrono::hours(1);
 
-StepStatus step_status(const RunFolder& run, std::size_t step, const Json& plan, int session,
+StepStatus step_status(const RunFolder& run, std::size_t step, const StepRecord& recorded, int session,
                        bool is_running) {
   StepStatus status;
-  status.name = plan.at("step");
-  status.num_blocks = plan.at("num_blocks");
+  status.name = recorded.name;
+  status.num_blocks = recorded.num_blocks;
   const std::string prefix = fmt::format("s{}-", session);
   std::set<std::int64_t> completed;
   std::set<std::int64_t> skipped;
@@ -72,7 +72,7 @@ StepStatus step_status(const RunFolder& run, std::size_t step, const Json& plan,
     if (seconds > 0) status.blocks_per_second = static_cast<double>(times.end() - first - 1) / seconds;
   }
   if (is_running && status.num_blocks == 1) {
-    const Report report = read_report(run.step(step));
+    const Report report = read_report(run.step(step), session);
     status.fraction = report.fraction;
     status.note = report.note;
   }
@@ -144,35 +144,39 @@ RunStatus read_status(const RunFolder& run) {
     status.seconds = completion->seconds;
   }
   if (const auto device = run.read_device()) status.device = device->type;
-  for (std::size_t step = 0; std::filesystem::exists(run.step(step) / "plan.json"); ++step) {
-    const std::filesystem::path file = run.step(step) / "plan.json";
-    const Json plan = parse_json(read_text(file), file.string());
-    status.num_steps = plan.value("num_steps", std::size_t{0});
-    status.steps.push_back(step_status(run, step, plan, status.session, status.is_running));
+  for (std::size_t step = 0;; ++step) {
+    const auto recorded = read_step_record(run.step(step));
+    if (!recorded) break;
+    status.num_steps = recorded->num_steps;
+    status.steps.push_back(step_status(run, step, *recorded, status.session, status.is_running));
   }
   return status;
 }
 
-Report read_report(const std::filesystem::path& step_folder) {
+Report read_report(const std::filesystem::path& step_folder, int session) {
   Report report;
   std::error_code missing;
+  // Of workers before, who were killed, it says nothing.
+  const std::string prefix = fmt::format("s{}-", session);
   for (const auto& entry : std::filesystem::directory_iterator(step_folder / "reports", missing)) {
-    if (entry.path().filename().string().starts_with(".")) continue;
+    const std::string worker = entry.path().filename().string();
+    if (!worker.starts_with(prefix) || std::filesystem::exists(step_folder / "dead" / worker)) continue;
     const std::string text = read_text(entry.path());
     const std::size_t blank = text.find(' ');
-    report.fraction = std::max(report.fraction, std::atof(text.c_str()));
-    if (blank != std::string::npos) report.note = text.substr(blank + 1);
+    const double fraction = std::atof(text.c_str());
+    if (fraction < report.fraction || blank == std::string::npos) continue;
+    report = {fraction, text.substr(blank + 1)};
   }
   return report;
 }
 
 std::int64_t count_blocks(const RunFolder& run) {
   std::int64_t count = 0;
-  for (std::size_t step = 0; std::filesystem::exists(run.step(step) / "plan.json"); ++step) {
-    const std::filesystem::path file = run.step(step) / "plan.json";
-    count += parse_json(read_text(file), file.string()).at("num_blocks").get<std::int64_t>();
+  for (std::size_t step = 0;; ++step) {
+    const auto recorded = read_step_record(run.step(step));
+    if (!recorded) return count;
+    count += recorded->num_blocks;
   }
-  return count;
 }
 
 std::vector<RunFolder> find_runs(const std::filesystem::path& folder) {
@@ -209,6 +213,8 @@ std::vector<Waste> find_waste(const std::filesystem::path& folder) {
   const std::vector<RunFolder> runs = find_runs(folder);
   for (const RunFolder& run : runs) {
     if (run.is_running() || !std::filesystem::exists(run.path() / "stage.json")) continue;
+    // It holds a finished result that lies nowhere else.
+    if (has_finished_run_aside(run)) continue;
     // By its name, not by what it notes: the whole may have been moved.
     const bool is_complete = run.read_completion().has_value();
     if (!std::filesystem::exists(output_of_run_folder(run.path()))) {

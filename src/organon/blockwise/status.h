@@ -44,12 +44,12 @@ struct RunStatus {
 /// Errors: kNotFound where `run` holds no run; kCorruptData. Cost: reads all journals.
 RunStatus read_status(const RunFolder& run);
 
-/// How far the blocks of a step say they are, 0 to 1, and the note of one of them.
+/// How far the farthest block of a step is, 0 to 1, and its note.
 struct Report {
   double fraction = 0;
   std::string note;
 };
-Report read_report(const std::filesystem::path& step_folder);
+Report read_report(const std::filesystem::path& step_folder, int session);
 
 /// Blocks of all steps that have begun. Cost: reads no journal.
 std::int64_t count_blocks(const RunFolder& run);

@@ -72,7 +72,7 @@ class StepRunner {
     // Why is told at the end, or by status meanwhile.
     for (const auto& [block, message] : ledger_.failures())
       if (told_.insert(block).second) progress_.warn(fmt::format("block {} is given up", block));
-    auto [fraction, note] = read_report(folder_);
+    auto [fraction, note] = read_report(folder_, step_.session);
     if (pool_ != nullptr && !pool_->state().empty()) note = pool_->state();
     const std::int64_t finished = ledger_.num_finished();
     // A step of one long block counts in thousandths.

@@ -34,12 +34,6 @@ std::string plain(const std::string& address) {
   return std::filesystem::absolute(storage::parse_address(address).path).lexically_normal().string();
 }
 
-std::int64_t read_num_blocks(const RunFolder& run, std::size_t step) {
-  const std::filesystem::path file = run.step(step) / "plan.json";
-  if (!std::filesystem::exists(file)) return 0;
-  return parse_json(read_text(file), file.string()).at("num_blocks");
-}
-
 std::optional<RecordedDataset> recorded_dataset(const RunFolder& run, const std::string& address) {
   for (std::size_t step = 0; std::filesystem::exists(run.step(step)); ++step) {
     const auto number = output_number(run, step, address);
@@ -56,7 +50,8 @@ std::optional<RecordedDataset> recorded_dataset(const RunFolder& run, const std:
         entry.versions.push_back(chunk);
       }
     });
-    recorded.is_whole = static_cast<std::int64_t>(blocks.size()) == read_num_blocks(run, step);
+    const auto plan = read_step_record(run.step(step));
+    recorded.is_whole = plan && static_cast<std::int64_t>(blocks.size()) == plan->num_blocks;
     return recorded;
   }
   return std::nullopt;
@@ -94,7 +89,8 @@ void check_partials(const RunFolder& run, std::vector<Damage>& damage) {
       }
     });
     // Journals lose what stands behind a damaged record.
-    const std::int64_t num_blocks = read_num_blocks(run, step);
+    const auto record = read_step_record(run.step(step));
+    const std::int64_t num_blocks = record ? record->num_blocks : 0;
     for (std::int64_t block = 0; block < num_blocks; ++block) {
       if (seen.contains(block)) continue;
       damage.push_back(
@@ -312,7 +308,8 @@ RunResult repair_dataset(const Verification& verification, const StageFactory& f
     blocks.clear();
     for (std::size_t i = 0; std::filesystem::exists(run.step(i)); ++i) {
       blocks.emplace_back();
-      for (std::int64_t block = 0; block < read_num_blocks(run, i); ++block) blocks.back().insert(block);
+      const auto record = read_step_record(run.step(i));
+      for (std::int64_t block = 0; record && block < record->num_blocks; ++block) blocks.back().insert(block);
     }
   }
   for (std::size_t i = 0; i < blocks.size(); ++i) {

@@ -68,8 +68,7 @@ class RecordingOutput : public BlockOutput {
     ORGANON_CHECK(output < datasets_.size() && block_.write_box.contains(box));
     before_write();
     // Durable with the journal's next group commit, so not synced file by file.
-    for (const auto& chunk :
-         datasets_[output]->write(box, voxels, Fsync::kNo, [this] { throw_if_taken_over(); }))
+    for (const auto& chunk : datasets_[output]->write(box, voxels, Fsync::kNo, [this] { before_rename(); }))
       record_.chunks.push_back({output, chunk});
   }
   void emit(std::int64_t key, std::span<const std::byte> bytes) override {
@@ -93,6 +92,7 @@ class RecordingOutput : public BlockOutput {
     fault_point("write");
     throw_if_taken_over();
   }
+  void before_rename() override { throw_if_taken_over(); }
 
  private:
   const Block& block_;
@@ -132,14 +132,19 @@ std::filesystem::path refusal_file(const std::filesystem::path& step_folder, con
 // where this process would compute on another.
 bool joins_device(const RunFolder& run, const Stage& stage, const WorkerOptions& options) {
   const std::vector<std::string> types = stage.device_types();
-  if (types.empty()) return true;
+  // An older session decides nothing any more: its worker will see that it is superseded.
+  if (types.empty() || run.session() != options.session) return true;
   const auto own =
       std::find_if(types.begin(), types.end(), [&](const auto& type) { return stage.has_device(type); });
   std::string reason = fmt::format("{} has no device of a kind that can compute this: {}", host_name(),
                                    fmt::join(types, ", "));
   if (own != types.end()) {
     const RunFolder::Device decided = run.decide_device({*own, false, host_name()}, name_of_worker(options));
-    if (decided.type == *own) return true;
+    if (decided.type == *own) {
+      std::filesystem::remove(
+          refusal_file(run.step(options.step), name_of_worker(options)));  // of a life before
+      return true;
+    }
     const bool is_known = std::find(types.begin(), types.end(), decided.type) != types.end();
     const bool has_it = is_known && stage.has_device(decided.type);
     // A single block is looked into, or mended, as it was.
@@ -168,8 +173,7 @@ class Worker {
         step_name_(stage_->steps_of(run).at(options.step)),
         plan_(step_->plan()),
         blocks_(plan_.blocks()),
-        batches_{parse_json(read_text(folder_ / "plan.json"), (folder_ / "plan.json").string()).at("batch"),
-                 blocks_.count()},
+        batches_{read_step_record(folder_).value().batch, blocks_.count()},
         datasets_(open_outputs(plan_)),
         journal_(folder_, name_of_worker(options), options.fsync, folders_of(datasets_)),
         claims_(folder_ / "claims"),

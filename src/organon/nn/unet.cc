@@ -17,8 +17,8 @@ torch::Tensor centre_crop(const torch::Tensor& x, std::int64_t edge) {
       .narrow(4, (x.size(4) - edge) / 2, edge);
 }
 
-// A convolution in the number type of `x`; weights stay float32. (Autocast would do the same, but its C++ interface
-// changes with libtorch's versions.)
+// A convolution in the number type of `x`; weights stay float32. (Autocast would do the same, but its C++
+// interface changes with libtorch's versions.)
 torch::Tensor convolve(torch::nn::Conv3d& convolution, const torch::Tensor& x, std::int64_t padding) {
   if (x.scalar_type() == torch::kFloat32) return convolution->forward(x);
   const auto as_x = [&](const torch::Tensor& weight, torch::MemoryFormat format) {

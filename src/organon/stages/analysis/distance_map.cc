@@ -136,9 +136,7 @@ class MeasureBlocks : public Step {
 
   StepPlan plan() const override {
     StepPlan plan = StepPlan::over(set_.domain, set_.block_shape);
-    plan.inputs.push_back({set_.labels->address(), [&set = set_](const Box& write_box) {
-                             return write_box.grow(set.halo, set.halo).intersect(set.whole);
-                           }});
+    plan.reads(set_.labels->address(), set_.halo);
     plan.outputs = {set_.final_output()};
     plan.reuse = blockwise::Reuse::kAnywhere;
     const Shape3 reach = set_.block_shape + set_.halo * 2;

@@ -143,7 +143,7 @@ def main():
                 import z5py
                 p = os.path.join(args.work, f"z5.{'n5' if container == 'n5' else 'zr'}")
                 shutil.rmtree(p, ignore_errors=True)
-                f = z5py.File(p, use_zarr_format=container != "n5")
+                f = z5py.File(p, "w", use_zarr_format=container != "n5")
                 d = f.create_dataset("s0", shape=em.shape, chunks=(CHUNK,) * 3, dtype="uint8", compression="gzip", level=level,
                                      n_threads=args.threads)
                 w, _ = timed(lambda: d.__setitem__(slice(None), em))

@@ -65,7 +65,7 @@ void create_output(const OutputDataset& output, const StepPlan& plan, const std:
   // the domain.
   const Box whole = output.spec.domain();
   for (std::int64_t id : {std::int64_t{0}, blocks.count() - 1}) {
-    const Box box = blocks.box_of(id).intersect(whole);
+    const Box box = output.box_made_by(blocks.box_of(id)).intersect(whole);
     if (!chunks.is_union_of_cells(box)) {
       throw Error(ErrorKind::kInvalidArgument,
                   fmt::format("block {} cuts chunks of shape {} of {}; choose a block shape of whole chunks",

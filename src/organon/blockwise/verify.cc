@@ -26,6 +26,7 @@ using ChunkKey = std::tuple<std::int64_t, std::int64_t, std::int64_t>;
 
 struct RecordedDataset {
   std::size_t step = 0;
+  std::size_t output = 0;
   std::map<ChunkKey, Recorded> chunks;
   bool is_whole = false;  ///< every block of the step is recorded
 };
@@ -34,7 +35,7 @@ std::optional<RecordedDataset> recorded_dataset(const RunFolder& run, const std:
   for (std::size_t step = 0; std::filesystem::exists(run.step(step)); ++step) {
     const auto number = output_number(run, step, address);
     if (!number) continue;
-    RecordedDataset recorded{step, {}, false};
+    RecordedDataset recorded{step, *number, {}, false};
     std::set<std::int64_t> blocks;
     JournalReader(run.step(step)).poll([&](const JournalRecord& record) {
       if (record.kind != JournalRecord::Kind::kCompleted) return;
@@ -149,8 +150,9 @@ std::vector<std::set<std::int64_t>> blocks_to_repair(const RunFolder& run, const
       blocks.at(one.step).insert(one.block);
     } else if (one.chunk) {
       const StepPlan& plan = plans.at(one.step);
-      const BlockGrid chunks(plan.outputs.at(0).spec.domain(), plan.outputs.at(0).spec.chunk_shape);
-      add_blocks_touching(plan, chunks.box_of(*one.chunk), blocks[one.step]);
+      const OutputDataset& output = plan.outputs.at(one.output);
+      const BlockGrid chunks(output.spec.domain(), output.spec.chunk_shape);
+      add_blocks_touching(plan, output.box_reduced_to(chunks.box_of(*one.chunk)), blocks[one.step]);
     }
   }
   for (std::size_t step = plans.size(); step-- > 0;) {
@@ -208,8 +210,12 @@ Verification verify_dataset(const std::string& address, Progress& progress) {
   std::map<std::int64_t, Damage> found;
   const auto note = [&](std::int64_t id, std::string reason, std::int64_t block) {
     const std::lock_guard lock(mutex);
-    found[id] = {fmt::format("chunk {} of {}", to_string(chunks.position_of(id)), address), std::move(reason),
-                 recorded ? recorded->step : 0, block, chunks.position_of(id)};
+    found[id] = {fmt::format("chunk {} of {}", to_string(chunks.position_of(id)), address),
+                 std::move(reason),
+                 recorded ? recorded->step : 0,
+                 block,
+                 chunks.position_of(id),
+                 recorded ? recorded->output : 0};
   };
   for_each_in_parallel(
       chunks.count(),

@@ -84,7 +84,11 @@ void mode_row(const T* const rows[4], std::int64_t count, T* to) {
     };
     const auto even = hn::ConcatEven(d, high, low);
     const auto odd = hn::ConcatOdd(d, high, low);
-    const auto any = hn::Or(hn::Or(differs(low, 0), differs(high, lanes)), hn::Xor(even, odd));
+    const auto of_low = differs(low, 0);
+    const auto of_high = differs(high, lanes);
+    // Per cell: either of its columns, or one against the other.
+    const auto any = hn::Or(hn::Or(hn::ConcatEven(d, of_high, of_low), hn::ConcatOdd(d, of_high, of_low)),
+                            hn::Xor(even, odd));
     hn::StoreU(even, d, to + x);
     const auto is_uniform = hn::Eq(any, hn::Zero(d));
     if (hn::AllTrue(d, is_uniform)) continue;

@@ -89,10 +89,16 @@ class InflatedBytes : public ByteSource {
     return filled;
   }
 
-  // Whatever follows is none of ours, but its being there or not makes zlib compare the checksum.
+  // A little may follow the voxels. The checksum stands behind it.
   void check_end() override {
-    std::array<std::byte, 1> ignored;
-    inflate_some(ignored);
+    constexpr std::uint64_t kMostBytesBehind = 64 << 20;
+    std::vector<std::byte> ignored(kSkipBytes);
+    const std::uint64_t end = position_;
+    while (inflate_some(ignored) > 0) {
+      if (position_ - end <= kMostBytesBehind) continue;
+      throw Error(ErrorKind::kCorruptData,
+                  fmt::format("{}: its compressed stream goes on after its voxels", path().string()));
+    }
   }
 
  private:

@@ -19,7 +19,7 @@ namespace organon::storage {
 ///
 /// Errors: kNotFound listing the file's volumes; kCorruptData; kUnsupported naming type, number of axes,
 /// filter or layout. HDF5's own checks guard the rest of the file: it is not made for hostile ones. Source:
-/// [hdf5], docs.h5py.org, cremi.org/data.
+/// [hdfgroup1997], docs.h5py.org, cremi.org/data.
 std::unique_ptr<VolumeSource> open_hdf5_volume(const std::filesystem::path& file, const std::string& dataset);
 
 }  // namespace organon::storage

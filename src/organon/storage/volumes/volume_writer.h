@@ -39,7 +39,7 @@ class VolumeWriter {
 std::unique_ptr<VolumeWriter> make_nrrd_writer(const VolumeToWrite& volume, ByteSink sink);
 
 /// BigTIFF, one page a slice, in strips of about 1 MiB, plain or deflate; the voxel size as ImageJ reads it
-/// and, with the offset, in lines of organon (tiff_description.h). Source: [tiff6], the BigTIFF design of
+/// and, with the offset, in lines of organon (tiff_description.h). Source: [adobe1992tiff], the BigTIFF design of
 /// libtiff. Errors: those of `sink`.
 std::unique_ptr<VolumeWriter> make_bigtiff_writer(const VolumeToWrite& volume, ByteSink sink);
 

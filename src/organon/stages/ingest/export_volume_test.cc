@@ -80,9 +80,9 @@ blockwise::RunResult run(const StageDescription& description) {
   blockwise::RunOptions options;
   options.workers = 2;
   options.fsync = Fsync::kNo;
-  const auto result =
-      blockwise::run_stage(description, make,
-                           blockwise::RunFolder(blockwise::run_folder_of(description.outputs[0])), options, silent);
+  const auto result = blockwise::run_stage(
+      description, make, blockwise::RunFolder(blockwise::run_folder_of(description.outputs[0])), options,
+      silent);
   if (!result.failures.empty()) throw Error(ErrorKind::kInternal, result.failures[0].message);
   return result;
 }
@@ -195,7 +195,9 @@ TEST(Export, WhatIsNotOursIsNotWrittenOver) {
               ErrorKind::kAlreadyExists);
   }
   EXPECT_EQ(read_text(folder.path() / "mine.nrrd"), "mine");
-  EXPECT_EQ(error_of([&] { run(describe("export", dataset, folder.path() / "x", R"({"prefix": "../a"})")); }).kind(),
+  EXPECT_EQ(error_of([&] {
+              run(describe("export", dataset, folder.path() / "x", R"({"prefix": "../a"})"));
+            }).kind(),
             ErrorKind::kInvalidArgument);
   StageDescription outside = describe("export", dataset, folder.path() / "x");
   outside.box_nm = "9000,0,0,9999,1,1";
@@ -226,7 +228,8 @@ TEST(ImportVolume, AStreamHasOneWorkerAndSlicesHaveMany) {
   EXPECT_EQ(plan.max_workers, 1);
   run(describe("export", make_dataset(folder.path(), random_voxels()), folder.path() / "slices"));
   const auto slices =
-      make(describe("import", (folder.path() / "slices").string(), folder.path() / "b.n5" / "raw"))->plans()[0];
+      make(describe("import", (folder.path() / "slices").string(), folder.path() / "b.n5" / "raw"))
+          ->plans()[0];
   EXPECT_GT(slices.max_workers, 1000);
 }
 

@@ -39,8 +39,8 @@ class VolumeWriter {
 std::unique_ptr<VolumeWriter> make_nrrd_writer(const VolumeToWrite& volume, ByteSink sink);
 
 /// BigTIFF, one page a slice, in strips of about 1 MiB, plain or deflate; the voxel size as ImageJ reads it
-/// and, with the offset, in lines of organon (tiff_description.h). Source: [adobe1992tiff], the BigTIFF design of
-/// libtiff. Errors: those of `sink`.
+/// and, with the offset, in lines of organon (tiff_description.h). Source: [adobe1992tiff], the BigTIFF
+/// design of libtiff. Errors: those of `sink`.
 std::unique_ptr<VolumeWriter> make_bigtiff_writer(const VolumeToWrite& volume, ByteSink sink);
 
 /// One slice, shape (1, y, x), as a classic TIFF file, written as the pages of a BigTIFF. `grid` is the

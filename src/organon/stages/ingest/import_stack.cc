@@ -114,7 +114,7 @@ struct Set {
                                   spec.shape, spec.chunk_shape);
   }
 
-  std::string_view unit() const { return options.length_unit == "unknown" ? "" : options.length_unit; }
+  std::string unit() const { return options.length_unit == "unknown" ? std::string() : options.length_unit; }
 
   void check_contrast_limits() const {
     const auto& limits = options.contrast_limits;

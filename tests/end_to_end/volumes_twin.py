@@ -1,8 +1,8 @@
-"""What `organon export` writes, read by other people's packages; what they write, imported.
+"""What `organon export` writes, read by other people's packages.
 
     volumes_twin.py ORGANON
 
-numpy and tifffile must be there; nrrd, SimpleITK and mrcfile are used where they are.
+numpy and tifffile must be there; nrrd and SimpleITK are used where they are.
 """
 
 import gzip
@@ -86,8 +86,9 @@ def check_type(organon, folder, dtype):
             image = sitk.ReadImage(str(out / "volume.nrrd"))
             np.testing.assert_array_equal(sitk.GetArrayFromImage(image), volume)
             assert image.GetSpacing() == VOXEL_SIZE[::-1], image.GetSpacing()
-            np.testing.assert_array_equal(
-                sitk.GetArrayFromImage(sitk.ReadImage([str(file) for file in files[:1]])), volume[:1])
+            if volume.dtype.itemsize < 8:  # of TIFF, ITK reads no wider ones
+                image = sitk.ReadImage([str(file) for file in files])
+                np.testing.assert_array_equal(sitk.GetArrayFromImage(image), volume)
 
 
 def main():

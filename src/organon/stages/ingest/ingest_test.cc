@@ -322,7 +322,7 @@ TEST(Inspect, TellsWhatAFileOfAnotherProgramStates) {
   const std::string mrc = to_text(inspect((folder / "int16.mrc").string()));
   for (const char* expected :
        {"MRC", "5 x 6 x 7 voxels (z, y, x) of int16", "8 x 4 x 5 nm, by the cell dimensions of its header",
-        "80, 40, -20 nm", "1 files"})
+        "80, 40, -20 nm", "1 file,"})
     EXPECT_NE(mrc.find(expected), std::string::npos) << expected << "\n" << mrc;
   EXPECT_NE(to_text(inspect((folder / "layouts.h5").string() + ":/volumes/raw")).find("HDF5"),
             std::string::npos);

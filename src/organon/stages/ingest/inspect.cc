@@ -130,9 +130,10 @@ void describe_storage(const DatasetReport& report, Lines& lines) {
   const double raw_bytes = static_cast<double>(report.shape.z) * static_cast<double>(report.shape.y) *
                            static_cast<double>(report.shape.x) * static_cast<double>(size_of(report.type));
   if (report.levels.empty()) {
-    lines.add("stored",
-              fmt::format("{} files, {} ({} decoded)", report.stored_chunks,
-                          bytes_text(static_cast<double>(report.stored_bytes)), bytes_text(raw_bytes)));
+    lines.add(
+        "stored",
+        fmt::format("{} file{}, {} ({} decoded)", report.stored_chunks, report.stored_chunks == 1 ? "" : "s",
+                    bytes_text(static_cast<double>(report.stored_bytes)), bytes_text(raw_bytes)));
     return;
   }
   lines.add("chunks", fmt::format("{}, {}", shape_text(report.levels[0].chunk_shape), report.codec));

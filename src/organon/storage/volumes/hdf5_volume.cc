@@ -154,6 +154,22 @@ std::vector<std::string> volumes_in(hid_t file) {
   return names;
 }
 
+// Whether the file has the path. Errors: kCorruptData where a group on the way cannot be read; then nothing
+// may go through the file's groups, since HDF5 does not always survive that.
+bool has_path(hid_t file, const std::string& path, const std::string& where) {
+  for (std::size_t end = 0; end != std::string::npos;) {
+    end = path.find('/', end + 1);
+    const std::string prefix = path.substr(0, end);
+    if (prefix.empty() || prefix.ends_with('/')) continue;
+    const htri_t exists = H5Lexists(file, prefix.c_str(), H5P_DEFAULT);
+    if (exists < 0)
+      throw Error(ErrorKind::kCorruptData,
+                  fmt::format("{}: a group cannot be read: {}", where, last_error()));
+    if (exists == 0) return false;
+  }
+  return true;
+}
+
 // --- attributes ---
 
 std::vector<double> numbers_in_attribute(hid_t object, const char* name) {
@@ -378,10 +394,16 @@ std::unique_ptr<VolumeSource> open_hdf5_volume(const std::filesystem::path& path
     in_file = volumes[0];
   }
   const std::string where = path.string() + ":" + in_file;
-  Handle dataset(H5Dopen2(file.get(), in_file.c_str(), H5P_DEFAULT), &H5Dclose);
-  if (!dataset.is_open()) {
+  if (!has_path(file.get(), in_file, where))
     throw Error(ErrorKind::kNotFound, fmt::format("{}: no such dataset; {}", where, choices()));
-  }
+  H5O_info_t object = {};
+  const bool is_known =
+      H5Oget_info_by_name2(file.get(), in_file.c_str(), &object, H5O_INFO_BASIC, H5P_DEFAULT) >= 0;
+  if (is_known && object.type != H5O_TYPE_DATASET)
+    throw Error(ErrorKind::kNotFound, fmt::format("{}: no dataset; {}", where, choices()));
+  Handle dataset(H5Dopen2(file.get(), in_file.c_str(), H5P_DEFAULT), &H5Dclose);
+  if (!dataset.is_open())
+    throw Error(ErrorKind::kCorruptData, fmt::format("{}: cannot be opened: {}", where, last_error()));
   const std::vector<hsize_t> extents = extents_of(dataset.get());
   if (extents.size() != 3) {
     throw Error(ErrorKind::kUnsupported, fmt::format("{}: a dataset of {} axes ({}), expected 3", where,

@@ -154,6 +154,12 @@ std::vector<std::string> volumes_in(hid_t file) {
   return names;
 }
 
+H5O_type_t type_of_object(hid_t file, const std::string& path) {
+  H5O_info_t object = {};
+  return H5Oget_info_by_name2(file, path.c_str(), &object, H5O_INFO_BASIC, H5P_DEFAULT) < 0 ? H5O_TYPE_UNKNOWN
+                                                                                            : object.type;
+}
+
 // Whether the file has the path. Errors: kCorruptData where a group on the way cannot be read; then nothing
 // may go through the file's groups, since HDF5 does not always survive that.
 bool has_path(hid_t file, const std::string& path, const std::string& where) {
@@ -166,6 +172,8 @@ bool has_path(hid_t file, const std::string& path, const std::string& where) {
       throw Error(ErrorKind::kCorruptData,
                   fmt::format("{}: a group cannot be read: {}", where, last_error()));
     if (exists == 0) return false;
+    // Nothing lies below a dataset; asking for it would be an error like damage.
+    if (end != std::string::npos && type_of_object(file, prefix) == H5O_TYPE_DATASET) return false;
   }
   return true;
 }
@@ -396,10 +404,7 @@ std::unique_ptr<VolumeSource> open_hdf5_volume(const std::filesystem::path& path
   const std::string where = path.string() + ":" + in_file;
   if (!has_path(file.get(), in_file, where))
     throw Error(ErrorKind::kNotFound, fmt::format("{}: no such dataset; {}", where, choices()));
-  H5O_info_t object = {};
-  const bool is_known =
-      H5Oget_info_by_name2(file.get(), in_file.c_str(), &object, H5O_INFO_BASIC, H5P_DEFAULT) >= 0;
-  if (is_known && object.type != H5O_TYPE_DATASET)
+  if (type_of_object(file.get(), in_file) == H5O_TYPE_GROUP)
     throw Error(ErrorKind::kNotFound, fmt::format("{}: no dataset; {}", where, choices()));
   Handle dataset(H5Dopen2(file.get(), in_file.c_str(), H5P_DEFAULT), &H5Dclose);
   if (!dataset.is_open())

@@ -95,7 +95,9 @@ void add_look_commands(CLI::App& app, LookArguments& arguments, int& exit_code) 
   CLI::App* inspect =
       app.add_subcommand("inspect", "format, shape, type, chunks, voxel size, levels, values of a dataset")
           ->group(kLook);
-  inspect->add_option("DATASET", arguments.dataset, "a dataset, a group of levels, or a folder of slices")
+  inspect
+      ->add_option("DATASET", arguments.dataset,
+                   "a dataset, a group of levels, or a volume as import takes it")
       ->required();
   inspect->add_option("--max-mvoxels", arguments.max_mvoxels, "values are sampled from so many [32 Mvoxels]")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000}))

@@ -11,6 +11,7 @@
 #include "organon/stages/evaluation/score_segmentation.h"
 #include "organon/stages/ground_truth/make_targets.h"
 #include "organon/stages/ingest/convert_dataset.h"
+#include "organon/stages/ingest/export_volume.h"
 #include "organon/stages/ingest/import_stack.h"
 #include "organon/stages/ingest/mask_sample.h"
 #include "organon/stages/phantom/make_phantom.h"
@@ -23,6 +24,7 @@
 #include "organon/stages/segmentation/agglomerate_fragments.h"
 #include "organon/stages/segmentation/make_fragments.h"
 #include "organon/stages/segmentation/segment_objects.h"
+#include "organon/storage/volumes/volume_source.h"
 #ifdef ORGANON_WITH_NN
 #include "organon/stages/prediction/predict_volume.h"
 #include "organon/stages/training/train_network.h"
@@ -90,6 +92,15 @@ VerbChain segment_by_watershed() {
       {{"watershed", "_fragments", {{"threshold", "foreground_threshold"}}}, {"agglomerate"}}};
 }
 
+std::string import_explanation() {
+  return "VOLUME is one of\n" + storage::volume_formats_help() +
+         "Voxel size and offset are what the file states, unless options give them. Where it names no unit "
+         "(MetaImage\nnever does), --length-unit does; where it states no voxel size, --voxel-size-nm must. "
+         "Voxels are taken as\nthey are stored: a header that turns or mirrors axes gives no offset. A file "
+         "that is one compressed stream\n(.nii.gz, .mrc.gz, NRRD with gzip, compressed MetaImage) is read by "
+         "one worker, in order.";
+}
+
 constexpr char kPrepare[] = "Look at, bring in, prepare data";
 constexpr char kLearn[] = "Learn";
 constexpr char kObjects[] = "Objects";
@@ -110,12 +121,16 @@ std::vector<StageVerb> make_stage_verbs() {
        make_phantom_stage},
       {"import",
        kPrepare,
-       "bring a stack of PNG or TIFF slices into an N5 or Zarr dataset",
+       "bring slices, or a volume of other programs, into an N5 or Zarr dataset",
        "import slices/ cell.n5/raw/s0 --voxel-size-nm 5",
-       {"SLICES"},
+       {"VOLUME"},
        {"OUT"},
        bound<ImportOptions>,
-       make_import_stage},
+       make_import_stage,
+       {},
+       {},
+       false,
+       import_explanation()},
       {"convert",
        kPrepare,
        "a dataset or pyramid in another format, other chunks, another type, or a part of it",
@@ -125,6 +140,24 @@ std::vector<StageVerb> make_stage_verbs() {
        {"OUT"},
        bound<ConvertOptions>,
        make_convert_stage},
+      {"export",
+       kPrepare,
+       "write a dataset as TIFF slices, one BigTIFF or NRRD, for other programs",
+       "export cell.n5/raw/s0 crop.tif --box-nm 0,0,0,2000,4000,4000",
+       {"DATASET"},
+       {"OUT"},
+       bound<ExportOptions>,
+       make_export_stage,
+       {},
+       {},
+       false,
+       "OUT is a file that ends in .tif or .tiff (BigTIFF, one page a slice) or .nrrd, or else a folder of "
+       "TIFF\n"
+       "slices. Voxel size and offset are kept in them, as ImageJ, Fiji and 3D Slicer read them. A folder "
+       "that\n"
+       "was left unfinished is gone on with; a file appears when it is whole. --box-nm cuts exactly the "
+       "voxels\n"
+       "whose centres lie in it."},
       {"pyramid",
        kPrepare,
        "add coarser levels s1, s2, ... to a group with s0",

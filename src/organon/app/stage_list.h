@@ -49,6 +49,7 @@ struct StageVerb {
   std::function<std::filesystem::path(const blockwise::StageDescription&)> report = {};
   std::vector<VerbChain> chains = {};  ///< other ways, each with a flag
   bool takes_device = false;           ///< a tolerance stage: --device
+  std::string explanation = {};        ///< below the options of --help
 };
 
 /// Every stage, in the order of the data's path. An explicit list: survives static linking, can be searched.

@@ -32,7 +32,7 @@ std::string flag_of(std::string name) {
 }
 
 std::vector<VerbChain> ways_of(const StageVerb& verb) {
-  std::vector<VerbChain> ways = {{"", verb.summary, "", verb.example, {{verb.name}}}};
+  std::vector<VerbChain> ways = {{"", verb.summary, verb.explanation, verb.example, {{verb.name}}}};
   ways.insert(ways.end(), verb.chains.begin(), verb.chains.end());
   return ways;
 }

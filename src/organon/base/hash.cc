@@ -4,6 +4,9 @@
 #include <xxhash.h>
 
 #include <charconv>
+#include <fstream>
+#include <memory>
+#include <vector>
 
 #include "organon/base/error.h"
 
@@ -16,6 +19,24 @@ Hash128 hash_bytes(std::span<const std::byte> bytes) {
 
 Hash128 hash_text(const std::string& text) {
   return hash_bytes(std::as_bytes(std::span(text.data(), text.size())));
+}
+
+std::optional<Hash128> hash_file(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    if (!std::filesystem::exists(path)) return std::nullopt;
+    throw_system_error("cannot open", path.string());
+  }
+  const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state(XXH3_createState(), &XXH3_freeState);
+  XXH3_128bits_reset(state.get());
+  std::vector<char> buffer(1 << 20);
+  while (file) {
+    file.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
+    XXH3_128bits_update(state.get(), buffer.data(), static_cast<std::size_t>(file.gcount()));
+  }
+  if (file.bad()) throw_system_error("cannot read", path.string());
+  const XXH128_hash_t hash = XXH3_128bits_digest(state.get());
+  return Hash128{hash.high64, hash.low64};
 }
 
 std::string to_hex(const Hash128& hash) { return fmt::format("{:016x}{:016x}", hash.high, hash.low); }

@@ -2,6 +2,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -17,6 +19,8 @@ struct Hash128 {
 /// XXH3-128 with seed 0 of `bytes`. Source: [collet2012xxhash].
 Hash128 hash_bytes(std::span<const std::byte> bytes);
 Hash128 hash_text(const std::string& text);
+/// hash_bytes() of a whole file of any size; nothing where it does not exist. Memory: 1 MiB. Errors: kIo.
+std::optional<Hash128> hash_file(const std::filesystem::path& path);
 
 /// 32 lower-case hexadecimal digits, most significant first (the canonical form of xxHash).
 std::string to_hex(const Hash128& hash);

@@ -12,8 +12,10 @@
 #include <thread>
 
 #include "organon/base/error.h"
+#include "organon/base/hash.h"
 #include "organon/base/json.h"
 #include "organon/storage/multiscale.h"
+#include "organon/storage/volumes/volume_source.h"
 
 namespace organon::blockwise {
 namespace {
@@ -59,6 +61,19 @@ std::string identity_of_folder(const std::filesystem::path& folder) {
   }
   std::sort(lines.begin(), lines.end());
   return to_hex(hash_text(fmt::format("{}", fmt::join(lines, "\n"))));
+}
+
+// Tables and lists count by what they hold, wherever they were copied from. Volumes are too large for that;
+// beside them may lie the file with their voxels.
+std::string identity_of_file(const std::filesystem::path& file) {
+  constexpr std::uintmax_t kMostBytesRead = 64 << 20;
+  if (!storage::is_volume_file_name(file.string()) && std::filesystem::file_size(file) <= kMostBytesRead)
+    return to_hex(hash_file(file).value());
+  std::string lines;
+  for (const auto& part : storage::volume_files(file))
+    lines += fmt::format("{} {} {}\n", part.filename().string(), std::filesystem::file_size(part),
+                         std::filesystem::last_write_time(part).time_since_epoch().count());
+  return to_hex(hash_text(lines));
 }
 
 // What the provenance of a dataset says of its voxels; nothing where it is not ours, or not sealed.
@@ -328,10 +343,8 @@ std::string identity_of_input(const std::string& address) {
   const storage::Address parsed = storage::parse_address(address);
   if (!parsed.is_local()) return identity_of_remote(address);
   const std::filesystem::path& path = parsed.path;
-  if (std::filesystem::is_regular_file(path)) {
-    const auto bytes = read_file_if_exists(path);
-    return to_hex(hash_bytes(bytes.value()));
-  }
+  if (const auto file = storage::volume_path(path.string()); std::filesystem::is_regular_file(file))
+    return identity_of_file(file);
   if (is_dataset_folder(path)) {
     try {
       if (const auto result = sealed_result(storage::open_dataset(address)->attributes())) return *result;

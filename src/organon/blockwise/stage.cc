@@ -15,9 +15,9 @@ void BlockOutput::write_file(const std::filesystem::path& path, std::span<const 
 
 void BlockOutput::add_file(const std::filesystem::path& path) {
   before_rename();
-  const auto bytes = read_file_if_exists(path);
-  if (!bytes) throw Error(ErrorKind::kIo, fmt::format("{}: was written, and is not there", path.string()));
-  add_file(path, hash_bytes(*bytes));
+  const auto hash = hash_file(path);
+  if (!hash) throw Error(ErrorKind::kIo, fmt::format("{}: was written, and is not there", path.string()));
+  add_file(path, *hash);
 }
 
 std::string title_of(const StageDescription& description) {

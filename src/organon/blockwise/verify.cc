@@ -118,12 +118,11 @@ void check_files(const RunFolder& run, std::int64_t& num_files, std::vector<Dama
   }
   num_files = static_cast<std::int64_t>(files.size());
   for (const auto& [path, known] : files) {
-    const auto bytes = read_file_if_exists(run.base() / path);
+    const auto hash = hash_file(run.base() / path);
     std::string reason;
-    if (!bytes)
+    if (!hash)
       reason = "is missing";
-    else if (std::find(known.versions.begin(), known.versions.end(), hash_bytes(*bytes)) ==
-             known.versions.end())
+    else if (std::find(known.versions.begin(), known.versions.end(), *hash) == known.versions.end())
       reason = "has other bytes than were written";
     if (!reason.empty()) damage.push_back({path, reason, known.step, known.block, {}});
   }

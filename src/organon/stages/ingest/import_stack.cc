@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
+#include <utility>
 
 #include "organon/array/copy.h"
 #include "organon/base/error.h"
 #include "organon/blockwise/reading.h"
 #include "organon/stages/ingest/contrast.h"
 #include "organon/stages/ingest/value_sample.h"
+#include "organon/storage/volumes/volume_source.h"
 
 namespace organon::stages {
 namespace {
@@ -32,16 +35,40 @@ std::vector<double> three_numbers(const std::vector<double>& values, const std::
                           values.empty() ? "none" : fmt::format("{}", fmt::join(values, ","))));
 }
 
-VoxelGrid grid_of(const ImportOptions& options) {
-  const auto size = three_numbers(options.voxel_size_nm, "voxel_size_nm");
-  const auto offset = three_numbers(options.offset_nm, "offset_nm");
-  for (const double value : size) {
-    if (!(value > 0)) {
+// What was given as options; the rest is nothing.
+storage::KnownGrid given_grid(const ImportOptions& options) {
+  storage::KnownGrid given;
+  if (!options.voxel_size_nm.empty()) {
+    const auto size = three_numbers(options.voxel_size_nm, "voxel_size_nm");
+    for (const double value : size) {
+      if (value > 0) continue;
       throw Error(ErrorKind::kInvalidArgument,
                   fmt::format("option voxel_size_nm: expected numbers above 0, found {}", value));
     }
+    given.voxel_size_nm = SizeNm(size[0], size[1], size[2]);
   }
-  return {{size[0], size[1], size[2]}, {offset[0], offset[1], offset[2]}};
+  if (!options.offset_nm.empty()) {
+    const auto offset = three_numbers(options.offset_nm, "offset_nm");
+    given.offset_nm = PointNm(offset[0], offset[1], offset[2]);
+  }
+  return given;
+}
+
+// Options count more than what the file states.
+VoxelGrid grid_of(const storage::KnownGrid& given, const storage::KnownGrid& stated,
+                  const std::string& address) {
+  if (!given.voxel_size_nm && !stated.voxel_size_nm) {
+    throw Error(ErrorKind::kInvalidArgument,
+                fmt::format("{} {}; give option voxel_size_nm (one number, or three: z,y,x, in nm) or option "
+                            "length_unit",
+                            address, stated.missing));
+  }
+  return {given.voxel_size_nm ? *given.voxel_size_nm : *stated.voxel_size_nm,
+          given.offset_nm ? *given.offset_nm : stated.offset_nm.value_or(PointNm{})};
+}
+
+storage::SliceGaps gaps_of(const ImportOptions& options) {
+  return options.gaps == "accept" ? storage::SliceGaps::kAccept : storage::SliceGaps::kRefuse;
 }
 
 storage::Codec codec_of(const std::string& name) {
@@ -56,7 +83,8 @@ storage::Codec codec_of(const std::string& name) {
 // What both steps share, worked out once from the description.
 struct Set {
   ImportOptions options;
-  storage::SliceStack stack;
+  std::string input;
+  storage::VolumeInfo volume;
   storage::DatasetSpec spec;
   std::string output;
   Box domain;
@@ -64,26 +92,29 @@ struct Set {
 
   explicit Set(const StageDescription& description) {
     options = options_from_json<ImportOptions>(description.options_json);
+    input = description.inputs.at(0);
     output = description.outputs.at(0);
     // Options first: they are told before thousands of headers are read.
-    spec.grid = grid_of(options);
+    const storage::KnownGrid given = given_grid(options);
     spec.chunk_shape = blockwise::shape_from(options.chunk_shape, "chunk_shape");
     spec.codec = codec_of(options.codec);
     spec.level = static_cast<int>(options.level);
     check_contrast_limits();
-    const auto gaps = options.gaps == "accept" ? storage::SliceGaps::kAccept : storage::SliceGaps::kRefuse;
-    stack = storage::open_slice_stack(description.inputs.at(0), gaps);
-    spec.shape = stack.shape;
-    spec.data_type = stack.type;
-    if (options.role == "labels" && is_floating(stack.type)) {
+    volume = storage::open_volume(input, gaps_of(options))->info();
+    spec.grid = grid_of(given, storage::known_grid(volume.stated, unit()), input);
+    spec.shape = volume.shape;
+    spec.data_type = volume.type;
+    if (options.role == "labels" && is_floating(volume.type)) {
       throw Error(ErrorKind::kUnsupported, fmt::format("{}: slices of {}, expected whole numbers as labels",
-                                                       stack.address, to_string(stack.type)));
+                                                       input, to_string(volume.type)));
     }
     domain = blockwise::domain_in(description.box_nm, spec.grid, spec.shape, spec.chunk_shape);
     block_shape =
         blockwise::block_shape_or(description.block_shape, {spec.chunk_shape.z, spec.shape.y, spec.shape.x},
                                   spec.shape, spec.chunk_shape);
   }
+
+  std::string unit() const { return options.length_unit == "unknown" ? std::string() : options.length_unit; }
 
   void check_contrast_limits() const {
     const auto& limits = options.contrast_limits;
@@ -114,21 +145,50 @@ class CopySlices : public Step {
     const std::int64_t slab_bytes = std::min(set_.block_shape.z, shape.z) * slice_bytes;
     const bool is_cut =
         set_.block_shape.y < shape.y || set_.block_shape.x < shape.x || set_.domain != set_.spec.domain();
-    plan.bytes_per_worker = (is_cut ? 2 : 1) * slab_bytes + 2 * slice_bytes +
+    plan.bytes_per_worker = (is_cut ? 2 : 1) * slab_bytes + set_.volume.working_bytes +
                             3 * set_.spec.chunk_shape.product() * voxel_bytes + kSpareBytes;
     const std::int64_t rows = plan.blocks().num_cells().y * plan.blocks().num_cells().x;
     plan.bytes_read = set_.domain.shape().z * slice_bytes * rows;
+    // Each worker would have to inflate all that lies before its blocks.
+    if (set_.volume.is_sequential) plan.max_workers = 1;
     plan.bytes_written = set_.domain.volume() * voxel_bytes;
     plan.voxels_per_second = 25e6;
     return plan;
   }
 
   void process(const Block& block, BlockOutput& output) const override {
-    output.write(0, block.write_box, read_import_block(set_.stack, block.write_box, set_.options));
+    const Box& box = block.write_box;
+    dispatch(set_.volume.type, [&](auto zero) {
+      using T = decltype(zero);
+      if (box.shape() == Shape3(box.shape().z, set_.spec.shape.y, set_.spec.shape.x)) {
+        output.write(0, box, read_slices<T>(box));
+        return;
+      }
+      // Blocks of the same slices follow one another.
+      if (kept_begin_ != box.begin.z || kept_.shape().z != box.shape().z) {
+        kept_ = AnyArray();
+        kept_ = read_slices<T>(box);
+        kept_begin_ = box.begin.z;
+      }
+      output.write<T>(0, box, std::as_const(kept_).view<T>().part(box.translate({-box.begin.z, 0, 0})));
+    });
   }
 
  private:
+  template <class T>
+  AnyArray read_slices(const Box& box) const {
+    // Opened by the process that reads: an open file is nothing to share.
+    if (!source_) source_ = storage::open_volume(set_.input, gaps_of(set_.options));
+    AnyArray slab = source_->read_slices(box.begin.z, box.end.z);
+    if (set_.options.invert) invert_contrast<T>(slab.view<T>());
+    return slab;
+  }
+
   const Set& set_;
+  // One thread calls process().
+  mutable std::unique_ptr<storage::VolumeSource> source_;
+  mutable AnyArray kept_;
+  mutable std::int64_t kept_begin_ = -1;
 };
 
 // A single block; what it leaves are attributes, which are the same whenever it runs.
@@ -195,8 +255,15 @@ void ImportOptions::bind(OptionTable& table) {
   constexpr double kAny = 1e300;
   table
       .add("voxel_size_nm", voxel_size_nm,
-           {"size of a voxel: z,y,x, or one number; needed", "nm", 0, 1e9, {}})
-      .add("offset_nm", offset_nm, {"centre of the first voxel: z,y,x", "nm", -1e15, 1e15, {}})
+           {"size of a voxel: z,y,x, or one number; empty: what the file states", "nm", 0, 1e9, {}})
+      .add("offset_nm", offset_nm,
+           {"centre of the first voxel: z,y,x; empty: what the file states, else 0", "nm", -1e15, 1e15, {}})
+      .add("length_unit", length_unit,
+           {"unit of lengths that the file states without one",
+            "",
+            -kAny,
+            kAny,
+            {"unknown", "nm", "um", "mm", "m", "angstrom"}})
       .add("chunk_shape", chunk_shape, {"chunks of the output: z,y,x, or one number", "voxels", 1, 4096, {}})
       .add("role", role,
            {"grey values with contrast limits, or object ids", "", -kAny, kAny, {"raw", "labels"}})
@@ -205,18 +272,6 @@ void ImportOptions::bind(OptionTable& table) {
       .add("invert", invert, {"turn grey values over, for stacks with bright membranes", "", -kAny, kAny, {}})
       .add("contrast_limits", contrast_limits, {"low,high; empty: estimated", "grey values", -kAny, kAny, {}})
       .add("gaps", gaps, {"a number missing among the slices' names", "", -kAny, kAny, {"refuse", "accept"}});
-}
-
-AnyArray read_import_block(const storage::SliceStack& stack, const Box& box, const ImportOptions& options) {
-  AnyArray slab = storage::read_slab(stack, box.begin.z, box.end.z);
-  return dispatch(stack.type, [&](auto zero) {
-    using T = decltype(zero);
-    if (options.invert) invert_contrast<T>(slab.view<T>());
-    if (slab.shape() == box.shape()) return std::move(slab);
-    AnyArray part(stack.type, box.shape());
-    copy_voxels<T>(std::as_const(slab).view<T>().part(box.translate({-box.begin.z, 0, 0})), part.view<T>());
-    return part;
-  });
 }
 
 std::unique_ptr<blockwise::Stage> make_import_stage(const StageDescription& description) {

@@ -316,6 +316,22 @@ TEST(Inspect, TellsShapeTypeChunksValuesAndMissingChunks) {
   EXPECT_EQ(json["values"]["histogram"]["counts"][7], 1999);
 }
 
+TEST(Inspect, TellsWhatAFileOfAnotherProgramStates) {
+  const std::filesystem::path folder =
+      std::filesystem::path(ORGANON_SOURCE_FOLDER) / "src/organon/storage/volumes/testdata";
+  const std::string mrc = to_text(inspect((folder / "int16.mrc").string()));
+  for (const char* expected :
+       {"MRC", "5 x 6 x 7 voxels (z, y, x) of int16", "8 x 4 x 5 nm, by the cell dimensions of its header",
+        "80, 40, -20 nm", "1 file,"})
+    EXPECT_NE(mrc.find(expected), std::string::npos) << expected << "\n" << mrc;
+  EXPECT_NE(to_text(inspect((folder / "layouts.h5").string() + ":/volumes/raw")).find("HDF5"),
+            std::string::npos);
+  const std::string meta = to_text(inspect((folder / "int64.mha").string()));
+  EXPECT_NE(meta.find("not known: it states voxels of 8, 4, 5"), std::string::npos) << meta;
+  const Json json = parse_json(to_json(inspect((folder / "int16.mrc").string())), "report");
+  EXPECT_EQ(json["voxel_size_nm"], Json::array({8.0, 4.0, 5.0}));
+}
+
 TEST(Inspect, IdsAreCountedNotDrawn) {
   const TemporaryFolder folder;
   storage::DatasetSpec spec;

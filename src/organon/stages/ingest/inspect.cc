@@ -20,9 +20,10 @@ bool is_image_file(const std::filesystem::path& path) {
   return extension == ".png" || extension == ".tif" || extension == ".tiff";
 }
 
-bool is_slice_stack(const std::string& address) {
+bool is_foreign_volume(const std::string& address) {
   std::error_code error;
-  if (std::filesystem::is_regular_file(address, error)) return is_image_file(address);
+  if (std::filesystem::is_regular_file(storage::volume_path(address), error))
+    return storage::is_volume_file_name(address);
   if (!std::filesystem::is_directory(address, error)) return false;
   for (const char* metadata : {"attributes.json", ".zarray", ".zgroup", ".zattrs", "info"}) {
     if (std::filesystem::exists(std::filesystem::path(address) / metadata)) return false;
@@ -47,18 +48,24 @@ void judge_values(DatasetReport& report) {
     report.contrast = estimate_contrast(*report.sample.histogram);
 }
 
-DatasetReport inspect_stack(const std::string& address, std::int64_t max_voxels) {
-  const storage::SliceStack stack = storage::open_slice_stack(address);
+DatasetReport inspect_foreign(const std::string& address, std::int64_t max_voxels) {
+  const auto volume = storage::open_volume(address);
+  const storage::VolumeInfo& info = volume->info();
   DatasetReport report;
   report.address = address;
-  const std::string extension = stack.files[0].path.extension().string();
-  report.format = extension == ".png" || extension == ".PNG" ? "png slices" : "tiff slices";
-  report.shape = stack.shape;
-  report.type = stack.type;
-  report.num_chunks = report.stored_chunks = static_cast<std::int64_t>(stack.files.size());
-  for (const auto& file : stack.files)
-    report.stored_bytes += static_cast<std::int64_t>(std::filesystem::file_size(file.path));
-  report.sample = sample_values(stack, max_voxels);
+  report.format = info.format;
+  report.shape = info.shape;
+  report.type = info.type;
+  report.num_chunks = report.stored_chunks = info.num_files;
+  report.stored_bytes = info.file_bytes;
+  const storage::KnownGrid known = storage::known_grid(info.stated, "");
+  if (known.voxel_size_nm) {
+    report.stated_grid = VoxelGrid{*known.voxel_size_nm, known.offset_nm.value_or(PointNm{})};
+    report.stated_by = info.stated.source;
+  } else {
+    report.stated_by = known.missing;
+  }
+  report.sample = sample_values(*volume, max_voxels);
   judge_values(report);
   return report;
 }
@@ -123,9 +130,10 @@ void describe_storage(const DatasetReport& report, Lines& lines) {
   const double raw_bytes = static_cast<double>(report.shape.z) * static_cast<double>(report.shape.y) *
                            static_cast<double>(report.shape.x) * static_cast<double>(size_of(report.type));
   if (report.levels.empty()) {
-    lines.add("stored",
-              fmt::format("{} files, {} ({} decoded)", report.stored_chunks,
-                          bytes_text(static_cast<double>(report.stored_bytes)), bytes_text(raw_bytes)));
+    lines.add(
+        "stored",
+        fmt::format("{} file{}, {} ({} decoded)", report.stored_chunks, report.stored_chunks == 1 ? "" : "s",
+                    bytes_text(static_cast<double>(report.stored_bytes)), bytes_text(raw_bytes)));
     return;
   }
   lines.add("chunks", fmt::format("{}, {}", shape_text(report.levels[0].chunk_shape), report.codec));
@@ -209,7 +217,7 @@ void describe_origin(const DatasetReport& report, Lines& lines) {
 }  // namespace
 
 DatasetReport inspect(const std::string& address, std::int64_t max_voxels) {
-  if (is_slice_stack(address)) return inspect_stack(address, max_voxels);
+  if (is_foreign_volume(address)) return inspect_foreign(address, max_voxels);
   const storage::Multiscale pyramid = storage::open_multiscale(address);
   const storage::Dataset& finest = *pyramid.levels.at(0);
   DatasetReport report;
@@ -253,9 +261,12 @@ std::string to_text(const DatasetReport& report, int width) {
   lines.add("format", report.role.empty() ? report.format : report.format + ", " + report.role);
   lines.add("shape",
             fmt::format("{} voxels (z, y, x) of {}", shape_text(report.shape), to_string(report.type)));
-  if (!report.levels.empty()) {
-    const VoxelGrid& grid = report.levels[0].grid;
-    lines.add("voxel size", size_text(grid.voxel_size_nm));
+  if (report.levels.empty() && !report.stated_grid) {
+    lines.add("voxel size", "not known: it " + report.stated_by);
+  } else {
+    const VoxelGrid& grid = report.levels.empty() ? *report.stated_grid : report.levels[0].grid;
+    lines.add("voxel size", size_text(grid.voxel_size_nm) +
+                                (report.levels.empty() ? ", by " + report.stated_by : std::string()));
     lines.add("extent", extent_text(report.shape, grid.voxel_size_nm));
     if (grid.offset_nm != PointNm{}) {
       lines.add("offset", fmt::format("{:g}, {:g}, {:g} nm (centre of the first voxel)", grid.offset_nm.z,
@@ -302,6 +313,10 @@ std::string to_json(const DatasetReport& report) {
                     {"is_exact", report.are_stored_chunks_exact},
                     {"stored_bytes", report.stored_bytes},
                     {"are_bytes_exact", report.are_stored_bytes_exact}};
+  if (report.stated_grid) {
+    json["voxel_size_nm"] = three(report.stated_grid->voxel_size_nm);
+    json["offset_nm"] = three(report.stated_grid->offset_nm);
+  }
   Json values = {{"sampled_voxels", sample.num_voxels}, {"is_whole", sample.is_whole}};
   if (sample.histogram) {
     values["min"] = sample.min;

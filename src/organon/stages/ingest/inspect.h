@@ -19,14 +19,16 @@ struct LevelReport {
   VoxelGrid grid;
 };
 
-/// What `organon inspect` tells of a dataset, a pyramid or a stack of slices.
+/// What `organon inspect` tells of a dataset, a pyramid or a volume in files of other programs.
 struct DatasetReport {
   std::string address;
-  std::string format;  ///< "n5", "zarr", "precomputed", "png slices", "tiff slices"
+  std::string format;  ///< "n5", "zarr", "precomputed", "png slices", "MRC", ...
   Shape3 shape;
   DataType type = DataType::kUint8;
-  std::vector<LevelReport> levels;  ///< empty for slices, which know neither voxel size nor chunks
-  std::string codec;                ///< empty for slices
+  std::vector<LevelReport> levels;       ///< empty for files of other programs, which have no chunks
+  std::optional<VoxelGrid> stated_grid;  ///< of such files, where they state it
+  std::string stated_by;                 ///< what states it, or why nothing does
+  std::string codec;                     ///< empty for such files
   std::uint64_t fill_value = 0;
   std::int64_t num_chunks = 0;  ///< of the finest level
   /// Chunks of the finest level that are stored, and their bytes; estimates where not all were looked at.
@@ -45,9 +47,9 @@ struct DatasetReport {
 /// Default of `max_voxels`: about a second of reading.
 inline constexpr std::int64_t kInspectVoxels = std::int64_t{1} << 25;
 
-/// Examines a dataset, a group with levels, a folder of slices or a multi-page TIFF. At most `max_voxels` of
+/// Examines a dataset, a group with levels, or what storage::open_volume() reads. At most `max_voxels` of
 /// the finest level are read (one chunk or slice at least). Damaged chunks are in `sample.damage`. Errors:
-/// kNotFound where there is none of these; those of open_multiscale() and open_slice_stack().
+/// kNotFound where there is none of these; those of open_multiscale() and open_volume().
 DatasetReport inspect(const std::string& address, std::int64_t max_voxels = kInspectVoxels);
 
 /// The report for people: aligned lines, with the histogram drawn in block characters, `width` columns at

@@ -160,24 +160,25 @@ ValueSample sample_values(const storage::Dataset& dataset, std::int64_t max_voxe
   return sample;
 }
 
-ValueSample sample_values(const storage::SliceStack& stack, std::int64_t max_voxels) {
+ValueSample sample_values(storage::VolumeSource& volume, std::int64_t max_voxels) {
+  const Shape3& shape = volume.info().shape;
   ValueSample sample;
-  const std::int64_t slice_voxels = std::max<std::int64_t>(1, stack.shape.y * stack.shape.x);
-  Collector collector(stack.type);
-  const auto slices = spread(stack.shape.z, std::max<std::int64_t>(1, max_voxels / slice_voxels));
+  const std::int64_t slice_voxels = std::max<std::int64_t>(1, shape.y * shape.x);
+  Collector collector(volume.info().type);
+  const auto slices = spread(shape.z, std::max<std::int64_t>(1, max_voxels / slice_voxels));
   for (const std::int64_t z : slices) {
     throw_if_cancelled();
-    collector.add(storage::read_slab(stack, z, z + 1));
+    collector.add(volume.read_slices(z, z + 1));
   }
   if (collector.needs_range()) {
     collector.start_histogram();
     for (const std::int64_t z : slices) {
       throw_if_cancelled();
-      collector.add_to_histogram(storage::read_slab(stack, z, z + 1));
+      collector.add_to_histogram(volume.read_slices(z, z + 1));
     }
   }
   collector.finish(sample);
-  sample.is_whole = static_cast<std::int64_t>(slices.size()) == stack.shape.z;
+  sample.is_whole = static_cast<std::int64_t>(slices.size()) == shape.z;
   return sample;
 }
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "organon/storage/dataset.h"
-#include "organon/storage/images/slice_stack.h"
+#include "organon/storage/volumes/volume_source.h"
 #include "organon/tables/histogram.h"
 
 namespace organon::stages {
@@ -36,7 +36,7 @@ struct ValueSample {
 /// named in the result. Memory: one chunk and the histogram. Errors: kIo.
 ValueSample sample_values(const storage::Dataset& dataset, std::int64_t max_voxels);
 
-/// As above from evenly spread slices. Errors: those of read_slab().
-ValueSample sample_values(const storage::SliceStack& stack, std::int64_t max_voxels);
+/// As above from evenly spread slices. Errors: those of read_slices().
+ValueSample sample_values(storage::VolumeSource& volume, std::int64_t max_voxels);
 
 }  // namespace organon::stages

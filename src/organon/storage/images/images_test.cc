@@ -409,9 +409,6 @@ TEST(Tiff, GreyColourAndPalettesAreAcceptedColouredOnesNamed) {
 TEST(Tiff, UnknownCompressionsAndDepthsAreNamed) {
   const testing::TemporaryFolder folder;
   const auto path = folder.path() / "test.tif";
-  write_tiff(path, Array<double>({1, 2, 2}));
-  EXPECT_NE(error_of([&] { read_slice(path); }).message().find("64 bits of sample format 3"),
-            std::string::npos);
   write_tiff(path, Array<std::uint8_t>({1, 16, 16}), {.compression = COMPRESSION_JPEG, .rows_per_strip = 16});
   EXPECT_NE(error_of([&] { read_slice(path); }).message().find("compression JPEG"), std::string::npos);
 }

@@ -171,8 +171,10 @@ struct PageLayout {
 
 std::optional<DataType> pixel_type(std::uint16_t bits, std::uint16_t sample_format) {
   const bool is_signed = sample_format == SAMPLEFORMAT_INT;
-  if (sample_format == SAMPLEFORMAT_IEEEFP)
-    return bits == 32 ? std::optional(DataType::kFloat32) : std::nullopt;
+  if (sample_format == SAMPLEFORMAT_IEEEFP) {
+    if (bits == 32) return DataType::kFloat32;
+    return bits == 64 ? std::optional(DataType::kFloat64) : std::nullopt;
+  }
   if (sample_format != SAMPLEFORMAT_UINT && sample_format != SAMPLEFORMAT_VOID && !is_signed)
     return std::nullopt;
   switch (bits) {
@@ -184,6 +186,8 @@ std::optional<DataType> pixel_type(std::uint16_t bits, std::uint16_t sample_form
       return is_signed ? DataType::kInt16 : DataType::kUint16;
     case 32:
       return is_signed ? DataType::kInt32 : DataType::kUint32;
+    case 64:
+      return is_signed ? DataType::kInt64 : DataType::kUint64;
     default:
       return std::nullopt;
   }
@@ -336,8 +340,8 @@ PageLayout TiffFile::State::read_layout() {
   }
   const auto type = pixel_type(page.bits, sample_format);
   if (!type)
-    refuse(fmt::format("{} bits of sample format {} (understood: 1, 8, 16, 32, float32)", page.bits,
-                       sample_format));
+    refuse(fmt::format("{} bits of sample format {} (understood: 1, 8, 16, 32, 64, float32, float64)",
+                       page.bits, sample_format));
   page.type = *type;
   if (orientation != ORIENTATION_TOPLEFT)
     refuse(fmt::format("orientation {} (understood: 1, top left)", orientation));
@@ -521,6 +525,19 @@ TiffFile& TiffFile::operator=(TiffFile&&) noexcept = default;
 TiffFile::~TiffFile() = default;
 
 const ImageInfo& TiffFile::info() const { return state_->info; }
+
+TiffTags TiffFile::tags() {
+  state_->go_to_page(0);
+  TIFF* const tiff = state_->tiff.get();
+  TiffTags tags;
+  char* description = nullptr;
+  if (TIFFGetField(tiff, TIFFTAG_IMAGEDESCRIPTION, &description) && description != nullptr)
+    tags.description = description;
+  float x = 0, y = 0;
+  if (TIFFGetField(tiff, TIFFTAG_XRESOLUTION, &x)) tags.x_pixels_per_unit = static_cast<double>(x);
+  if (TIFFGetField(tiff, TIFFTAG_YRESOLUTION, &y)) tags.y_pixels_per_unit = static_cast<double>(y);
+  return tags;
+}
 
 AnyArray TiffFile::read_pages(std::int64_t begin, std::int64_t end) {
   const ImageInfo& info = state_->info;

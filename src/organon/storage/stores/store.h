@@ -15,9 +15,9 @@
 
 namespace organon::storage {
 
-/// Bytes under keys, such as files below a folder or objects in a bucket. A key is a path with `/` between its
-/// parts. Thread-safe, but for two writers of one key. What is absent is no error; what cannot be known (no
-/// answer, no permission) is kIo.
+/// Bytes under keys, such as files below a folder or objects in a bucket. A key is a path with `/` between
+/// its parts. Thread-safe, but for two writers of one key. What is absent is no error; what cannot be known
+/// (no answer, no permission) is kIo.
 class Store {
  public:
   virtual ~Store() = default;

@@ -19,9 +19,9 @@ AwsFile parse_aws_file(std::string_view text);
 
 /// Who asks S3, and where.
 struct AwsSettings {
-  std::optional<AwsCredentials> credentials;  ///< without: requests are not signed
+  std::optional<AwsCredentials> credentials = {};  ///< without: requests are not signed
   std::string region = "us-east-1";
-  std::string endpoint_url;  ///< empty: Amazon's own
+  std::string endpoint_url = {};  ///< empty: Amazon's own
 };
 
 /// As AWS's own programs find them: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, else the

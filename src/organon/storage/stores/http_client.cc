@@ -151,6 +151,7 @@ class Transfer {
   double pause_seconds_ = 0;
 
   HttpAnswer answer_;
+  bool is_head_whole_ = false;
   bool has_body_begun_ = false;
   std::uint64_t num_skipped_bytes_ = 0;  // of a whole value that was sent where a part was asked for
   std::size_t max_bytes_ = 0;
@@ -238,6 +239,7 @@ void Transfer::set_options() {
 void Transfer::take_header(std::string_view line) {
   // Each redirection, and "100 Continue", begins anew.
   if (line.starts_with("HTTP/")) answer_.headers.clear();
+  is_head_whole_ = trimmed(line).empty();
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos || answer_.headers.size() >= kMaxHeaders) return;
   answer_.headers.emplace_back(lower_case(std::string(line.substr(0, colon))),
@@ -313,7 +315,15 @@ std::optional<HttpAnswer> Transfer::run() {
 }
 
 std::optional<HttpAnswer> Transfer::finish() {
+  // libcurl is content with "HTTP/1.1 200 OK" and a closed connection.
+  if (!is_head_whole_) return fail("the answer ends amid its headers");
   if (!has_body_begun_) begin_body();
+  if (request_.method == "GET" && answer_.is_success() && answer_.header("content-length").empty() &&
+      answer_.header("transfer-encoding").empty()) {
+    throw Error(
+        ErrorKind::kUnsupported,
+        fmt::format("{}: the answer announces no length: its end could be that of the connection", what()));
+  }
   const std::string encoding = answer_.header("content-encoding");
   if (!request_.range || !answer_.is_success()) return std::move(answer_);
   const ByteRange& range = *request_.range;

@@ -73,7 +73,8 @@ bool is_transient_status(const HttpAnswer& answer);
 /// The last answer is returned when tries or time are used up. A 3xx with a Location is followed where
 /// the request is a GET or HEAD without headers of its own. Errors: kIo where there was no whole answer, with
 /// the reason; kCorruptData above `max_answer_bytes`; kUnsupported for ranges of what the server keeps
-/// compressed; kCancelled. Source: pauses as "full jitter" in [brooker2015backoff].
+/// compressed, and for answers whose end cannot be told from a broken connection; kCancelled. Source: pauses
+/// as "full jitter" in [brooker2015backoff].
 HttpAnswer send(const std::function<HttpRequest()>& make_request, const HttpOptions& options,
                 const std::function<bool(const HttpAnswer&)>& is_transient = is_transient_status);
 

@@ -55,7 +55,13 @@ std::string escape_xml(std::string_view text) {
 }
 
 // Some servers answer 200 and say only then, in the body, that it came to nothing.
-bool has_error_body(const HttpAnswer& answer) { return !parse_s3_error(answer.text()).code.empty(); }
+bool is_completed(const HttpAnswer& answer) {
+  try {
+    return answer.status == 200 && parse_xml(answer.text()).name == "CompleteMultipartUploadResult";
+  } catch (const Error&) {
+    return false;
+  }
+}
 
 bool is_transient(const HttpAnswer& answer) {
   if (is_transient_status(answer)) return true;
@@ -65,7 +71,7 @@ bool is_transient(const HttpAnswer& answer) {
 }
 
 bool is_completion_transient(const HttpAnswer& answer) {
-  return is_transient(answer) || (answer.status == 200 && has_error_body(answer));
+  return is_transient(answer) || (answer.status == 200 && !is_completed(answer));
 }
 
 std::string without_quotes(std::string text) {
@@ -219,12 +225,11 @@ void S3Store::fail(const Call& call, const HttpAnswer& answer) const {
                                                      error.code, error.message, tries));
 }
 
-bool S3Store::means_absent(const Call& call, const HttpAnswer& answer) const {
-  if (answer.status != 404 && answer.status != 410 && answer.status != 403) return false;
+// A status alone does not say what is missing: the key, the bucket, or the right to ask.
+bool S3Store::means_absent(const HttpAnswer& answer) const {
   const std::string code = parse_s3_error(answer.text()).code;
-  const bool is_bare = call.method == "HEAD";  // its reason stands in a body that is not sent
-  if (answer.status == 403) return !options_.aws.credentials && (is_bare || code == "AccessDenied");
-  return is_bare || code != "NoSuchBucket";
+  if (answer.status == 403) return !options_.aws.credentials && code == "AccessDenied";
+  return (answer.status == 404 || answer.status == 410) && (code == "NoSuchKey" || code.empty());
 }
 
 std::optional<std::vector<std::byte>> S3Store::get(const std::string& key, std::optional<ByteRange> range,
@@ -232,7 +237,7 @@ std::optional<std::vector<std::byte>> S3Store::get(const std::string& key, std::
   if (key.empty()) return std::nullopt;  // that would be the bucket
   const Call call = {.method = "GET", .key = key, .range = range, .max_answer_bytes = max_bytes};
   HttpAnswer answer = send_call(call);
-  if (means_absent(call, answer)) return std::nullopt;
+  if (means_absent(answer)) return std::nullopt;
   if (answer.status == 200 || (range && answer.status == 206)) return std::move(answer.body);
   if (range && answer.status == 416) return std::vector<std::byte>();
   fail(call, answer);
@@ -256,13 +261,8 @@ std::optional<std::vector<std::byte>> S3Store::read_end(const std::string& key, 
   return get(key, ByteRange{std::nullopt, num_bytes}, kMaxReadBytes);
 }
 
+// Not by HEAD, whose answers say no reasons.
 bool S3Store::exists(const std::string& key) const {
-  if (key.empty()) return false;
-  const Call call = {.method = "HEAD", .key = key};
-  const HttpAnswer answer = send_call(call);
-  if (answer.status == 200) return true;
-  if (means_absent(call, answer)) return false;
-  // HEAD does not say why.
   return get(key, ByteRange{0, 1}, kMaxReadBytes).has_value();
 }
 
@@ -380,11 +380,10 @@ void S3Store::write_in_parts(const std::string& key, std::span<const std::byte> 
         .is_transient = is_completion_transient,
     };
     const HttpAnswer answer = send_call(call);
-    const S3Error error = parse_s3_error(answer.text());
-    if (answer.status == 200 && error.code.empty()) return;
+    if (is_completed(answer)) return;
     // The answer to an earlier try was lost, and the upload is gone since it was completed. The tag of a
     // value in parts tells whether it is ours.
-    if (error.code == "NoSuchUpload" && answer.num_tries > 1) {
+    if (parse_s3_error(answer.text()).code == "NoSuchUpload" && answer.num_tries > 1) {
       std::string all_sums;
       for (const std::string& sum : sums) all_sums += sum;
       const std::string tag = fmt::format("{}-{}", to_hex(md5(all_sums)), num_parts);

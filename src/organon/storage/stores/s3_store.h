@@ -48,7 +48,7 @@ class S3Store : public Store {
   HttpAnswer send_call(const Call& call) const;
   HttpRequest make_request(const Call& call, const std::string& region) const;
   [[noreturn]] void fail(const Call& call, const HttpAnswer& answer) const;
-  bool means_absent(const Call& call, const HttpAnswer& answer) const;
+  bool means_absent(const HttpAnswer& answer) const;
   std::optional<std::vector<std::byte>> get(const std::string& key, std::optional<ByteRange> range,
                                             std::size_t max_bytes) const;
   void write_in_parts(const std::string& key, std::span<const std::byte> bytes,

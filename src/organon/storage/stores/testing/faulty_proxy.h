@@ -23,10 +23,11 @@ struct Fault {
     kResetAnswer,    ///< the answer is reset after `num_bytes` of its body
     kEndAnswer,      ///< the answer ends so, in order
     kSlowAnswer,     ///< the answer goes on so, a byte at a time, for at most a minute
+    kCutHead,        ///< the answer ends before its headers do
     kLoseAnswer,     ///< the server does what it is asked, and its answer is lost
     kDamageRequest,  ///< the last byte of the request is another
   };
-  Kind kind;
+  Kind kind = Kind::kRefuse;
   /// Strikes the first requests whose line ("PUT /a?partNumber=1 HTTP/1.1") contains this.
   std::string in_line = {};
   std::size_t num_bytes = 0;
@@ -118,7 +119,7 @@ class FaultyProxy {
     std::string request = receive_request(client);
     if (request.empty()) return;
     const std::size_t line_end = request.find("\r\n");
-    Fault fault{};
+    Fault fault;
     const bool is_struck = take_fault(request.substr(0, line_end), fault);
     if (is_struck && fault.kind == Fault::Kind::kRefuse) return client.abort_on_close();
     if (is_struck && fault.kind == Fault::Kind::kAnswer) {
@@ -137,6 +138,10 @@ class FaultyProxy {
       return;
     }
     if (fault.kind == Fault::Kind::kLoseAnswer) return client.abort_on_close();
+    if (fault.kind == Fault::Kind::kCutHead) {
+      client.send(std::string_view(answer).substr(0, 20));
+      return;
+    }
     client.send(std::string_view(answer).substr(0, kept));
     if (fault.kind == Fault::Kind::kResetAnswer) client.abort_on_close();
     if (fault.kind != Fault::Kind::kSlowAnswer) return;

@@ -15,6 +15,7 @@
 #include "organon/base/error.h"
 #include "organon/base/testing/test_data.h"
 #include "organon/storage/stores/store.h"
+#include "organon/storage/stores/testing/bytes.h"
 
 namespace organon::storage::testing {
 
@@ -35,11 +36,6 @@ struct StoreCase {
 };
 
 inline void PrintTo(const StoreCase& c, std::ostream* out) { *out << c.name; }
-
-inline std::vector<std::byte> bytes_of(std::string_view text) {
-  const auto bytes = std::as_bytes(std::span(text));
-  return {bytes.begin(), bytes.end()};
-}
 
 /// The laws of Store.
 class StoreContract : public ::testing::TestWithParam<StoreCase> {

@@ -63,6 +63,10 @@ class WebServer {
       }
       ++num_requests_;
       if (!client.send(answer(request.substr(0, end)))) return;
+      if (request.find("Connection: close") < end) {
+        ::shutdown(client.descriptor(), SHUT_RDWR);
+        return;
+      }
       request.erase(0, end + 4);
     }
   }

@@ -33,7 +33,7 @@ struct AwsScope {
 };
 
 /// The value of the Authorization header: Signature Version 4 as S3 wants it (the path encoded once, not
-/// normalized). Source: [aws2024sigv4].
+/// normalized). Source: [aws2024signature].
 std::string aws_authorization(const AwsRequest& request, const AwsCredentials& credentials,
                               const AwsScope& scope);
 

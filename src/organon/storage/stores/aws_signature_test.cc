@@ -5,7 +5,7 @@
 namespace organon::storage {
 namespace {
 
-// The worked examples of AWS's own documentation [aws2024sigv4].
+// The worked examples of AWS's own documentation [aws2024signature].
 const AwsCredentials kExample = {"AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", ""};
 const AwsScope kExampleScope = {.time = "20130524T000000Z", .region = "us-east-1"};
 const std::string kEmptySum = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -94,7 +94,7 @@ TEST(AwsSignature, GetHeaderValueTrimOfTheSuite) {
 
 TEST(AwsSignature, DigestsAndTheirSpelling) {
   EXPECT_EQ(sha256_hex(""), kEmptySum);
-  EXPECT_EQ(to_hex(md5("abc")), "900150983cd24fb0d6963f7d28e17f72");  // [rivest1992md5]
+  EXPECT_EQ(to_hex(md5("abc")), "900150983cd24fb0d6963f7d28e17f72");  // [rivest1992md]
   EXPECT_EQ(to_base64(""), "");
   EXPECT_EQ(to_base64("f"), "Zg==");
   EXPECT_EQ(to_base64("foobar"), "Zm9vYmFy");

@@ -6,8 +6,11 @@
 #include <cstdlib>
 
 #include "organon/base/cancellation.h"
+#include "organon/base/command.h"
 #include "organon/base/error.h"
+#include "organon/base/testing/test_data.h"
 #include "organon/storage/stores/testing/bytes.h"
+#include "organon/storage/stores/testing/child_process.h"
 #include "organon/storage/stores/testing/faulty_proxy.h"
 #include "organon/storage/stores/testing/web_server.h"
 
@@ -237,6 +240,72 @@ TEST_F(HttpFaults, PasswordsAreNotShown) {
   proxy_.add(answering("403 Forbidden"));
   const std::string message = error_of(HttpStore(url, patient())).message();
   EXPECT_EQ(message.find("secret"), std::string::npos) << message;
+}
+
+/// A variable of this process, set for a while.
+class Variable {
+ public:
+  Variable(const char* name, const std::string& value) : name_(name) {
+    if (const char* before = std::getenv(name)) before_ = before;
+    ::setenv(name, value.c_str(), 1);
+  }
+  Variable(const Variable&) = delete;
+  Variable& operator=(const Variable&) = delete;
+  ~Variable() { before_ ? ::setenv(name_, before_->c_str(), 1) : ::unsetenv(name_); }
+
+ private:
+  const char* name_;
+  std::optional<std::string> before_;
+};
+
+/// A server with a certificate that nobody vouches for.
+class SecureServer {
+ public:
+  explicit SecureServer(const std::string& name) {
+    const auto inside = [&](const char* file) { return (folder_.path() / file).string(); };
+    made_ = run_command({"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=test",
+                         "-addext", "subjectAltName=" + name, "-days", "2", "-keyout", inside("key"), "-out",
+                         certificate()});
+    if (made_.exit_code != 0) throw std::runtime_error(made_.err);
+    write_text_atomically(
+        inside("a"), "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello", Fsync::kNo);
+    server_.emplace(std::vector<std::string>{"env", "-C", folder_.path().string(), "openssl", "s_server",
+                                             "-HTTP", "-accept", "127.0.0.1:" + std::to_string(port_),
+                                             "-cert", "certificate", "-key", "key"},
+                    inside("log"));
+    server_->wait_for_port(port_);
+  }
+  std::string certificate() const { return (folder_.path() / "certificate").string(); }
+  std::string url() const { return "https://127.0.0.1:" + std::to_string(port_); }
+
+ private:
+  organon::testing::TemporaryFolder folder_;
+  CommandResult made_;
+  int port_ = free_port();
+  std::optional<ChildProcess> server_;
+};
+
+TEST_F(HttpFaults, CertificatesAreChecked) {
+  const SecureServer server("IP:127.0.0.1");
+  const Error unknown = error_of(HttpStore(server.url(), patient()));
+  EXPECT_EQ(unknown.kind(), ErrorKind::kIo);
+  EXPECT_NE(unknown.message().find("certificate"), std::string::npos) << unknown.what();
+
+  {
+    const Variable trusted("CURL_CA_BUNDLE", server.certificate());
+    EXPECT_EQ(HttpStore(server.url(), patient()).read("a", 5), bytes_of("hello"));
+  }
+  // Vouched for, but for another name.
+  const SecureServer other("DNS:other.example");
+  const Variable trusted("CURL_CA_BUNDLE", other.certificate());
+  const Error misnamed = error_of(HttpStore(other.url(), patient()));
+  EXPECT_EQ(misnamed.kind(), ErrorKind::kIo);
+  EXPECT_NE(misnamed.message().find("127.0.0.1"), std::string::npos) << misnamed.what();
+}
+
+TEST_F(HttpFaults, ProxiesAreTakenFromTheEnvironment) {
+  const Variable proxy("http_proxy", server_.url());
+  EXPECT_TRUE(HttpStore("http://host.invalid", patient()).exists("a"));
 }
 
 TEST_F(HttpFaults, CancellationEndsTransfersAndPauses) {

@@ -298,8 +298,7 @@ std::vector<std::string> S3Store::list(const std::string& folder) const {
     token = page.next_token;
   }
   std::ranges::sort(names);
-  const auto repeated = std::ranges::unique(names);
-  names.erase(repeated.begin(), repeated.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
 }
 

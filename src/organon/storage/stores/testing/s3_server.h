@@ -1,23 +1,16 @@
 #pragma once
 
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <chrono>
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
-#include <thread>
 
 #include "organon/base/testing/test_data.h"
 #include "organon/storage/stores/s3_store.h"
-#include "organon/storage/stores/testing/sockets.h"
+#include "organon/storage/stores/testing/child_process.h"
 
 namespace organon::storage::testing {
 
@@ -43,7 +36,6 @@ class S3Server {
 
   int port() const { return port_; }
   std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
-  std::string log() const { return read_text(folder_.path() / "log"); }
 
   AwsSettings settings() const {
     return {.credentials = AwsCredentials{"organon", "organon-test-secret", ""},
@@ -67,11 +59,6 @@ class S3Server {
     if (!answer.is_success()) throw std::runtime_error("no policy: " + std::string(answer.text()));
   }
 
-  ~S3Server() {
-    ::kill(process_, SIGTERM);
-    ::waitpid(process_, nullptr, 0);
-  }
-
  private:
   HttpAnswer put(const std::string& bucket, const HttpHeaders& query, const std::string& body) const {
     const std::time_t now = std::time(nullptr);
@@ -92,35 +79,19 @@ class S3Server {
   }
 
   S3Server() : port_(free_port()) {
-    const std::filesystem::path data = folder_.path() / "data";
-    std::filesystem::create_directory(data);
-    const std::string log = (folder_.path() / "log").string();
-    const std::string sidecar = (folder_.path() / "metadata").string();
-    std::filesystem::create_directory(sidecar);
-    const std::string address = "127.0.0.1:" + std::to_string(port_);
-    const std::string path = program().string();
-    process_ = ::fork();
-    if (process_ == 0) {
-      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-      const int output = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0666);
-      ::dup2(output, 1);
-      ::dup2(output, 2);
-      ::execl(path.c_str(), path.c_str(), "--access", "organon", "--secret", "organon-test-secret",
-              "--region", "us-east-1", "--port", address.c_str(), "posix", "--sidecar", sidecar.c_str(),
-              data.c_str(), static_cast<char*>(nullptr));
-      ::_exit(127);
-    }
-    for (int i = 0; i < 400; ++i) {
-      if (Socket().connect(port_)) return;
-      if (::waitpid(process_, nullptr, WNOHANG) != 0) break;
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    }
-    throw std::runtime_error("the S3 server does not start: " + this->log());
+    for (const char* name : {"data", "metadata"}) std::filesystem::create_directory(folder_.path() / name);
+    const auto inside = [&](const char* name) { return (folder_.path() / name).string(); };
+    process_.emplace(
+        std::vector<std::string>{program().string(), "--access", "organon", "--secret", "organon-test-secret",
+                                 "--region", "us-east-1", "--port", "127.0.0.1:" + std::to_string(port_),
+                                 "posix", "--sidecar", inside("metadata"), inside("data")},
+        inside("log"));
+    process_->wait_for_port(port_);
   }
 
   organon::testing::TemporaryFolder folder_;
   int port_;
-  ::pid_t process_ = -1;
+  std::optional<ChildProcess> process_;
   int num_buckets_ = 0;
 };
 

@@ -72,7 +72,10 @@ class WebServer {
   }
 
   std::string answer(const std::string& request) const {
-    const std::size_t path_begin = request.find('/') + 1;
+    // Also "http://host/path", as proxies are asked.
+    const std::size_t scheme_end = request.find("://");
+    const std::size_t path_begin =
+        request.find('/', scheme_end < request.find("\r\n") ? scheme_end + 3 : 0) + 1;
     const std::string path =
         percent_decode(request.substr(path_begin, request.find(' ', path_begin) - path_begin));
     const auto value = values_.read(path, Store::kMaxReadBytes);

@@ -120,14 +120,15 @@ Address parse_address(const std::string& text) {
       rest = rest.substr(colon + 3);
       continue;
     }
-    if (!is_store_scheme(scheme)) {
+    const auto stores = store_schemes();
+    if (std::find(stores.begin(), stores.end(), scheme) == stores.end()) {
       throw Error(ErrorKind::kUnsupported,
-                  fmt::format("{}: '{}://' is neither a format (n5, zarr, precomputed) nor a store ({})",
-                              text, scheme, fmt::join(store_schemes(), ", ")));
+                  fmt::format("{}: '{}://' is neither a format (n5, zarr, precomputed) nor a store ({})", text,
+                              scheme, fmt::join(stores, ", ")));
     }
-    const std::size_t end = std::min(rest.find('/', colon + 3), rest.size());
-    address.store = rest.substr(0, end);
-    rest = rest.substr(std::min(end + 1, rest.size()));
+    const StoreAddress location = split_location(rest);
+    address.store = location.store;
+    rest = location.key;
     break;
   }
   while (rest.size() > 1 && rest.back() == '/') rest.pop_back();

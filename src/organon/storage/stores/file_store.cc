@@ -1,73 +1,70 @@
 #include "organon/storage/stores/file_store.h"
 
-#include <fcntl.h>
-#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <system_error>
 
 #include "organon/base/error.h"
 
 namespace organon::storage {
 namespace {
 
-// Bytes from `begin` on, or the last ones where `begin` is nothing.
-std::optional<std::vector<std::byte>> read_part(const std::string& key, std::optional<std::uint64_t> begin,
-                                                std::size_t num_bytes) {
-  const int descriptor = ::open(key.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) {
-    if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
-    throw_system_error("cannot open", key);
-  }
-  struct stat status = {};
-  const bool is_known = ::fstat(descriptor, &status) == 0;
-  const auto size = static_cast<std::uint64_t>(is_known ? status.st_size : 0);
-  const std::uint64_t first =
-      begin ? std::min(*begin, size) : size - std::min<std::uint64_t>(num_bytes, size);
-  std::vector<std::byte> bytes(static_cast<std::size_t>(std::min<std::uint64_t>(num_bytes, size - first)));
-  std::size_t done = 0;
-  bool has_failed = !is_known;
-  while (!has_failed && done < bytes.size()) {
-    const ssize_t count =
-        ::pread(descriptor, bytes.data() + done, bytes.size() - done, static_cast<off_t>(first + done));
-    if (count < 0 && errno == EINTR) continue;
-    has_failed = count <= 0;
-    if (count > 0) done += static_cast<std::size_t>(count);
-  }
-  const int error = errno;
-  ::close(descriptor);
-  errno = error;
-  if (has_failed) throw_system_error("cannot read", key);
-  return bytes;
-}
+bool means_absent(int code) { return code == ENOENT || code == ENOTDIR; }
+
+// As base/files.cc names them.
+bool is_temporary(const std::string& name) { return name.starts_with('.') && name.ends_with(".partial"); }
 
 }  // namespace
 
+std::string FileStore::describe(const std::string& key) const { return key; }
+
 std::optional<std::vector<std::byte>> FileStore::read(const std::string& key, std::size_t max_bytes) const {
-  return read_file_if_exists(key, max_bytes);
+  try {
+    return read_file_if_exists(key, max_bytes);
+  } catch (const Error& error) {
+    // What a file holds is foreign here: too much is damage, not a want of memory.
+    if (error.kind() != ErrorKind::kResourceExhausted || ::access(key.c_str(), R_OK) != 0) throw;
+    throw Error(ErrorKind::kCorruptData, error.message());
+  }
 }
 
 std::optional<std::vector<std::byte>> FileStore::read_range(const std::string& key, std::uint64_t begin,
                                                             std::size_t num_bytes) const {
-  return read_part(key, begin, num_bytes);
+  return read_file_range_if_exists(key, begin, num_bytes);
 }
 
 std::optional<std::vector<std::byte>> FileStore::read_end(const std::string& key,
                                                           std::size_t num_bytes) const {
-  return read_part(key, std::nullopt, num_bytes);
+  return read_file_end_if_exists(key, num_bytes);
 }
 
-bool FileStore::exists(const std::string& key) const { return std::filesystem::is_regular_file(key); }
+bool FileStore::exists(const std::string& key) const {
+  struct stat status = {};
+  if (::stat(key.c_str(), &status) == 0) return S_ISREG(status.st_mode);
+  if (!means_absent(errno)) throw_system_error("cannot examine", key);
+  return false;
+}
 
 std::vector<std::string> FileStore::list(const std::string& folder) const {
   std::vector<std::string> names;
-  std::error_code missing;
-  for (const auto& entry : std::filesystem::directory_iterator(folder.empty() ? "." : folder, missing))
-    names.push_back(entry.path().filename().string() + (entry.is_directory() ? "/" : ""));
-  std::sort(names.begin(), names.end());
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder.empty() ? "." : folder, error), end;
+       !error && entry != end; entry.increment(error)) {
+    std::error_code vanished;
+    const std::string name = entry->path().filename().string();
+    if (entry->is_directory(vanished)) {
+      names.push_back(name + "/");
+    } else if (!is_temporary(name)) {
+      names.push_back(name);
+    }
+  }
+  if (error && !means_absent(error.value())) {
+    errno = error.value();
+    throw_system_error("cannot list", folder);
+  }
+  std::ranges::sort(names);
   return names;
 }
 
@@ -77,11 +74,11 @@ void FileStore::write(const std::string& key, std::span<const std::byte> bytes, 
 }
 
 bool FileStore::remove(const std::string& key) {
-  std::error_code error;
-  const bool was_there = std::filesystem::remove(key, error);
-  if (error && error != std::errc::not_a_directory && error != std::errc::no_such_file_or_directory)
-    throw Error(ErrorKind::kIo, fmt::format("cannot remove {}: {}", key, error.message()));
-  return was_there && !error;
+  if (::unlink(key.c_str()) == 0) return true;
+  if (!means_absent(errno)) throw_system_error("cannot remove", key);
+  return false;
 }
+
+std::optional<std::filesystem::path> FileStore::local_path(const std::string& key) const { return key; }
 
 }  // namespace organon::storage

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "organon/base/error.h"
+
 namespace organon::storage {
 namespace {
 
@@ -25,7 +27,13 @@ void remove_below(const Place& folder) {
 
 bool has_anything(const Place& place) {
   if (const auto local = place.store->local_path(place.key)) return std::filesystem::exists(*local);
-  return place.exists() || !place.store->list(place.key).empty();
+  if (place.exists()) return true;
+  try {
+    return !place.store->list(place.key).empty();
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kUnsupported) throw;
+    return false;  // a web server does not tell
+  }
 }
 
 void remove_all(const Place& folder) {

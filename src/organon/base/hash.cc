@@ -18,6 +18,10 @@ Hash128 hash_text(const std::string& text) {
   return hash_bytes(std::as_bytes(std::span(text.data(), text.size())));
 }
 
+std::uint32_t checksum_xxh32(std::span<const std::byte> bytes, std::uint32_t seed) {
+  return XXH32(bytes.data(), bytes.size(), seed);
+}
+
 std::string to_hex(const Hash128& hash) { return fmt::format("{:016x}{:016x}", hash.high, hash.low); }
 
 Hash128 hash_from_hex(const std::string& hex) {

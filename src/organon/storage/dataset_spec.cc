@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "organon/storage/fill_value.h"
+
 namespace organon::storage {
 namespace {
 
@@ -19,7 +21,7 @@ bool fill_value_fits(std::uint64_t fill_value, DataType type) {
   return dispatch(type, [&](auto zero) {
     using T = decltype(zero);
     if constexpr (std::is_floating_point_v<T>) {
-      return fill_value == 0;
+      return sizeof(T) == 8 || fill_value <= std::numeric_limits<std::uint32_t>::max();
     } else if constexpr (std::is_signed_v<T>) {
       const auto value = static_cast<std::int64_t>(fill_value);
       return value >= std::numeric_limits<T>::min() && value <= std::numeric_limits<T>::max();
@@ -69,10 +71,42 @@ std::string_view to_string(Codec codec) {
       return "zstd";
     case Codec::kBlosc:
       return "blosc";
+    case Codec::kBzip2:
+      return "bzip2";
+    case Codec::kXz:
+      return "xz";
+    case Codec::kLz4:
+      return "lz4";
     case Codec::kCompressedSegmentation:
       return "compressed_segmentation";
   }
   return "unknown";
+}
+
+std::string_view to_string(BloscInner inner) {
+  switch (inner) {
+    case BloscInner::kBlosclz:
+      return "blosclz";
+    case BloscInner::kLz4:
+      return "lz4";
+    case BloscInner::kLz4hc:
+      return "lz4hc";
+    case BloscInner::kSnappy:
+      return "snappy";
+    case BloscInner::kZlib:
+      return "zlib";
+    case BloscInner::kZstd:
+      return "zstd";
+  }
+  return "unknown";
+}
+
+std::optional<BloscInner> blosc_inner_from_string(std::string_view name) {
+  for (const BloscInner inner : {BloscInner::kBlosclz, BloscInner::kLz4, BloscInner::kLz4hc,
+                                 BloscInner::kSnappy, BloscInner::kZlib, BloscInner::kZstd}) {
+    if (to_string(inner) == name) return inner;
+  }
+  return std::nullopt;
 }
 
 std::int64_t chunk_bytes(const DatasetSpec& spec) {
@@ -126,7 +160,8 @@ std::string describe_difference(const DatasetSpec& found, const DatasetSpec& exp
     return fmt::format("compression level {} instead of {}", found.level, expected.level);
   }
   if (found.fill_value != expected.fill_value) {
-    return fmt::format("fill value {} instead of {}", found.fill_value, expected.fill_value);
+    return fmt::format("fill value {} instead of {}", fill_value_text(found.fill_value, found.data_type),
+                       fill_value_text(expected.fill_value, expected.data_type));
   }
   if (!grids_agree(found.grid, expected.grid)) {
     return fmt::format("voxel size {} nm, offset {} nm instead of {} nm, {} nm",

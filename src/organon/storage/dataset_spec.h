@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,13 +12,18 @@
 namespace organon::storage {
 
 enum class Format { kN5, kZarr2, kPrecomputed };
-/// kZlib is read and kept, for datasets of others; choose kGzip for new ones.
-enum class Codec { kRaw, kGzip, kZlib, kZstd, kBlosc, kCompressedSegmentation };
+/// kZlib, kBzip2, kXz and kLz4 are there for datasets of others; choose kGzip, kZstd or kBlosc for new ones.
+enum class Codec { kRaw, kGzip, kZlib, kZstd, kBlosc, kBzip2, kXz, kLz4, kCompressedSegmentation };
+/// What a blosc frame is compressed with. A frame says it itself, so readers need not be told.
+enum class BloscInner { kBlosclz, kLz4, kLz4hc, kSnappy, kZlib, kZstd };
 
 /// "n5", "zarr", "precomputed": also the prefixes of addresses.
 std::string_view to_string(Format format);
-/// "raw", "gzip", "zlib", "zstd", "blosc", "compressed_segmentation".
+/// "raw", "gzip", "zlib", "zstd", "blosc", "bzip2", "xz", "lz4", "compressed_segmentation".
 std::string_view to_string(Codec codec);
+/// "blosclz", "lz4", "lz4hc", "snappy", "zlib", "zstd": `cname` in N5 and Zarr.
+std::string_view to_string(BloscInner inner);
+std::optional<BloscInner> blosc_inner_from_string(std::string_view name);
 
 /// All that a reader must know of a dataset: one plain struct for every format, everything in zyx.
 struct DatasetSpec {
@@ -25,8 +31,10 @@ struct DatasetSpec {
   Shape3 chunk_shape{64, 64, 64};  ///< voxels of one stored unit
   DataType data_type = DataType::kUint8;
   Codec codec = Codec::kGzip;
-  int level = -1;  ///< of compression; -1: the codec's default here
-  /// Value of missing chunks: for signed types the two's complement, sign extended; for floats only 0.
+  int level = -1;                              ///< of compression; -1: the codec's default here
+  BloscInner blosc_inner = BloscInner::kZstd;  ///< with which blosc frames are written
+  /// Value of missing chunks: for signed types the two's complement, sign extended; for floats the bits
+  /// (fill_value.h).
   std::uint64_t fill_value = 0;
   VoxelGrid grid;
 

@@ -47,18 +47,6 @@ void convert_overlap(ArrayView<const From> source, const Box& source_box, ArrayV
   }
 }
 
-// Compares bytes, so that -0.0 is not taken for the fill value 0.0: digests would change.
-bool is_all_fill(const AnyArray& voxels, std::uint64_t fill_value) {
-  return dispatch(voxels.type(), [&](auto zero) {
-    using T = decltype(zero);
-    const T fill = fill_voxel<T>(fill_value);
-    const std::span<const std::byte> bytes = voxels.bytes();
-    // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison)
-    return std::memcmp(bytes.data(), &fill, sizeof(T)) == 0 &&
-           std::memcmp(bytes.data(), bytes.data() + sizeof(T), bytes.size() - sizeof(T)) == 0;
-  });
-}
-
 template <class Function>
 void for_each_position(const Box& positions, Function function) {
   for (std::int64_t z = positions.begin.z; z < positions.end.z; ++z) {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "organon/base/error.h"
 #include "organon/storage/fill_value.h"
 
 namespace organon::storage {
@@ -109,6 +110,16 @@ std::optional<BloscInner> blosc_inner_from_string(std::string_view name) {
   return std::nullopt;
 }
 
+bool has_shards(const DatasetSpec& spec) { return spec.shard_shape != Shape3{}; }
+
+Shape3 stored_shape(const DatasetSpec& spec) {
+  return has_shards(spec) ? spec.shard_shape : spec.chunk_shape;
+}
+
+void refuse_shards(const DatasetSpec& spec, std::string_view format) {
+  if (has_shards(spec)) throw Error(ErrorKind::kInvalidArgument, fmt::format("{} has no shards", format));
+}
+
 std::int64_t chunk_bytes(const DatasetSpec& spec) {
   return spec.chunk_shape.product() * static_cast<std::int64_t>(size_of(spec.data_type));
 }
@@ -125,6 +136,18 @@ std::string find_spec_problem(const DatasetSpec& spec) {
       float_product(spec.chunk_shape) * voxel_bytes > static_cast<double>(kMaxChunkBytes)) {
     return fmt::format("chunks of {} voxels of {} are not in 1 byte .. 2 GiB", to_string(spec.chunk_shape),
                        to_string(spec.data_type));
+  }
+  if (has_shards(spec)) {
+    const Shape3& shard = spec.shard_shape;
+    const Shape3& chunk = spec.chunk_shape;
+    if (shard.smallest() <= 0 || shard.largest() > kMaxExtent || shard.z % chunk.z != 0 ||
+        shard.y % chunk.y != 0 || shard.x % chunk.x != 0) {
+      return fmt::format("shards of {} are not made of whole chunks of {}", to_string(shard),
+                         to_string(chunk));
+    }
+    if (float_product(shard) / float_product(chunk) > static_cast<double>(kMaxChunksPerShard)) {
+      return fmt::format("shards of {} hold more than 2^24 chunks of {}", to_string(shard), to_string(chunk));
+    }
   }
   const SizeNm& size = spec.grid.voxel_size_nm;
   if (!is_positive_and_finite(size.z) || !is_positive_and_finite(size.y) || !is_positive_and_finite(size.x)) {
@@ -148,6 +171,12 @@ std::string describe_difference(const DatasetSpec& found, const DatasetSpec& exp
   if (found.chunk_shape != expected.chunk_shape) {
     return fmt::format("chunks {} instead of {}", to_string(found.chunk_shape),
                        to_string(expected.chunk_shape));
+  }
+  if (found.shard_shape != expected.shard_shape) {
+    const auto name = [](const DatasetSpec& spec) {
+      return has_shards(spec) ? "shards " + to_string(spec.shard_shape) : std::string("no shards");
+    };
+    return fmt::format("{} instead of {}", name(found), name(expected));
   }
   if (found.data_type != expected.data_type) {
     return fmt::format("data type {} instead of {}", to_string(found.data_type),

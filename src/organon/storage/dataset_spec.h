@@ -28,7 +28,8 @@ std::optional<BloscInner> blosc_inner_from_string(std::string_view name);
 /// All that a reader must know of a dataset: one plain struct for every format, everything in zyx.
 struct DatasetSpec {
   Shape3 shape{};                  ///< voxels
-  Shape3 chunk_shape{64, 64, 64};  ///< voxels of one stored unit
+  Shape3 chunk_shape{64, 64, 64};  ///< voxels that are encoded together, and can be read alone
+  Shape3 shard_shape{};  ///< voxels of one stored unit of whole chunks; zeros: each chunk is stored alone
   DataType data_type = DataType::kUint8;
   Codec codec = Codec::kGzip;
   int level = -1;                              ///< of compression; -1: the codec's default here
@@ -44,12 +45,22 @@ struct DatasetSpec {
 /// Largest decoded chunk that is read or written.
 inline constexpr std::int64_t kMaxChunkBytes = std::int64_t{1} << 31;
 
+/// Most chunks in one shard: its index is read and written whole.
+inline constexpr std::int64_t kMaxChunksPerShard = std::int64_t{1} << 24;
+
+bool has_shards(const DatasetSpec& spec);
+/// Voxels of one stored unit, a file or an object: a shard, or a chunk where there are none.
+Shape3 stored_shape(const DatasetSpec& spec);
+
+/// For formats without shards. Errors: kInvalidArgument "N5 has no shards" where `spec` asks for them.
+void refuse_shards(const DatasetSpec& spec, std::string_view format);
+
 /// Bytes of a whole decoded chunk. Requires: the spec passed find_spec_problem().
 std::int64_t chunk_bytes(const DatasetSpec& spec);
 
 /// What makes the spec unusable in any format: extents that are not positive or overflow, chunks above
-/// kMaxChunkBytes, voxel sizes that are not positive and finite, a fill value outside the type. Empty where
-/// it is sound.
+/// kMaxChunkBytes, shards that are not whole chunks or too many of them, voxel sizes that are not positive
+/// and finite, a fill value outside the type. Empty where it is sound.
 std::string find_spec_problem(const DatasetSpec& spec);
 
 /// The first difference that would give a reader other voxels or other places: "shape 64,64,64 instead of

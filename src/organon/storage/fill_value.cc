@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <optional>
 
@@ -75,6 +76,17 @@ Json json_of(T voxel) {
 }
 
 }  // namespace
+
+bool is_all_fill(const AnyArray& voxels, std::uint64_t fill_value) {
+  return dispatch(voxels.type(), [&](auto zero) {
+    using T = decltype(zero);
+    const T fill = fill_voxel<T>(fill_value);
+    const std::span<const std::byte> bytes = voxels.bytes();
+    // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison)
+    return std::memcmp(bytes.data(), &fill, sizeof(T)) == 0 &&
+           std::memcmp(bytes.data(), bytes.data() + sizeof(T), bytes.size() - sizeof(T)) == 0;
+  });
+}
 
 std::uint64_t parse_fill_value(const Json& value, DataType type, std::string_view where) {
   std::optional<std::uint64_t> parsed;

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "organon/array/any_array.h"
 #include "organon/array/data_type.h"
 #include "organon/base/json.h"
 
@@ -37,6 +38,10 @@ std::uint64_t fill_value_of(T voxel) {
     return static_cast<std::uint64_t>(voxel);
   }
 }
+
+/// True where every voxel is the fill value. Bytes are compared, so that -0.0 is not taken for 0.0: digests
+/// would change. Requires: at least one voxel.
+bool is_all_fill(const AnyArray& voxels, std::uint64_t fill_value);
 
 /// The fill value as Zarr states it: a number, true or false; for floats also "NaN", "Infinity", "-Infinity"
 /// and their bits in hexadecimal, such as "0x7fc00000". n5-zarr writes numbers as texts. Source:

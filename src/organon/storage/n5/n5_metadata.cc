@@ -225,6 +225,7 @@ Json pixel_resolution_of(const VoxelGrid& grid) {
 }
 
 Json n5_attributes_of(const DatasetSpec& spec) {
+  refuse_shards(spec, "N5");
   Json attributes;
   attributes["dimensions"] = to_json(spec.shape, AxisOrder::kXyz);
   attributes["blockSize"] = to_json(spec.chunk_shape, AxisOrder::kXyz);

@@ -197,6 +197,7 @@ ZarrArray parse_zarray(std::string_view text, std::string_view where) {
 }
 
 Json zarray_of(const DatasetSpec& spec) {
+  refuse_shards(spec, "Zarr 2");
   Json json;
   json["zarr_format"] = 2;
   json["shape"] = to_json(spec.shape, AxisOrder::kZyx);

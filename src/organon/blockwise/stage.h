@@ -187,6 +187,8 @@ class Stage {
   /// Puts empty outputs where the stage will put its own: enough to plan the stages that read them. By
   /// default the datasets of plans(); scratch has no place yet.
   virtual void stand_in_for_outputs() const;
+  /// False where all that it makes are datasets, which may lie in any store.
+  virtual bool makes_files() const { return true; }
   /// True where a worker must not be a copy of the supervisor's process: its libraries hold threads or
   /// devices that a copy would lack (libtorch). Such workers start slower.
   virtual bool needs_fresh_workers() const { return false; }

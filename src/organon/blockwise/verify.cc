@@ -30,10 +30,6 @@ struct RecordedDataset {
   bool is_whole = false;  ///< every block of the step is recorded
 };
 
-std::string plain(const std::string& address) {
-  return std::filesystem::absolute(storage::parse_address(address).path).lexically_normal().string();
-}
-
 std::optional<RecordedDataset> recorded_dataset(const RunFolder& run, const std::string& address) {
   for (std::size_t step = 0; std::filesystem::exists(run.step(step)); ++step) {
     const auto number = output_number(run, step, address);
@@ -132,10 +128,6 @@ void check_files(const RunFolder& run, std::int64_t& num_files, std::vector<Dama
   }
 }
 
-bool is_scratch(const RunFolder& run, const std::string& address) {
-  return plain(address).starts_with(plain(run.scratch("")));
-}
-
 // The blocks of `plan` that write into `box`, which may reach beyond the domain.
 void add_blocks_touching(const StepPlan& plan, const Box& box, std::set<std::int64_t>& blocks) {
   const BlockGrid grid = plan.blocks();
@@ -164,11 +156,11 @@ std::vector<std::set<std::int64_t>> blocks_to_repair(const RunFolder& run, const
   for (std::size_t step = plans.size(); step-- > 0;) {
     const BlockGrid grid = plans[step].blocks();
     for (const InputDataset& input : plans[step].inputs) {
-      if (!is_scratch(run, input.address)) continue;
+      if (!run.is_scratch(input.address)) continue;
       for (std::size_t maker = 0; maker < step; ++maker) {
         const auto& outputs = plans[maker].outputs;
         const bool makes_it = std::any_of(outputs.begin(), outputs.end(), [&](const OutputDataset& output) {
-          return plain(output.address) == plain(input.address);
+          return storage::absolute_place(output.address) == storage::absolute_place(input.address);
         });
         if (!makes_it) continue;
         for (const std::int64_t block : blocks[step])
@@ -186,13 +178,16 @@ std::optional<std::size_t> output_number(const RunFolder& run, std::size_t step,
   if (!std::filesystem::exists(file)) return std::nullopt;
   const auto addresses = parse_json(read_text(file), file.string()).get<std::vector<std::string>>();
   for (std::size_t i = 0; i < addresses.size(); ++i)
-    if (plain(addresses[i]) == plain(address)) return i;
+    if (storage::absolute_place(addresses[i]) == storage::absolute_place(address)) return i;
   return std::nullopt;
 }
 
 std::optional<RunFolder> find_run_of(const std::string& address) {
   // A dataset of a group is made by the group's run.
-  for (std::filesystem::path path = plain(address); path.has_relative_path(); path = path.parent_path()) {
+  const bool is_local = storage::parse_address(address).is_local();
+  for (std::filesystem::path path = storage::absolute_place(address); path.has_relative_path();
+       path = path.parent_path()) {
+    if (!is_local && path.string().ends_with(':')) break;  // the scheme
     const RunFolder run(run_folder_of(path.string()));
     if (!std::filesystem::exists(run.path() / "stage.json")) continue;
     for (std::size_t step = 0; std::filesystem::exists(run.step(step)); ++step)

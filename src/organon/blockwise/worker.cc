@@ -230,6 +230,7 @@ class Worker {
       const std::vector<std::shared_ptr<storage::Dataset>>& datasets) {
     std::vector<std::filesystem::path> folders;
     for (const auto& dataset : datasets) {
+      if (!storage::parse_address(dataset->address()).is_local()) continue;
       // Some formats make a level's folder with its first chunk.
       std::filesystem::path folder = dataset->path();
       while (!std::filesystem::exists(folder)) folder = folder.parent_path();

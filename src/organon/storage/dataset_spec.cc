@@ -80,6 +80,10 @@ std::string_view to_string(Codec codec) {
       return "lz4";
     case Codec::kCompressedSegmentation:
       return "compressed_segmentation";
+    case Codec::kJpeg:
+      return "jpeg";
+    case Codec::kPng:
+      return "png";
   }
   return "unknown";
 }
@@ -117,7 +121,8 @@ Shape3 stored_shape(const DatasetSpec& spec) {
 }
 
 void refuse_shards(const DatasetSpec& spec, std::string_view format) {
-  if (has_shards(spec)) throw Error(ErrorKind::kInvalidArgument, fmt::format("{} has no shards", format));
+  if (has_shards(spec))
+    throw Error(ErrorKind::kInvalidArgument, fmt::format("{} is not written in shards", format));
 }
 
 std::int64_t chunk_bytes(const DatasetSpec& spec) {

@@ -13,13 +13,25 @@ namespace organon::storage {
 
 enum class Format { kN5, kZarr2, kPrecomputed };
 /// kZlib, kBzip2, kXz and kLz4 are there for datasets of others; choose kGzip, kZstd or kBlosc for new ones.
-enum class Codec { kRaw, kGzip, kZlib, kZstd, kBlosc, kBzip2, kXz, kLz4, kCompressedSegmentation };
+enum class Codec {
+  kRaw,
+  kGzip,
+  kZlib,
+  kZstd,
+  kBlosc,
+  kBzip2,
+  kXz,
+  kLz4,
+  kCompressedSegmentation,
+  kJpeg,
+  kPng
+};
 /// What a blosc frame is compressed with. A frame says it itself, so readers need not be told.
 enum class BloscInner { kBlosclz, kLz4, kLz4hc, kSnappy, kZlib, kZstd };
 
 /// "n5", "zarr", "precomputed": also the prefixes of addresses.
 std::string_view to_string(Format format);
-/// "raw", "gzip", "zlib", "zstd", "blosc", "bzip2", "xz", "lz4", "compressed_segmentation".
+/// "raw", "gzip", "zlib", "zstd", "blosc", "bzip2", "xz", "lz4", "compressed_segmentation", "jpeg", "png".
 std::string_view to_string(Codec codec);
 /// "blosclz", "lz4", "lz4hc", "snappy", "zlib", "zstd": `cname` in N5 and Zarr.
 std::string_view to_string(BloscInner inner);
@@ -52,7 +64,7 @@ bool has_shards(const DatasetSpec& spec);
 /// Voxels of one stored unit, a file or an object: a shard, or a chunk where there are none.
 Shape3 stored_shape(const DatasetSpec& spec);
 
-/// For formats without shards. Errors: kInvalidArgument "N5 has no shards" where `spec` asks for them.
+/// For formats that are not. Errors: kInvalidArgument "N5 is not written in shards" where `spec` has them.
 void refuse_shards(const DatasetSpec& spec, std::string_view format);
 
 /// Bytes of a whole decoded chunk. Requires: the spec passed find_spec_problem().

@@ -34,8 +34,7 @@ std::string without_trailing_slashes(std::string text) {
 }
 
 std::filesystem::path normal_path(const std::string& address) {
-  return std::filesystem::absolute(storage::parse_address(without_trailing_slashes(address)).path)
-      .lexically_normal();
+  return storage::absolute_place(without_trailing_slashes(address));
 }
 
 struct Set {
@@ -91,14 +90,14 @@ class RemoveOldLevels : public Step {
   void process(const Block&, BlockOutput&) const override {
     for (int index = 1;; ++index) {
       const std::string address = fmt::format("{}/s{}", set_.group, index);
-      const std::filesystem::path path = storage::parse_address(address).path;
-      if (!std::filesystem::is_directory(path)) return;
+      const storage::Place place = storage::parse_address(address).place();
+      if (!storage::has_anything(place)) return;
       const Json attributes = storage::open_dataset(address)->attributes();
       if (!attributes.contains("organon") || attributes["organon"].value("verb", "") != "pyramid") {
         throw Error(ErrorKind::kAlreadyExists,
                     fmt::format("level {} exists and was not made by organon; move it away", address));
       }
-      std::filesystem::remove_all(path);
+      storage::remove_all(place);
     }
   }
 
@@ -120,6 +119,7 @@ class PyramidStage : public blockwise::Stage {
  public:
   explicit PyramidStage(const StageDescription& description) : set_(description) {}
 
+  bool makes_files() const override { return false; }
   std::vector<std::string> steps() const override {
     std::vector<std::string> names = {"remove old levels"};
     for (std::size_t i = 1; i <= set_.factors.size(); ++i) names.push_back(fmt::format("make s{}", i));

@@ -34,6 +34,8 @@ Levels levels_of(Codec codec) {
     case Codec::kRaw:
     case Codec::kLz4:
     case Codec::kCompressedSegmentation:
+    case Codec::kJpeg:
+    case Codec::kPng:
       break;
   }
   return {};
@@ -74,6 +76,8 @@ void append_encoded(const Encoding& encoding, Bytes bytes, std::vector<std::byte
     case Codec::kLz4:
       return append_lz4(bytes, encoding.lz4_framing, output);
     case Codec::kCompressedSegmentation:
+    case Codec::kJpeg:
+    case Codec::kPng:
       break;
   }
   ORGANON_CHECK(false && "not a codec of bytes");
@@ -98,6 +102,8 @@ void decode(Codec codec, Bytes encoded, std::span<std::byte> decoded, Lz4Framing
     case Codec::kLz4:
       return decode_lz4(encoded, lz4_framing, decoded);
     case Codec::kCompressedSegmentation:
+    case Codec::kJpeg:
+    case Codec::kPng:
       break;
   }
   ORGANON_CHECK(false && "not a codec of bytes");

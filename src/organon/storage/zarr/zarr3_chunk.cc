@@ -200,6 +200,10 @@ const ShardLayout& layout_of(const Zarr3Array& array) {
   return array.chain.shards.front();
 }
 
+const Zarr3Chain& chain_of_chunk(const Zarr3Array& array) {
+  return has_shards(array.spec) ? layout_of(array).chunk_chain : array.chain;
+}
+
 }  // namespace
 
 AnyArray decode_zarr3_unit(std::span<const std::byte> bytes, const Zarr3Array& array, const Shape3& shape) {
@@ -217,6 +221,16 @@ AnyArray decode_zarr3_unit(std::span<const std::byte> bytes, const Zarr3Array& a
 std::vector<std::byte> encode_zarr3_unit(const AnyArray& voxels, const Zarr3Array& array) {
   std::vector<std::byte> output;
   append_chain(voxels, array.chain, unit_of(array), output);
+  return output;
+}
+
+AnyArray decode_zarr3_chunk(std::span<const std::byte> bytes, const Zarr3Array& array, const Shape3& shape) {
+  return decode_chain(bytes, chain_of_chunk(array), chunk_of(array), shape);
+}
+
+std::vector<std::byte> encode_zarr3_chunk(const AnyArray& voxels, const Zarr3Array& array) {
+  std::vector<std::byte> output;
+  append_chain(voxels, chain_of_chunk(array), chunk_of(array), output);
   return output;
 }
 

@@ -21,6 +21,11 @@ AnyArray decode_zarr3_unit(std::span<const std::byte> bytes, const Zarr3Array& a
 /// Inner chunks that are all fill value are absent.
 std::vector<std::byte> encode_zarr3_unit(const AnyArray& voxels, const Zarr3Array& array);
 
+/// One chunk as `chunk_shape` of the spec has it: an inner chunk where there are shards, else the stored
+/// unit. Errors: kCorruptData.
+AnyArray decode_zarr3_chunk(std::span<const std::byte> bytes, const Zarr3Array& array, const Shape3& shape);
+std::vector<std::byte> encode_zarr3_chunk(const AnyArray& voxels, const Zarr3Array& array);
+
 // Parts of shards. Requires: has_shards(array.spec).
 
 /// Inner chunks of a shard, per axis.

@@ -199,6 +199,33 @@ TEST(Zarr3Chunk, AnyChainDecodesWhatItEncoded) {
   EXPECT_GT(num_in_parts, 50);
 }
 
+// As a dataset writes one: inner chunks are encoded by others, and put into shards here.
+TEST(Zarr3Chunk, ShardsOfChunksEncodedAlone) {
+  const Zarr3Array array = array_of(
+      {4, 4, 6}, "uint16",
+      list(codec("sharding_indexed",
+                 {{"chunk_shape", {2, 2, 3}},
+                  {"codecs", list(codec("bytes", {{"endian", "big"}}), codec("gzip", {{"level", 1}}))},
+                  {"index_codecs", list(codec("bytes", {{"endian", "little"}}), codec("crc32c"))}})));
+  Random random(3);
+  const AnyArray voxels = random_voxels(DataType::kUint16, {4, 3, 5}, random);
+  const BlockGrid grid(Box::of_shape(voxels.shape()), array.spec.chunk_shape);
+  std::vector<std::byte> shard;
+  append_shard(
+      array.chain.shards[0], chunks_per_shard(array),
+      [&](const Index3& position, std::vector<std::byte>& output) {
+        const AnyArray chunk = part_of(voxels, grid.box_of(position));
+        if (is_all_fill(chunk, array.spec.fill_value)) return false;
+        const std::vector<std::byte> encoded = encode_zarr3_chunk(chunk, array);
+        expect_equal(decode_zarr3_chunk(encoded, array, chunk.shape()), chunk);
+        output.insert(output.end(), encoded.begin(), encoded.end());
+        return true;
+      },
+      shard);
+  expect_equal(decode_zarr3_unit(shard, array, voxels.shape()), voxels);
+  EXPECT_EQ(shard, encode_zarr3_unit(voxels, array));
+}
+
 TEST(Zarr3Chunk, DamageOfAnyByteIsRefusedOrHarmless) {
   Random random(11);
   for (int trial = 0; trial < 60; ++trial) {

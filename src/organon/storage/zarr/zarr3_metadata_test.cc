@@ -240,8 +240,8 @@ TEST(Zarr3Metadata, FormatsWithoutShardsRefuseThem) {
       EXPECT_EQ(error.message(), message);
     }
   };
-  expect_refused("N5 has no shards", [&] { n5_attributes_of(spec); });
-  expect_refused("Zarr 2 has no shards", [&] { zarray_of(spec); });
+  expect_refused("N5 is not written in shards", [&] { n5_attributes_of(spec); });
+  expect_refused("Zarr 2 is not written in shards", [&] { zarray_of(spec); });
   DatasetSpec plain = spec;
   plain.shard_shape = {};
   EXPECT_EQ(describe_difference(plain, spec), "no shards instead of shards 8,8,16");

@@ -40,9 +40,9 @@ Box part_read(const Box& box, const Shape3& shape) {
 std::string kind_of(const storage::DatasetSpec& spec) {
   const SizeNm& size = spec.grid.voxel_size_nm;
   const PointNm& offset = spec.grid.offset_nm;
-  return fmt::format("{} {} {} {} {} | {} {} {} | {} {} {}", to_string(spec.chunk_shape),
-                     to_string(spec.data_type), storage::to_string(spec.codec), spec.level, spec.fill_value,
-                     size.z, size.y, size.x, offset.z, offset.y, offset.x);
+  return fmt::format("{} {} {} {} {} {} | {} {} {} | {} {} {}", to_string(spec.chunk_shape),
+                     to_string(spec.shard_shape), to_string(spec.data_type), storage::to_string(spec.codec),
+                     spec.level, spec.fill_value, size.z, size.y, size.x, offset.z, offset.y, offset.x);
 }
 
 void fill_from_journals(const std::filesystem::path& step_folder, std::size_t output, ChunkContent& content) {
@@ -61,7 +61,7 @@ void fill_from_journals(const std::filesystem::path& step_folder, std::size_t ou
 ChunkContent content_of_input(const std::string& address) {
   const auto dataset = storage::open_dataset(address);
   ChunkContent content =
-      ChunkContent::of(dataset->spec().shape, dataset->spec().chunk_shape, kind_of(dataset->spec()));
+      ChunkContent::of(dataset->spec().shape, stored_shape(dataset->spec()), kind_of(dataset->spec()));
   const Json attributes = dataset->attributes();
   if (const auto run = find_run_of(address);
       run && attributes.contains("organon") && attributes["organon"].is_object()) {

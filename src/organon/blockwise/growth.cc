@@ -185,7 +185,8 @@ class Keeper {
       for (std::size_t i = 0; i < plans_[maker].outputs.size(); ++i) {
         const OutputDataset& output = plans_[maker].outputs[i];
         if (output.address != input.address) continue;
-        ChunkContent now = ChunkContent::of(output.spec.shape, output.spec.chunk_shape, kind_of(output.spec));
+        ChunkContent now =
+            ChunkContent::of(output.spec.shape, storage::stored_shape(output.spec), kind_of(output.spec));
         fill_from_journals(run_.step(maker), i, now);
         ChunkContent before;
         if (const auto previous = find_previous_step(run_, names_[maker]);

@@ -69,7 +69,7 @@ void create_output(const OutputDataset& output, const StepPlan& plan, const std:
     if (!chunks.is_union_of_cells(box)) {
       throw Error(ErrorKind::kInvalidArgument,
                   fmt::format("block {} cuts chunks of shape {} of {}; choose a block shape of whole chunks",
-                              to_string(box), to_string(output.spec.chunk_shape), output.address));
+                              to_string(box), to_string(storage::stored_shape(output.spec)), output.address));
     }
   }
   Json attributes = output.attributes;

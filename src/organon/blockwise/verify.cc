@@ -150,7 +150,7 @@ std::vector<std::set<std::int64_t>> blocks_to_repair(const RunFolder& run, const
     } else if (one.chunk) {
       const StepPlan& plan = plans.at(one.step);
       const OutputDataset& output = plan.outputs.at(one.output);
-      const BlockGrid chunks(output.spec.domain(), output.spec.chunk_shape);
+      const BlockGrid chunks(output.spec.domain(), storage::stored_shape(output.spec));
       add_blocks_touching(plan, output.box_reduced_to(chunks.box_of(*one.chunk)), blocks[one.step]);
     }
   }

@@ -8,6 +8,7 @@
 #include <new>
 
 #include "organon/array/data_type.h"
+#include "organon/base/check.h"
 #include "organon/base/error.h"
 #include "organon/base/fault_point.h"
 #include "organon/storage/fill_value.h"
@@ -105,9 +106,35 @@ template <class Use>
 void Dataset::for_each_stored_chunk(const Box& box, Use use) const {
   const BlockGrid grid = chunk_grid();
   for_each_position(grid.positions_touching(box), [&](const Index3& position) {
+    const Box unit = grid.box_of(position);
+    if (has_shards(spec_) && !box.contains(unit)) return for_each_chunk_of_shard(position, box, use);
     std::optional<AnyArray> chunk = read_chunk(position);
-    if (chunk) use(std::move(*chunk), grid.box_of(position));
+    if (chunk) use(std::move(*chunk), unit);
   });
+}
+
+template <class Use>
+void Dataset::for_each_chunk_of_shard(const Index3& shard, const Box& box, Use use) const {
+  const Box unit = chunk_grid().box_of(shard);
+  const BlockGrid chunks(spec_.domain(), spec_.chunk_shape);
+  const Index3 first = chunks.position_containing(unit.begin);
+  for_each_position(chunks.positions_touching(box.intersect(unit)), [&](const Index3& position) {
+    const Box chunk_box = chunks.box_of(position);
+    try {
+      fault_point("chunk read");
+      std::optional<AnyArray> chunk = read_in_shard(shard, position - first, chunk_box.shape());
+      if (chunk) use(std::move(*chunk), chunk_box);
+    } catch (const Error& error) {
+      throw error.within(describe_chunk(shard));
+    } catch (const std::bad_alloc&) {
+      throw Error(ErrorKind::kResourceExhausted, describe_chunk(shard) + ": not enough memory");
+    }
+  });
+}
+
+std::optional<AnyArray> Dataset::read_in_shard(const Index3&, const Index3&, const Shape3&) const {
+  ORGANON_CHECK(false && "a format without shards");
+  return std::nullopt;
 }
 
 AnyArray Dataset::read(const Box& box) const {
@@ -152,6 +179,7 @@ ChunkRecord Dataset::write_chunk(const Index3& position, const AnyArray& voxels,
                                  const std::function<void()>& before_commit) {
   try {
     fault_point("chunk write");
+    forget(position);
     ChunkRecord record;
     record.position = position;
     record.voxels = hash_bytes(voxels.bytes());
@@ -186,7 +214,7 @@ std::vector<ChunkRecord> Dataset::write_chunks(const Box& box, DataType type, co
   if (!grid.is_union_of_cells(box)) {
     throw Error(ErrorKind::kInvalidArgument,
                 fmt::format("dataset {}: box {} cuts chunks of {} voxels", address_, to_string(box),
-                            to_string(spec_.chunk_shape)));
+                            to_string(stored_shape(spec_))));
   }
   if (type != spec_.data_type || shape != box.shape()) {
     throw Error(

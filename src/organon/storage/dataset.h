@@ -63,7 +63,9 @@ class Dataset {
   const Place& place() const { return place_; }
   /// As path(). Errors: kUnsupported where the dataset does not lie on this machine.
   std::filesystem::path local_path() const;
-  BlockGrid chunk_grid() const { return BlockGrid(spec_.domain(), spec_.chunk_shape); }
+  /// Of what is stored as one value, and written whole: chunks, or the shards that hold them. What speaks of
+  /// chunks below means these.
+  BlockGrid chunk_grid() const { return BlockGrid(spec_.domain(), stored_shape(spec_)); }
 
   /// Voxels of `box`, which must lie in the domain.
   /// Errors: kCorruptData naming dataset, chunk position and reason; kIo.
@@ -111,6 +113,12 @@ class Dataset {
     return place_.store->read(chunk_key(position), max_bytes);
   }
   virtual bool has_chunk(const Index3& position) const { return place_.store->exists(chunk_key(position)); }
+  /// One chunk of a shard, without the rest of it; `chunk` is its position within. Nothing where it is
+  /// missing. Called where has_shards() alone.
+  virtual std::optional<AnyArray> read_in_shard(const Index3& shard, const Index3& chunk,
+                                                const Shape3& shape) const;
+  /// `position` is written anew: what is kept of it is old.
+  virtual void forget(const Index3& position) const { (void)position; }
   /// Why nothing can be written; empty where it can.
   virtual std::string why_read_only() const { return {}; }
   /// `shape`: of the clipped chunk. `bytes` come from outside: hostile. Errors without the place: read() adds
@@ -130,6 +138,8 @@ class Dataset {
   /// "dataset x: chunk 0,1,2 (file y)".
   std::string describe_chunk(const Index3& position) const;
   void require_in_domain(const Box& box) const;
+  template <class Use>
+  void for_each_chunk_of_shard(const Index3& shard, const Box& box, Use use) const;
 
   DatasetSpec spec_;
   std::string address_;

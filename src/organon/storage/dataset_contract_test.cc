@@ -25,6 +25,7 @@ std::string_view location_of(Format format) {
     case Format::kN5:
       return "a.n5/raw/s0";
     case Format::kZarr2:
+    case Format::kZarr3:
       return "a.zarr/raw/s0";
     case Format::kPrecomputed:
       break;
@@ -39,6 +40,7 @@ std::vector<DatasetCase> cases_of(Format format, std::vector<Codec> codecs, std:
     DatasetCase c;
     c.name = fmt::format("{}_{}_{}", to_string(codec), to_string(type), shape_name);
     c.location = location_of(format);
+    if (format == Format::kZarr3) c.prefix = "zarr3://";
     c.codec = codec;
     c.data_type = type;
     c.shape = shape;
@@ -86,6 +88,25 @@ INSTANTIATE_TEST_SUITE_P(PrecomputedLabels, DatasetContract,
                                                       {DataType::kUint32, DataType::kUint64})),
                          name_of);
 
+INSTANTIATE_TEST_SUITE_P(
+    Zarr3, DatasetContract,
+    ::testing::ValuesIn(cases_of(Format::kZarr3, {Codec::kZstd, Codec::kRaw, Codec::kGzip, Codec::kBlosc},
+                                 kAllTypes)),
+    name_of);
+
+std::vector<DatasetCase> sharded_cases() {
+  std::vector<DatasetCase> cases = cases_of(Format::kZarr3, {Codec::kGzip, Codec::kRaw, Codec::kZstd},
+                                            {DataType::kUint8, DataType::kFloat32, DataType::kUint16});
+  for (DatasetCase& c : cases) {
+    // A chunk of a case is its stored unit.
+    c.shard_shape = c.chunk_shape;
+    c.chunk_shape = {c.shard_shape.z, c.shard_shape.y % 7 == 0 ? c.shard_shape.y / 7 : c.shard_shape.y / 4,
+                     c.shard_shape.x / 2};
+  }
+  return cases;
+}
+INSTANTIATE_TEST_SUITE_P(Zarr3Shards, DatasetContract, ::testing::ValuesIn(sharded_cases()), name_of);
+
 std::uint64_t unusual_fill(DataType type) {
   switch (type) {
     case DataType::kInt16:
@@ -107,6 +128,13 @@ std::vector<DatasetCase> fill_cases() {
   return cases;
 }
 INSTANTIATE_TEST_SUITE_P(Zarr2Fill, DatasetContract, ::testing::ValuesIn(fill_cases()), name_of);
+
+std::vector<DatasetCase> zarr3_fill_cases() {
+  std::vector<DatasetCase> cases = fill_cases();
+  for (DatasetCase& c : cases) c.prefix = "zarr3://";
+  return cases;
+}
+INSTANTIATE_TEST_SUITE_P(Zarr3Fill, DatasetContract, ::testing::ValuesIn(zarr3_fill_cases()), name_of);
 
 }  // namespace
 }  // namespace organon::storage::testing

@@ -54,6 +54,8 @@ std::string_view to_string(Format format) {
       return "n5";
     case Format::kZarr2:
       return "zarr";
+    case Format::kZarr3:
+      return "zarr3";
     case Format::kPrecomputed:
       return "precomputed";
   }

@@ -11,7 +11,7 @@
 
 namespace organon::storage {
 
-enum class Format { kN5, kZarr2, kPrecomputed };
+enum class Format { kN5, kZarr2, kZarr3, kPrecomputed };
 /// kZlib, kBzip2, kXz and kLz4 are there for datasets of others; choose kGzip, kZstd or kBlosc for new ones.
 enum class Codec {
   kRaw,
@@ -29,7 +29,7 @@ enum class Codec {
 /// What a blosc frame is compressed with. A frame says it itself, so readers need not be told.
 enum class BloscInner { kBlosclz, kLz4, kLz4hc, kSnappy, kZlib, kZstd };
 
-/// "n5", "zarr", "precomputed": also the prefixes of addresses.
+/// "n5", "zarr" (version 2), "zarr3", "precomputed": also the prefixes of addresses.
 std::string_view to_string(Format format);
 /// "raw", "gzip", "zlib", "zstd", "blosc", "bzip2", "xz", "lz4", "compressed_segmentation", "jpeg", "png".
 std::string_view to_string(Codec codec);

@@ -12,21 +12,19 @@
 #include "organon/storage/n5/n5_metadata.h"
 #include "organon/storage/precomputed/precomputed_dataset.h"
 #include "organon/storage/stores/store_list.h"
+#include "organon/storage/zarr/zarr3_dataset.h"
 #include "organon/storage/zarr/zarr_dataset.h"
 
 namespace organon::storage {
 namespace {
 
-constexpr Format kFormats[] = {Format::kN5, Format::kZarr2, Format::kPrecomputed};
+constexpr Format kFormats[] = {Format::kN5, Format::kZarr2, Format::kZarr3, Format::kPrecomputed};
 
 std::optional<Format> format_of_metadata(const Place& place) {
   if (const auto attributes = read_n5_attributes(place); attributes && is_n5_dataset(*attributes))
     return Format::kN5;
   if (is_zarr_dataset(place)) return Format::kZarr2;
-  if ((place / "zarr.json").exists()) {
-    throw Error(ErrorKind::kUnsupported,
-                fmt::format("{}: Zarr version 3, only 2 is supported", place.describe()));
-  }
+  if (is_zarr3_dataset(place)) return Format::kZarr3;
   if (is_precomputed(place)) return Format::kPrecomputed;
   return std::nullopt;
 }
@@ -40,6 +38,15 @@ std::optional<Format> format_of_name(const std::filesystem::path& path) {
     }
   }
   return found;
+}
+
+bool lies_in_zarr3(const Place& place) {
+  for (std::filesystem::path folder = place.path(); folder.has_relative_path();
+       folder = folder.parent_path()) {
+    if (is_zarr3_node(place.at(folder))) return true;
+    if (folder.extension() == ".zarr") return false;
+  }
+  return false;
 }
 
 // The standard library's errors of the file system become organon's.
@@ -63,16 +70,18 @@ std::shared_ptr<Dataset> open_parsed(const std::string& address, const Address& 
           ErrorKind::kNotFound,
           fmt::format("{}: no dataset there: its attributes.json lacks 'dimensions' or 'dataType'", address));
     }
-    throw Error(
-        ErrorKind::kNotFound,
-        fmt::format("{}: no dataset there (neither attributes.json of N5, .zarray, nor precomputed info)",
-                    address));
+    throw Error(ErrorKind::kNotFound, fmt::format("{}: no dataset there (neither attributes.json of N5, "
+                                                  ".zarray or zarr.json, nor precomputed info)",
+                                                  address));
   }
   switch (*format) {
     case Format::kN5:
       return open_n5(address, place);
     case Format::kZarr2:
-      return open_zarr(address, place);
+      // "zarr://" before what is there already means either version.
+      return is_zarr3_node(place) ? open_zarr3(address, place) : open_zarr(address, place);
+    case Format::kZarr3:
+      return open_zarr3(address, place);
     case Format::kPrecomputed:
       break;
   }
@@ -86,6 +95,8 @@ std::shared_ptr<Dataset> create_parsed(const std::string& address, Format format
       return create_n5(address, place, spec);
     case Format::kZarr2:
       return create_zarr(address, place, spec);
+    case Format::kZarr3:
+      return create_zarr3(address, place, spec);
     case Format::kPrecomputed:
       break;
   }
@@ -122,9 +133,10 @@ Address parse_address(const std::string& text) {
     }
     const auto stores = store_schemes();
     if (std::find(stores.begin(), stores.end(), scheme) == stores.end()) {
-      throw Error(ErrorKind::kUnsupported,
-                  fmt::format("{}: '{}://' is neither a format (n5, zarr, precomputed) nor a store ({})", text,
-                              scheme, fmt::join(stores, ", ")));
+      throw Error(
+          ErrorKind::kUnsupported,
+          fmt::format("{}: '{}://' is neither a format (n5, zarr, zarr3, precomputed) nor a store ({})", text,
+                      scheme, fmt::join(stores, ", ")));
     }
     const StoreAddress location = split_location(rest);
     address.store = location.store;
@@ -153,9 +165,12 @@ std::shared_ptr<Dataset> open_dataset(const std::string& address) {
 Format format_for_new(const std::string& address) {
   const Address parsed = parse_address(address);
   const std::optional<Format> format = parsed.format ? parsed.format : format_of_name(parsed.path);
+  // Within a hierarchy of version 3 everything is.
+  if (format == Format::kZarr2 && lies_in_zarr3(parsed.place())) return Format::kZarr3;
   if (format) return *format;
   throw Error(ErrorKind::kInvalidArgument,
-              fmt::format("{}: which format? Put n5://, zarr:// or precomputed:// before the path", address));
+              fmt::format("{}: which format? Put n5://, zarr://, zarr3:// or precomputed:// before the path",
+                          address));
 }
 
 std::vector<Codec> codecs_of(Format format, DataType type) {
@@ -164,6 +179,8 @@ std::vector<Codec> codecs_of(Format format, DataType type) {
     case Format::kZarr2:
       return {Codec::kGzip,  Codec::kZstd, Codec::kBlosc, Codec::kZlib,
               Codec::kBzip2, Codec::kXz,   Codec::kLz4,   Codec::kRaw};
+    case Format::kZarr3:
+      return {Codec::kZstd, Codec::kGzip, Codec::kBlosc, Codec::kRaw};
     case Format::kPrecomputed:
       break;
   }
@@ -179,8 +196,8 @@ DatasetSpec fitted_to(Format format, DatasetSpec spec) {
     spec.codec = codecs.front();
     spec.level = -1;
   }
-  if (format != Format::kZarr2) spec.fill_value = 0;
-  spec.shard_shape = {};
+  if (format != Format::kZarr2 && format != Format::kZarr3) spec.fill_value = 0;
+  if (format != Format::kZarr3) spec.shard_shape = {};
   return spec;
 }
 
@@ -190,7 +207,7 @@ std::shared_ptr<Dataset> create_dataset(const std::string& address, const Datase
   if (problem.empty()) problem = find_level_problem(spec.codec, spec.level);
   if (!problem.empty()) throw Error(ErrorKind::kInvalidArgument, fmt::format("{}: {}", address, problem));
   const Format format = format_for_new(address);
-  refuse_shards(spec, to_string(format));
+  if (format != Format::kZarr3) refuse_shards(spec, to_string(format));
   const auto codecs = codecs_of(format, spec.data_type);
   if (std::find(codecs.begin(), codecs.end(), spec.codec) == codecs.end()) {
     std::vector<std::string_view> names;

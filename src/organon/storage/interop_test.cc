@@ -267,7 +267,7 @@ TEST(Interop, WebknossosDatasetsOfRank4AreRefusedClearly) {
                [&] { open_dataset((root / "simple_n5_dataset/color/1").string()); });
   expect_error(ErrorKind::kUnsupported, "4 axes",
                [&] { open_dataset((root / "simple_zarr_dataset/color/1-1-1").string()); });
-  expect_error(ErrorKind::kUnsupported, "version 3",
+  expect_error(ErrorKind::kUnsupported, "4 axes",
                [&] { open_dataset((root / "simple_zarr3_dataset/color/1").string()); });
   expect_error(ErrorKind::kUnsupported, "3 channels",
                [&] { open_dataset((root / "simple_ng_dataset/color/1").string()); });

@@ -7,6 +7,7 @@
 #include "organon/storage/n5/n5_dataset.h"
 #include "organon/storage/n5/n5_metadata.h"
 #include "organon/storage/precomputed/precomputed_dataset.h"
+#include "organon/storage/zarr/zarr3_dataset.h"
 #include "organon/storage/zarr/zarr_dataset.h"
 #include "organon/storage/zarr/zarr_metadata.h"
 
@@ -26,8 +27,10 @@ bool is_n5_dataset_folder(const Place& place) {
 bool is_plain_dataset(const Address& address) {
   const bool may_be_n5 = !address.format || *address.format == Format::kN5;
   const bool may_be_zarr = !address.format || *address.format == Format::kZarr2;
+  const bool may_be_zarr3 = may_be_zarr || *address.format == Format::kZarr3;
   return (may_be_n5 && is_n5_dataset_folder(address.place())) ||
-         (may_be_zarr && is_zarr_dataset(address.place()));
+         (may_be_zarr && is_zarr_dataset(address.place())) ||
+         (may_be_zarr3 && is_zarr3_dataset(address.place()));
 }
 
 // Folders of the levels below the group, from its metadata; empty where it says nothing of them.
@@ -42,6 +45,15 @@ std::vector<std::string> level_paths_of(const Address& address) {
       for (const NgffLevel& level : ngff_levels_of(*attributes, (place / ".zattrs").describe())) {
         paths.push_back(level.path);
       }
+      if (!paths.empty()) return paths;
+    }
+  }
+  if (!address.format || *address.format == Format::kZarr2 || *address.format == Format::kZarr3) {
+    const auto attributes = read_zarr3_attributes(place);
+    const Json* ome = attributes ? optional_field(*attributes, "ome") : nullptr;
+    if (ome != nullptr) {
+      for (const NgffLevel& level : ngff_levels_of(*ome, (place / "zarr.json").describe()))
+        paths.push_back(level.path);
       if (!paths.empty()) return paths;
     }
   }
@@ -104,6 +116,16 @@ void write_zarr_group(const Place& place, const Multiscale& pyramid) {
   set_zarr_group_attributes(place, Json{{"multiscales", ngff_multiscales_of(name, levels)}});
 }
 
+// OME-NGFF 0.5: as 0.4, in `ome`, where the version stands once.
+void write_zarr3_group(const Place& place, const Multiscale& pyramid) {
+  std::vector<NgffLevel> levels;
+  for (const auto& level : pyramid.levels)
+    levels.push_back({level->path().filename().string(), level->spec().grid});
+  Json multiscales = ngff_multiscales_of(place.path().filename().string(), levels);
+  for (Json& multiscale : multiscales) multiscale.erase("version");
+  set_zarr3_group_attributes(place, {{"ome", {{"version", "0.5"}, {"multiscales", multiscales}}}});
+}
+
 }  // namespace
 
 Multiscale open_multiscale(const std::string& address) {
@@ -152,6 +174,8 @@ void write_multiscale_metadata(const std::string& group) {
   if (pyramid.levels.empty()) throw Error(ErrorKind::kNotFound, fmt::format("{}: no level s0 there", group));
   if (is_zarr_dataset(pyramid.levels.front()->place())) {
     write_zarr_group(parsed.place(), pyramid);
+  } else if (is_zarr3_dataset(pyramid.levels.front()->place())) {
+    write_zarr3_group(parsed.place(), pyramid);
   } else {
     write_n5_group(parsed.place(), pyramid);
   }

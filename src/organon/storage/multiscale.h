@@ -14,8 +14,8 @@ struct Multiscale {
   std::vector<std::shared_ptr<Dataset>> levels;
 };
 
-/// Opens a group with levels, found from its metadata (N5-viewer / COSEM, OME-NGFF 0.4, precomputed) or,
-/// without any, as s0, s1, ...; a plain dataset counts as a pyramid of one level. Errors: kNotFound where
+/// Opens a group with levels, found from its metadata (N5-viewer / COSEM, OME-NGFF 0.4 and 0.5, precomputed)
+/// or, without any, as s0, s1, ...; a plain dataset counts as a pyramid of one level. Errors: kNotFound where
 /// there is neither; those of open_dataset().
 Multiscale open_multiscale(const std::string& address);
 
@@ -25,7 +25,8 @@ std::string level_address(const std::string& group, int index);
 
 /// Writes the group's metadata for the levels s0, s1, ... that exist, in the forms that Neuroglancer and the
 /// Fiji N5 viewer read: N5: `axes units scales pixelResolution` and COSEM `multiscales`; each level has
-/// `transform` and `pixelResolution` from its creation. Zarr: OME-NGFF 0.4. Precomputed: scales live in
+/// `transform` and `pixelResolution` from its creation. Zarr: OME-NGFF 0.4, or 0.5 for
+/// version 3. Precomputed: scales live in
 /// `info` already, nothing is written. Errors: kNotFound where there is no s0; kUnsupported for a dataset
 /// that is no group.
 void write_multiscale_metadata(const std::string& group);

@@ -82,6 +82,7 @@ struct Set {
   }
   storage::DatasetSpec output_spec() const {
     storage::DatasetSpec spec = labels->spec();
+    spec.shard_shape = {};
     spec.data_type = DataType::kFloat32;
     spec.fill_value = 0;
     return spec;

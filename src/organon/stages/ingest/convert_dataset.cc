@@ -84,6 +84,13 @@ struct Set {
       level.spec.grid.offset_nm = from.grid.to_nm(level.box.begin);
       if (!options.chunk_shape.empty())
         level.spec.chunk_shape = blockwise::shape_from(options.chunk_shape, "chunk_shape");
+      level.spec.shard_shape = {};
+      if (!options.shard_shape.empty()) {
+        level.spec.shard_shape = blockwise::shape_from(options.shard_shape, "shard_shape");
+        if (format != storage::Format::kZarr3) storage::refuse_shards(level.spec, to_string(format));
+        if (const std::string problem = storage::find_spec_problem(level.spec); !problem.empty())
+          throw Error(ErrorKind::kInvalidArgument, "option shard_shape: " + problem);
+      }
       if (!options.codec.empty()) {
         level.spec.codec = codec_named(options.codec, format, level.spec.data_type);
         level.spec.level = -1;
@@ -125,7 +132,7 @@ struct Set {
   }
 
   static Shape3 block_shape_for(const Shape3& wanted, const Level& level) {
-    const Shape3& chunk = level.spec.chunk_shape;
+    const Shape3 chunk = storage::stored_shape(level.spec);
     const Shape3& from = level.source->spec().chunk_shape;
     const auto grown = [](std::int64_t unit, std::int64_t size) { return round_up_to_multiple(size, unit); };
     Shape3 standard{grown(chunk.z, from.z), grown(chunk.y, from.y), grown(chunk.x, from.x)};
@@ -225,6 +232,8 @@ void ConvertOptions::bind(OptionTable& table) {
   table
       .add("chunk_shape", chunk_shape,
            {"chunks of the output: z,y,x, or one number; empty: the source's", "voxels", 1, 4096, {}})
+      .add("shard_shape", shard_shape,
+           {"shards of whole chunks, for zarr3: z,y,x, or one number; empty: none", "voxels", 1, 65536, {}})
       .add("codec", codec,
            {"compression of chunks; empty: the source's where the format has it", "", -kAny, kAny, {}})
       .add("level", level, {"compression level; -1: the codec's default", "", -1, 22, {}})

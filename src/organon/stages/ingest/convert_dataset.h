@@ -13,10 +13,12 @@ namespace organon::stages {
 /// A dataset in another format, in other chunks, of another type, or a part of it.
 struct ConvertOptions {
   std::vector<std::int64_t> chunk_shape;  ///< z, y, x, or one for a cube; empty: the source's
-  std::string codec;                      ///< empty: the source's where the format has it, else its usual one
-  std::int64_t level = -1;                ///< of compression; -1: the codec's default
-  std::string data_type;                  ///< empty: the source's
-  std::string out_of_range = "refuse";    ///< values that the type lacks: refuse or clip
+  std::vector<std::int64_t>
+      shard_shape;          ///< of shards of whole chunks, for formats that have them; empty: none
+  std::string codec;        ///< empty: the source's where the format has it, else its usual one
+  std::int64_t level = -1;  ///< of compression; -1: the codec's default
+  std::string data_type;    ///< empty: the source's
+  std::string out_of_range = "refuse";  ///< values that the type lacks: refuse or clip
   std::vector<std::int64_t>
       box;  ///< z0, y0, x0, z1, y1, x1 in voxels of the source's finest level; empty: all
 

@@ -172,6 +172,27 @@ TEST(Convert, ValuesThatDoNotFitAreRefusedOrClipped) {
   EXPECT_EQ(storage::open_dataset(out)->read_as<std::uint8_t>(Box::at({9, 10, 11}, {1, 1, 1}))(0, 0, 0), 0);
 }
 
+TEST(Convert, ShardsAreWholeChunksOfFormatsThatHaveThem) {
+  const TemporaryFolder folder;
+  const auto source = make_source((folder.path() / "a.n5/x").string());
+  const std::string out = "zarr3://" + (folder.path() / "b.zarr/x").string();
+  const auto result =
+      run(convert(source->address(), out, {{"chunk_shape", {4, 6, 5}}, {"shard_shape", {8, 12, 20}}}));
+  ASSERT_TRUE(result.failures.empty());
+  EXPECT_EQ(result.num_blocks, 3 * 4 * 3);
+  const auto made = storage::open_dataset(out);
+  EXPECT_EQ(made->spec().shard_shape, (Shape3{8, 12, 20}));
+  expect_equal(made->read(made->spec().domain()), source->read(source->spec().domain()));
+  const Box part{{3, 5, 7}, {9, 30, 12}};
+  expect_equal(made->read(part), source->read(part));
+  // And back.
+  const std::string back = (folder.path() / "c.n5/x").string();
+  ASSERT_TRUE(run(convert(out, back)).failures.empty());
+  const auto again = storage::open_dataset(back);
+  EXPECT_EQ(storage::stored_shape(again->spec()), (Shape3{4, 6, 5}));
+  expect_equal(again->read(again->spec().domain()), source->read(source->spec().domain()));
+}
+
 TEST(Convert, RefusesWhatMakesNoSense) {
   const TemporaryFolder folder;
   const std::string source = make_source((folder.path() / "a.n5/x").string())->address();
@@ -181,6 +202,7 @@ TEST(Convert, RefusesWhatMakesNoSense) {
                                                  {{{"box", {5, 0, 0, 5, 1, 1}}}, "box"},
                                                  {{{"box", {1, 2, 3}}}, "box"},
                                                  {{{"data_type", "uint7"}}, "uint7"},
+                                                 {{{"shard_shape", {16, 16, 16}}}, "shards"},
                                                  {{{"codec", "jpeg"}}, "n5 has gzip"}}) {
     try {
       make_convert_stage(convert(source, out, options));

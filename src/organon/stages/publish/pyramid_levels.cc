@@ -120,6 +120,7 @@ Box level_domain(const Box& source_domain, const Shape3& factor, const storage::
 
 storage::DatasetSpec level_spec(const storage::DatasetSpec& source, const Shape3& factor) {
   storage::DatasetSpec spec = source;
+  spec.shard_shape = {};
   spec.shape = voxel::downsampled_shape(source.shape, factor);
   spec.grid = source.grid.downsampled(factor);
   return spec;

@@ -157,6 +157,7 @@ struct Set {
   StepPlan rename_plan(DataType type) const {
     StepPlan plan = plan_over_blocks();
     storage::DatasetSpec spec = labels->spec();
+    spec.shard_shape = {};
     spec.data_type = type;
     spec.fill_value = 0;
     plan.outputs = {{output, spec, {{"role", "labels"}}}};

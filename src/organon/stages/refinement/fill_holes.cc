@@ -45,7 +45,9 @@ struct Set {
   StepPlan plan_over_blocks() const { return StepPlan::over(domain, block_shape); }
   StepPlan fill_plan() const {
     StepPlan plan = plan_over_blocks();
-    plan.outputs = {{output, labels->spec(), {{"role", "labels"}}}};
+    storage::DatasetSpec spec = labels->spec();
+    spec.shard_shape = {};
+    plan.outputs = {{output, spec, {{"role", "labels"}}}};
     plan.bytes_per_worker = 20 * block_shape.product();
     plan.bytes_read = 12 * plan.domain.volume();
     plan.bytes_written = static_cast<std::int64_t>(size_of(labels->spec().data_type)) * plan.domain.volume();

@@ -108,6 +108,7 @@ struct Set {
   StepPlan plan_of(const std::string& target, bool is_scratch) const {
     StepPlan plan = StepPlan::over(domain, block_shape);
     storage::DatasetSpec spec = labels->spec();
+    spec.shard_shape = {};
     spec.data_type = type;
     spec.fill_value = 0;
     spec.codec = is_scratch ? storage::Codec::kZstd : storage::Codec::kGzip;

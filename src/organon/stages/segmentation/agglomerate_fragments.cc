@@ -56,6 +56,7 @@ struct Set {
   StepPlan relabel_plan(DataType type) const {
     StepPlan plan = StepPlan::over(domain, block_shape);
     storage::DatasetSpec spec = fragments->spec();
+    spec.shard_shape = {};
     spec.data_type = type;
     plan.outputs = {{output, spec, {{"role", "labels"}}}};
     plan.reads(fragments->address());

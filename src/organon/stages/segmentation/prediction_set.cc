@@ -25,6 +25,7 @@ PredictionSet::PredictionSet(const blockwise::StageDescription& description,
 
 storage::DatasetSpec PredictionSet::spec_of(DataType type) const {
   storage::DatasetSpec spec = prediction->spec();
+  spec.shard_shape = {};
   spec.data_type = type;
   spec.chunk_shape = chunk_shape;
   spec.codec = storage::Codec::kGzip;

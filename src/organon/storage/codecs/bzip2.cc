@@ -72,6 +72,10 @@ void append_bzip2(std::span<const std::byte> bytes, int level, std::vector<std::
     throw Error(ErrorKind::kInvalidArgument,
                 fmt::format("a bzip2 chunk of {} bytes is above the 4 GiB that fit", bytes.size()));
   }
+  // Larger blocks than the bytes fill only cost memory, for readers too. Before it sorts, bzip2 may make five
+  // bytes of four.
+  const std::size_t useful_level = bytes.size() / 4 * 5 / 100000 + 1;
+  level = static_cast<int>(std::min(static_cast<std::size_t>(level), useful_level));
   const std::size_t start = output.size();
   output.resize(start + bound);
   auto written = static_cast<unsigned>(bound);

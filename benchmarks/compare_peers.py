@@ -14,7 +14,8 @@ Volumes (kept as raw files in --work), tiled by mirroring to a cube of --edge wh
   cut          prediction >= 127: objects with rough edges
   objects      masks of mitochondria (EPFL)
   texture      raw voxels >= 128 (FIB-25): as many runs as EM has
-  bodies, supervoxels   neurons and their fragments (FIB-25): every voxel has an id
+  bodies, supervoxels   neurons and their fragments (FIB-25): every voxel has an id; bodies64: as uint64
+  raw          grey values (EPFL)
 
 Both sides have one thread and take turns, --rounds times two calls each; the fastest call counts, in processor seconds.
 Both take the memory of their result within that time, except where the table says that they work in place. The programs
@@ -38,7 +39,7 @@ import venv
 
 PACKAGES = ["numpy==2.4.6", "scipy==1.17.1", "scikit-image==0.26.0", "connected-components-3d==4.1.1", "edt==3.1.2",
             "fill-voids==2.1.2", "h5py==3.16.0", "pillow==13.0.0"]
-OPTIONAL_PACKAGES = ["waterz==0.10.1"]
+OPTIONAL_PACKAGES = ["waterz==0.10.1", "tinybrain==1.7.0"]
 CALLS_PER_ROUND = 2
 
 
@@ -162,6 +163,12 @@ class Volumes:
 
     def bodies(self):
         return tiled(self.fib25_bodies(), self.shape)
+
+    def bodies64(self):
+        return self.bodies().astype(np.uint64)
+
+    def raw(self):
+        return tiled(read_slices(self.data / "epfl-hippocampus-fibsem" / "images"), self.shape)
 
     def supervoxels(self):
         return tiled(self.fib25_fragments(), self.shape)
@@ -403,12 +410,49 @@ class Agglomerate(Row):
         return self.edges / self.merge_seconds >= 5e6
 
 
+class Downsample(Row):
+    """The peer's arrays are Fortran ordered: the same bytes, axes turned round."""
+
+    programs, package = ["downsample"], "tinybrain"
+    kind = ""
+
+    def organon(self):
+        answer = self.call("--kind", self.kind)
+        file = self.path.with_suffix(".result")
+        self.call("--kind", self.kind, "--out", file)
+        shape = tuple((n + 1) // 2 for n in self.volume.shape)
+        values = np.fromfile(file, self.volume.dtype).reshape(shape)
+        file.unlink()
+        return answer["seconds"], values
+
+    def peer(self):
+        import tinybrain
+
+        function = tinybrain.downsample_with_averaging if self.kind == "mean" else tinybrain.downsample_segmentation
+        return function(self.volume.T[..., None], (2, 2, 2), num_mips=1)[0][..., 0].T
+
+    def agreement(self, own, peer):
+        same = own == peer
+        if self.kind == "mean":
+            return f"{same.mean():.1%} equal, at most {np.abs(own.astype(int) - peer).max()} off (we round half up)"
+        return f"{same.mean():.2%} equal (of equally frequent ids we take the smallest)"
+
+
+class DownsampleMean(Downsample):
+    name, kind, goal = "mean of 2 x 2 x 2, uint8", "mean", 1.5
+
+
+class DownsampleMode(Downsample):
+    name, kind, goal = "mode of 2 x 2 x 2, uint64", "mode", 2.0
+
+
 ROWS = {
     "smooth": [(Smooth, "prediction")],
     "label": [(LabelMask, "cut"), (LabelMask, "objects"), (LabelMask, "texture"), (LabelIds, "bodies"),
               (LabelIds, "supervoxels")],
     "fill": [(Fill, "cut"), (Fill, "objects"), (Fill, "texture")],
     "distance": [(Distance, "bodies")],
+    "downsample": [(DownsampleMean, "raw"), (DownsampleMode, "bodies64")],
     "watershed": [(Watershed, "depth_in_bodies")],
     "agglomerate": [(Agglomerate, "fib25_fragments")],
 }

@@ -24,6 +24,8 @@ namespace {
 
 constexpr Shape3 kWhole{160, 128, 128};
 constexpr Shape3 kChunk{32, 32, 32};
+// Of a pyramid of two levels, 8 x 8 x 8 and 16 x 16 x 16 nm: a chunk of the second in voxels of s0.
+constexpr Shape3 kPyramidBlock{64, 128, 128};
 // Of segment below: three sigmas of 16 nm in voxels of 8 x 4 x 4 nm.
 constexpr Shape3 kHalo{6, 12, 12};
 
@@ -180,9 +182,9 @@ class Growth : public ::testing::Test {
   // What the rule says of a map: blocks whose box was there, and of whose reads neither the end nor a voxel
   // changed.
   static Blocks expected(const Shape3& before, const Shape3& now, const Shape3& halo,
-                         const std::vector<Box>& rewritten) {
+                         const std::vector<Box>& rewritten, const Shape3& block_shape = kChunk) {
     Blocks blocks;
-    const BlockGrid grid(Box::of_shape(now), kChunk);
+    const BlockGrid grid(Box::of_shape(now), block_shape);
     blocks.all = grid.count();
     for (std::int64_t id = 0; id < grid.count(); ++id) {
       const Box box = grid.box_of(id);
@@ -237,9 +239,8 @@ TEST_F(Growth, AppendedSlicesAreAllThatIsComputed) {
 
     expect_done(pyramid());
     const std::string grown = digest_of(path() / "p.n5/mito/s1") + digest_of(path() / "p.n5/mito/s2");
-    // s1 has half the voxels along y and x: a block of it reads 32 x 64 x 64.
-    const auto level = [](const Shape3& shape) { return Shape3{shape.z, shape.y / 2, shape.x / 2}; };
-    EXPECT_EQ(blocks_of("p.n5/mito", 1), expected(level(shapes[i - 1]), level(shapes[i]), {0, 0, 0}, {}));
+    EXPECT_EQ(blocks_of("p.n5/mito", 1), expected(shapes[i - 1], shapes[i], {0, 0, 0},
+                                                  cut_chunks(shapes[i - 1], shapes[i]), kPyramidBlock));
     EXPECT_EQ(run({"verify", "p.n5/mito/s1"}).exit_code, 0);
     std::vector<std::string> again = pyramid();
     again.emplace_back("--force");
@@ -262,8 +263,8 @@ TEST_F(Growth, AlongYAndXIdsOfBlocksChange) {
     EXPECT_EQ(blocks_of("cell.n5/labels", 1).kept, 0) << "joins name blocks";
     expect_as_fresh();
     expect_done(pyramid());
-    const auto level = [](const Shape3& of) { return Shape3{of.z, of.y / 2, of.x / 2}; };
-    EXPECT_EQ(blocks_of("p.n5/mito", 1), expected(level(before), level(shape), {0, 0, 0}, {}));
+    EXPECT_EQ(blocks_of("p.n5/mito", 1),
+              expected(before, shape, {0, 0, 0}, cut_chunks(before, shape), kPyramidBlock));
     EXPECT_EQ(run({"verify", "p.n5/mito/s1"}).exit_code, 0);
   }
 }

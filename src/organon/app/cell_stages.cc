@@ -27,7 +27,7 @@ std::shared_ptr<storage::Dataset> find_dataset(const std::string& source) {
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kNotFound) throw;
   }
-  if (!std::filesystem::exists(storage::parse_address(source).path)) {
+  if (!storage::has_anything(storage::parse_address(source).place())) {
     throw Error(ErrorKind::kNotFound,
                 fmt::format("{}: no such dataset, folder of slices or multi-page TIFF", source));
   }

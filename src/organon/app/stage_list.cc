@@ -10,6 +10,7 @@
 #include "organon/stages/analysis/measure_objects.h"
 #include "organon/stages/evaluation/score_segmentation.h"
 #include "organon/stages/ground_truth/make_targets.h"
+#include "organon/stages/ingest/convert_dataset.h"
 #include "organon/stages/ingest/export_volume.h"
 #include "organon/stages/ingest/import_stack.h"
 #include "organon/stages/ingest/mask_sample.h"
@@ -130,6 +131,15 @@ std::vector<StageVerb> make_stage_verbs() {
        {},
        false,
        import_explanation()},
+      {"convert",
+       kPrepare,
+       "a dataset or pyramid in another format, other chunks, another type, or a part of it",
+       "convert https://host/cell.n5/raw cell.zarr/raw --chunk-shape 128 --codec zstd --box-nm "
+       "0,0,0,4000,4000,4000",
+       {"SOURCE"},
+       {"OUT"},
+       bound<ConvertOptions>,
+       make_convert_stage},
       {"export",
        kPrepare,
        "write a dataset as TIFF slices, one BigTIFF or NRRD, for other programs",

@@ -11,6 +11,10 @@ namespace organon {
 /// The ten voxel types of the formats that organon reads and writes.
 enum class DataType { kUint8, kInt8, kUint16, kInt16, kUint32, kInt32, kUint64, kInt64, kFloat32, kFloat64 };
 
+inline constexpr DataType kDataTypes[] = {
+    DataType::kUint8, DataType::kInt8,   DataType::kUint16, DataType::kInt16,   DataType::kUint32,
+    DataType::kInt32, DataType::kUint64, DataType::kInt64,  DataType::kFloat32, DataType::kFloat64};
+
 /// Calls the macro `INSTANTIATE` with the C++ type of each: for the explicit instantiation of templates over
 /// all ten.
 #define ORGANON_FOR_EACH_VOXEL_TYPE(INSTANTIATE) \

@@ -1,5 +1,6 @@
 #include "organon/base/cancellation.h"
 
+#include <atomic>
 #include <csignal>
 
 #include "organon/base/error.h"
@@ -7,20 +8,22 @@
 namespace organon {
 namespace {
 
-volatile std::sig_atomic_t cancelled = 0;
-volatile std::sig_atomic_t interrupted = 0;
+// Set by a signal handler and read by every thread: only lock-free atomics may be both.
+std::atomic<bool> cancelled{false};
+std::atomic<bool> interrupted{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
 
 // Two SIGINT end the process, SIGTERM never does: a terminal's Ctrl-C reaches workers and their supervisor
 // alike, and the supervisor's own word to the workers may come before or after it.
 void on_signal(int signal) {
   if (signal == SIGINT) {
-    if (interrupted != 0) {
+    if (interrupted) {
       std::signal(signal, SIG_DFL);
       std::raise(signal);
     }
-    interrupted = 1;
+    interrupted = true;
   }
-  cancelled = 1;
+  cancelled = true;
 }
 
 }  // namespace
@@ -30,9 +33,9 @@ void install_cancellation_handlers() {
   std::signal(SIGTERM, on_signal);
 }
 
-bool is_cancelled() { return cancelled != 0; }
+bool is_cancelled() { return cancelled; }
 
-void request_cancellation() { cancelled = 1; }
+void request_cancellation() { cancelled = true; }
 
 void throw_if_cancelled() {
   if (is_cancelled())

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 
@@ -33,6 +34,41 @@ class FileDescriptor {
  private:
   int value_;
 };
+
+struct Part {
+  std::uint64_t begin;
+  std::uint64_t num_bytes;
+};
+
+// The part that `choose` names once it knows the size of the opened file.
+template <typename Choose>
+std::optional<std::vector<std::byte>> read_part_if_exists(const std::filesystem::path& path,
+                                                          const Choose& choose) {
+  const FileDescriptor descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (descriptor.get() < 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
+    throw_system_error("cannot open", path.string());
+  }
+  struct stat status = {};
+  if (::fstat(descriptor.get(), &status) != 0) throw_system_error("cannot examine", path.string());
+  if (!S_ISREG(status.st_mode))
+    throw Error(ErrorKind::kIo, fmt::format("{}: not a regular file", path.string()));
+  const Part part = choose(static_cast<std::uint64_t>(status.st_size));
+  std::vector<std::byte> bytes(part.num_bytes);
+  std::size_t filled = 0;
+  while (filled < bytes.size()) {
+    const ssize_t count = ::pread(descriptor.get(), bytes.data() + filled, bytes.size() - filled,
+                                  static_cast<off_t>(part.begin + filled));
+    if (count < 0) {
+      if (errno == EINTR) continue;
+      throw_system_error("cannot read", path.string());
+    }
+    if (count == 0) break;
+    filled += static_cast<std::size_t>(count);
+  }
+  bytes.resize(filled);
+  return bytes;
+}
 
 }  // namespace
 
@@ -97,32 +133,28 @@ void write_text_atomically(const std::filesystem::path& path, std::string_view t
 
 std::optional<std::vector<std::byte>> read_file_if_exists(const std::filesystem::path& path,
                                                           std::size_t max_bytes) {
-  const FileDescriptor descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (descriptor.get() < 0) {
-    if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
-    throw_system_error("cannot open", path.string());
-  }
-  struct stat status = {};
-  if (::fstat(descriptor.get(), &status) != 0) throw_system_error("cannot examine", path.string());
-  if (!S_ISREG(status.st_mode))
-    throw Error(ErrorKind::kIo, fmt::format("{}: not a regular file", path.string()));
-  if (static_cast<std::size_t>(status.st_size) > max_bytes) {
-    throw Error(ErrorKind::kResourceExhausted,
-                fmt::format("{}: {} bytes, at most {} are read", path.string(), status.st_size, max_bytes));
-  }
-  std::vector<std::byte> bytes(static_cast<std::size_t>(status.st_size));
-  std::size_t filled = 0;
-  while (filled < bytes.size()) {
-    const ssize_t count = ::read(descriptor.get(), bytes.data() + filled, bytes.size() - filled);
-    if (count < 0) {
-      if (errno == EINTR) continue;
-      throw_system_error("cannot read", path.string());
+  return read_part_if_exists(path, [&](std::uint64_t size) {
+    if (size > max_bytes) {
+      throw Error(ErrorKind::kResourceExhausted,
+                  fmt::format("{}: {} bytes, at most {} are read", path.string(), size, max_bytes));
     }
-    if (count == 0) break;
-    filled += static_cast<std::size_t>(count);
-  }
-  bytes.resize(filled);
-  return bytes;
+    return Part{0, size};
+  });
+}
+
+std::optional<std::vector<std::byte>> read_file_range_if_exists(const std::filesystem::path& path,
+                                                                std::uint64_t begin, std::size_t num_bytes) {
+  return read_part_if_exists(path, [&](std::uint64_t size) {
+    return Part{begin, begin < size ? std::min<std::uint64_t>(num_bytes, size - begin) : 0};
+  });
+}
+
+std::optional<std::vector<std::byte>> read_file_end_if_exists(const std::filesystem::path& path,
+                                                              std::size_t num_bytes) {
+  return read_part_if_exists(path, [&](std::uint64_t size) {
+    const std::uint64_t length = std::min<std::uint64_t>(num_bytes, size);
+    return Part{size - length, length};
+  });
 }
 
 std::string read_text(const std::filesystem::path& path) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -26,6 +27,12 @@ void write_text_atomically(const std::filesystem::path& path, std::string_view t
 /// The whole file; nothing where it does not exist. Errors: kIo; kResourceExhausted above `max_bytes`.
 std::optional<std::vector<std::byte>> read_file_if_exists(const std::filesystem::path& path,
                                                           std::size_t max_bytes = std::size_t{1} << 34);
+/// `num_bytes` from `begin` on, or the last `num_bytes`; fewer where the file ends before or is shorter,
+/// nothing where it does not exist. Errors: kIo.
+std::optional<std::vector<std::byte>> read_file_range_if_exists(const std::filesystem::path& path,
+                                                                std::uint64_t begin, std::size_t num_bytes);
+std::optional<std::vector<std::byte>> read_file_end_if_exists(const std::filesystem::path& path,
+                                                              std::size_t num_bytes);
 /// The whole file as text. Errors: kNotFound, kIo.
 std::string read_text(const std::filesystem::path& path);
 

@@ -7,6 +7,7 @@
 #include <set>
 #include <system_error>
 
+#include "organon/base/error.h"
 #include "organon/base/files.h"
 #include "organon/base/json.h"
 #include "organon/blockwise/journal.h"
@@ -76,8 +77,10 @@ ChunkContent content_of_input(const std::string& address) {
   }
   const BlockGrid grid = content.chunks();
   for (std::int64_t id = 0; id < grid.count(); ++id) {
+    const auto path = dataset->chunk_file(grid.position_of(id));
+    if (!path) throw Error(ErrorKind::kUnsupported, fmt::format("{}: its chunks are no files", address));
     std::error_code missing;
-    const std::filesystem::directory_entry file(dataset->chunk_file(grid.position_of(id)), missing);
+    const std::filesystem::directory_entry file(*path, missing);
     if (missing || !file.exists()) continue;
     content.of_chunk[static_cast<std::size_t>(id)] =
         hash_text(fmt::format("{} {}", file.file_size(), file.last_write_time().time_since_epoch().count()));

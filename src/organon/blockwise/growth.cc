@@ -276,7 +276,7 @@ class Keeper {
 
   std::filesystem::path old_file(const storage::Dataset& dataset, const OutputChunk& chunk) const {
     return previous_data(run_, previous_, chunk.output) /
-           dataset.chunk_file(chunk.chunk.position).lexically_relative(dataset.path());
+           dataset.chunk_file(chunk.chunk.position)->lexically_relative(dataset.path());
   }
 
   // Rule 4: nothing is kept that was damaged or lost since.
@@ -294,7 +294,7 @@ class Keeper {
       if (chunk.chunk.is_absent) continue;
       const storage::Dataset& dataset = *datasets[chunk.output];
       const std::filesystem::path from = old_file(dataset, chunk);
-      const std::filesystem::path to = dataset.chunk_file(chunk.chunk.position);
+      const std::filesystem::path to = dataset.chunk_file(chunk.chunk.position).value();
       std::filesystem::create_directories(to.parent_path());
       std::error_code no_links;
       std::filesystem::create_hard_link(from, to, no_links);
@@ -344,7 +344,7 @@ class Keeper {
   static void unlink_chunks(const JournalRecord& record,
                             const std::vector<std::shared_ptr<storage::Dataset>>& datasets) {
     for (const OutputChunk& chunk : record.chunks)
-      std::filesystem::remove(datasets[chunk.output]->chunk_file(chunk.chunk.position));
+      std::filesystem::remove(datasets[chunk.output]->chunk_file(chunk.chunk.position).value());
   }
 
   const RunFolder& run_;
@@ -361,15 +361,17 @@ class Keeper {
 
 // Datasets and groups whose content blocks read by parts: what else changed, every block would read.
 bool reads_by_parts(const std::string& input, const std::set<std::string>& addresses) {
-  const std::string path = storage::parse_address(input).path.string();
+  const std::string path = storage::absolute_place(input);
   return std::any_of(addresses.begin(), addresses.end(), [&](const std::string& address) {
-    const std::string read = storage::parse_address(address).path.string();
+    const std::string read = storage::absolute_place(address);
     return read == path || read.starts_with(path.ends_with('/') ? path : path + "/");
   });
 }
 
 bool is_sealed_by(const std::string& address, const std::string& identity) {
-  if (!std::filesystem::is_directory(storage::parse_address(address).path)) return false;
+  const storage::Address parsed = storage::parse_address(address);
+  // What lies in other stores cannot be renamed and linked.
+  if (!parsed.is_local() || !std::filesystem::is_directory(parsed.path)) return false;
   try {
     const Json attributes = storage::open_dataset(address)->attributes();
     return attributes.contains("organon") && attributes["organon"].is_object() &&
@@ -509,7 +511,9 @@ void note_inputs(const RunFolder& run, const std::vector<StepPlan>& plans) {
                          [&](const OutputDataset& output) { return output.address == input.address; });
     });
     const std::filesystem::path file = input_file(run.path(), input.address);
-    if (is_own || std::filesystem::exists(file)) continue;
+    // Of other stores it is not known which chunks changed.
+    if (is_own || std::filesystem::exists(file) || !storage::parse_address(input.address).is_local())
+      continue;
     write_content(file, content_of_input(input.address));
   }
 }

@@ -15,7 +15,8 @@ namespace {
 
 // The dataset itself at `address`; nothing where there is none, or a group.
 std::shared_ptr<storage::Dataset> find_dataset(const std::string& address) {
-  if (!std::filesystem::is_directory(storage::parse_address(address).path)) return nullptr;
+  const storage::Address parsed = storage::parse_address(address);
+  if (parsed.is_local() && !std::filesystem::is_directory(parsed.path)) return nullptr;
   try {
     return storage::open_dataset(address);
   } catch (const Error& error) {
@@ -49,14 +50,11 @@ std::set<std::string> half_made_datasets(const RunFolder& run) {
 
 // Removes a dataset that organon made: out of sight in one moment, so that no half of it is ever opened.
 void remove_own_dataset(const std::string& address, const std::set<std::string>& half_made) {
-  const std::filesystem::path path = storage::parse_address(address).path;
-  const std::filesystem::path grave = path.parent_path() / (".deleted-" + path.filename().string());
-  std::filesystem::remove_all(grave);
+  const storage::Place place = storage::parse_address(address).place();
   const auto dataset = find_dataset(address);
   if (dataset == nullptr) return;
   if (!dataset->attributes().contains("organon") && !half_made.contains(address)) refuse_foreign(address);
-  std::filesystem::rename(path, grave);
-  std::filesystem::remove_all(grave);
+  storage::remove_all(place);
 }
 
 void create_output(const OutputDataset& output, const StepPlan& plan, const std::string& verb) {
@@ -67,7 +65,7 @@ void create_output(const OutputDataset& output, const StepPlan& plan, const std:
   // the domain.
   const Box whole = output.spec.domain();
   for (std::int64_t id : {std::int64_t{0}, blocks.count() - 1}) {
-    const Box box = blocks.box_of(id).intersect(whole);
+    const Box box = output.box_made_by(blocks.box_of(id)).intersect(whole);
     if (!chunks.is_union_of_cells(box)) {
       throw Error(ErrorKind::kInvalidArgument,
                   fmt::format("block {} cuts chunks of shape {} of {}; choose a block shape of whole chunks",
@@ -93,14 +91,14 @@ void check_apart(const StageDescription& description, const std::vector<StepPlan
     for (const OutputDataset& output : plan.outputs)
       if (!output.address.empty()) outputs.push_back(output.address);  // scratch has no place yet
   const auto holds = [](const std::string& outer, const std::filesystem::path& inner) {
-    const std::filesystem::path folder = storage::parse_address(outer).path;
+    const std::filesystem::path folder = storage::absolute_place(outer);
     const auto [end, unused] = std::mismatch(folder.begin(), folder.end(), inner.begin(), inner.end());
     return end == folder.end() && find_dataset(outer) != nullptr;
   };
   for (const std::string& output : outputs) {
-    const std::filesystem::path output_path = storage::parse_address(output).path;
+    const std::filesystem::path output_path = storage::absolute_place(output);
     for (const std::string& input : description.inputs) {
-      const std::filesystem::path input_path = storage::parse_address(input).path;
+      const std::filesystem::path input_path = storage::absolute_place(input);
       if (output_path != input_path && !holds(output, input_path) && !holds(input, output_path)) continue;
       throw Error(
           ErrorKind::kInvalidArgument,
@@ -115,10 +113,10 @@ void refuse_foreign_outputs(const StageDescription& description, const RunFolder
   const std::set<std::string> half_made = half_made_datasets(run);
   for (const std::string& address : description.outputs) {
     const auto dataset = find_dataset(address);
-    const bool is_foreign =
-        dataset != nullptr
-            ? !dataset->attributes().contains("organon") && !half_made.contains(address)
-            : is_first_run && std::filesystem::is_regular_file(storage::parse_address(address).path);
+    const bool is_foreign = dataset != nullptr
+                                ? !dataset->attributes().contains("organon") && !half_made.contains(address)
+                                : is_first_run && storage::parse_address(address).is_local() &&
+                                      std::filesystem::is_regular_file(storage::parse_address(address).path);
     if (is_foreign) refuse_foreign(address);
   }
 }
@@ -208,7 +206,7 @@ void seal(const StageDescription& description, const Results& results, const std
 
 bool outputs_exist(const StageDescription& description) {
   return std::all_of(description.outputs.begin(), description.outputs.end(), [](const std::string& address) {
-    return std::filesystem::exists(storage::parse_address(address).path);
+    return storage::has_anything(storage::parse_address(address).place());
   });
 }
 

@@ -101,6 +101,19 @@ std::optional<std::string> identity_of_levels(const std::string& address) {
   return to_hex(hash_text(identities));
 }
 
+// Of datasets in other stores that organon did not make, metadata alone are looked at: asking for millions of
+// chunks would take longer than many stages.
+std::string identity_of_remote(const std::string& address) {
+  if (const auto identity = identity_of_levels(address)) return *identity;
+  std::string text = storage::absolute_place(address);
+  for (const auto& level : storage::open_multiscale(address).levels) {
+    const storage::DatasetSpec& spec = level->spec();
+    text += fmt::format("\n{} {} {} {}", to_string(spec.shape), to_string(spec.chunk_shape),
+                        to_string(spec.data_type), level->attributes().dump());
+  }
+  return to_hex(hash_text(text));
+}
+
 bool is_dataset_folder(const std::filesystem::path& folder) {
   return std::filesystem::exists(folder / "attributes.json") || std::filesystem::exists(folder / ".zarray") ||
          std::filesystem::exists(folder.parent_path() / "info");
@@ -291,15 +304,16 @@ RunLock::RunLock(const std::filesystem::path& folder) {
 RunLock::~RunLock() { ::close(descriptor_); }
 
 std::filesystem::path run_folder_of(const std::string& output_address) {
-  const auto output =
-      std::filesystem::absolute(storage::parse_address(output_address).path).lexically_normal();
+  const std::filesystem::path output = storage::absolute_place(output_address);
   std::filesystem::path container = output;
   for (auto ancestor = output; ancestor.has_relative_path(); ancestor = ancestor.parent_path()) {
     if (has_container_extension(ancestor)) container = ancestor;
   }
+  const bool is_local = storage::parse_address(output_address).is_local();
+  const std::filesystem::path folder = is_local ? container.parent_path() : std::filesystem::current_path();
   // Different outputs have different names.
   std::string name;
-  for (const char letter : output.lexically_relative(container.parent_path()).string()) {
+  for (const char letter : is_local ? output.lexically_relative(folder).string() : output.string()) {
     if (letter == '/') {
       name += ':';
     } else if (letter == ':' || letter == '%') {
@@ -308,7 +322,7 @@ std::filesystem::path run_folder_of(const std::string& output_address) {
       name += letter;
     }
   }
-  return container.parent_path() / ".organon" / "runs" / name;
+  return folder / ".organon" / "runs" / name;
 }
 
 std::filesystem::path output_of_run_folder(const std::filesystem::path& run) {
@@ -326,7 +340,9 @@ std::filesystem::path output_of_run_folder(const std::filesystem::path& run) {
 }
 
 std::string identity_of_input(const std::string& address) {
-  const std::filesystem::path path = storage::parse_address(address).path;
+  const storage::Address parsed = storage::parse_address(address);
+  if (!parsed.is_local()) return identity_of_remote(address);
+  const std::filesystem::path& path = parsed.path;
   if (const auto file = storage::volume_path(path.string()); std::filesystem::is_regular_file(file))
     return identity_of_file(file);
   if (is_dataset_folder(path)) {

@@ -163,6 +163,12 @@ RunResult run_stage(const StageDescription& given, const StageFactory& factory, 
   const auto begin = std::chrono::steady_clock::now();
   RunResult result;
   const std::unique_ptr<Stage> asked = factory(description);
+  for (const std::string& address : description.outputs) {
+    if (!asked->makes_files() || storage::parse_address(address).is_local()) continue;
+    throw Error(ErrorKind::kUnsupported,
+                fmt::format("{} makes files: its output must lie on this machine, not at {}",
+                            description.verb, address));
+  }
   const std::vector<std::string> input_identities = identities_of_inputs(description);
   const std::string identity = identity_of_stage(description, asked->algorithm_version(), input_identities);
   const RunLock lock(run.path());

@@ -12,6 +12,7 @@
 #include "organon/base/hash.h"
 #include "organon/base/json.h"
 #include "organon/geometry/block_grid.h"
+#include "organon/geometry/integer_division.h"
 #include "organon/storage/dataset.h"
 
 namespace organon::blockwise {
@@ -43,6 +44,20 @@ struct OutputDataset {
   std::string address;
   storage::DatasetSpec spec;
   Json attributes = Json::object();
+  /// Voxels of the step's domain that one voxel of the output stands for: coarser levels of a pyramid.
+  Shape3 cell{1, 1, 1};
+
+  /// The voxels of the output that a block with this write box makes.
+  Box box_made_by(const Box& write_box) const {
+    return Box{{write_box.begin.z / cell.z, write_box.begin.y / cell.y, write_box.begin.x / cell.x},
+               {ceil_divide(write_box.end.z, cell.z), ceil_divide(write_box.end.y, cell.y),
+                ceil_divide(write_box.end.x, cell.x)}};
+  }
+  /// The voxels of the domain that `box` of the output stands for.
+  Box box_reduced_to(const Box& box) const {
+    return Box{{box.begin.z * cell.z, box.begin.y * cell.y, box.begin.x * cell.x},
+               {box.end.z * cell.z, box.end.y * cell.y, box.end.x * cell.x}};
+  }
 };
 
 /// What a step reads of what an earlier step left under keys (BlockOutput::emit).
@@ -187,6 +202,8 @@ class Stage {
   /// Puts empty outputs where the stage will put its own: enough to plan the stages that read them. By
   /// default the datasets of plans(); scratch has no place yet.
   virtual void stand_in_for_outputs() const;
+  /// False where all that it makes are datasets, which may lie in any store.
+  virtual bool makes_files() const { return true; }
   /// True where a worker must not be a copy of the supervisor's process: its libraries hold threads or
   /// devices that a copy would lack (libtorch). Such workers start slower.
   virtual bool needs_fresh_workers() const { return false; }

@@ -213,6 +213,11 @@ std::vector<Waste> find_waste(const std::filesystem::path& folder) {
   const std::vector<RunFolder> runs = find_runs(folder);
   for (const RunFolder& run : runs) {
     if (run.is_running() || !std::filesystem::exists(run.path() / "stage.json")) continue;
+    // Whether an output in another store is there is not asked.
+    const auto outputs = run.read_description().outputs;
+    if (std::any_of(outputs.begin(), outputs.end(),
+                    [](const std::string& address) { return !storage::parse_address(address).is_local(); }))
+      continue;
     // It holds a finished result that lies nowhere else.
     if (has_finished_run_aside(run)) continue;
     // By its name, not by what it notes: the whole may have been moved.

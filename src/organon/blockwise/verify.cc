@@ -26,19 +26,16 @@ using ChunkKey = std::tuple<std::int64_t, std::int64_t, std::int64_t>;
 
 struct RecordedDataset {
   std::size_t step = 0;
+  std::size_t output = 0;
   std::map<ChunkKey, Recorded> chunks;
   bool is_whole = false;  ///< every block of the step is recorded
 };
-
-std::string plain(const std::string& address) {
-  return std::filesystem::absolute(storage::parse_address(address).path).lexically_normal().string();
-}
 
 std::optional<RecordedDataset> recorded_dataset(const RunFolder& run, const std::string& address) {
   for (std::size_t step = 0; std::filesystem::exists(run.step(step)); ++step) {
     const auto number = output_number(run, step, address);
     if (!number) continue;
-    RecordedDataset recorded{step, {}, false};
+    RecordedDataset recorded{step, *number, {}, false};
     std::set<std::int64_t> blocks;
     JournalReader(run.step(step)).poll([&](const JournalRecord& record) {
       if (record.kind != JournalRecord::Kind::kCompleted) return;
@@ -131,10 +128,6 @@ void check_files(const RunFolder& run, std::int64_t& num_files, std::vector<Dama
   }
 }
 
-bool is_scratch(const RunFolder& run, const std::string& address) {
-  return plain(address).starts_with(plain(run.scratch("")));
-}
-
 // The blocks of `plan` that write into `box`, which may reach beyond the domain.
 void add_blocks_touching(const StepPlan& plan, const Box& box, std::set<std::int64_t>& blocks) {
   const BlockGrid grid = plan.blocks();
@@ -156,18 +149,19 @@ std::vector<std::set<std::int64_t>> blocks_to_repair(const RunFolder& run, const
       blocks.at(one.step).insert(one.block);
     } else if (one.chunk) {
       const StepPlan& plan = plans.at(one.step);
-      const BlockGrid chunks(plan.outputs.at(0).spec.domain(), plan.outputs.at(0).spec.chunk_shape);
-      add_blocks_touching(plan, chunks.box_of(*one.chunk), blocks[one.step]);
+      const OutputDataset& output = plan.outputs.at(one.output);
+      const BlockGrid chunks(output.spec.domain(), output.spec.chunk_shape);
+      add_blocks_touching(plan, output.box_reduced_to(chunks.box_of(*one.chunk)), blocks[one.step]);
     }
   }
   for (std::size_t step = plans.size(); step-- > 0;) {
     const BlockGrid grid = plans[step].blocks();
     for (const InputDataset& input : plans[step].inputs) {
-      if (!is_scratch(run, input.address)) continue;
+      if (!run.is_scratch(input.address)) continue;
       for (std::size_t maker = 0; maker < step; ++maker) {
         const auto& outputs = plans[maker].outputs;
         const bool makes_it = std::any_of(outputs.begin(), outputs.end(), [&](const OutputDataset& output) {
-          return plain(output.address) == plain(input.address);
+          return storage::absolute_place(output.address) == storage::absolute_place(input.address);
         });
         if (!makes_it) continue;
         for (const std::int64_t block : blocks[step])
@@ -185,13 +179,16 @@ std::optional<std::size_t> output_number(const RunFolder& run, std::size_t step,
   if (!std::filesystem::exists(file)) return std::nullopt;
   const auto addresses = parse_json(read_text(file), file.string()).get<std::vector<std::string>>();
   for (std::size_t i = 0; i < addresses.size(); ++i)
-    if (plain(addresses[i]) == plain(address)) return i;
+    if (storage::absolute_place(addresses[i]) == storage::absolute_place(address)) return i;
   return std::nullopt;
 }
 
 std::optional<RunFolder> find_run_of(const std::string& address) {
   // A dataset of a group is made by the group's run.
-  for (std::filesystem::path path = plain(address); path.has_relative_path(); path = path.parent_path()) {
+  const bool is_local = storage::parse_address(address).is_local();
+  for (std::filesystem::path path = storage::absolute_place(address); path.has_relative_path();
+       path = path.parent_path()) {
+    if (!is_local && path.string().ends_with(':')) break;  // the scheme
     const RunFolder run(run_folder_of(path.string()));
     if (!std::filesystem::exists(run.path() / "stage.json")) continue;
     for (std::size_t step = 0; std::filesystem::exists(run.step(step)); ++step)
@@ -212,8 +209,12 @@ Verification verify_dataset(const std::string& address, Progress& progress) {
   std::map<std::int64_t, Damage> found;
   const auto note = [&](std::int64_t id, std::string reason, std::int64_t block) {
     const std::lock_guard lock(mutex);
-    found[id] = {fmt::format("chunk {} of {}", to_string(chunks.position_of(id)), address), std::move(reason),
-                 recorded ? recorded->step : 0, block, chunks.position_of(id)};
+    found[id] = {fmt::format("chunk {} of {}", to_string(chunks.position_of(id)), address),
+                 std::move(reason),
+                 recorded ? recorded->step : 0,
+                 block,
+                 chunks.position_of(id),
+                 recorded ? recorded->output : 0};
   };
   for_each_in_parallel(
       chunks.count(),

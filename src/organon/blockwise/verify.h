@@ -19,6 +19,7 @@ struct Damage {
   std::size_t step = 0;
   std::int64_t block = -1;      ///< -1: not known
   std::optional<Index3> chunk;  ///< position, where it is one
+  std::size_t output = 0;       ///< of the step, that the chunk belongs to
 };
 
 struct Verification {

@@ -50,10 +50,12 @@ struct TakenOver {};
 
 class RecordingOutput : public BlockOutput {
  public:
-  RecordingOutput(const Block& block, std::vector<std::shared_ptr<storage::Dataset>>& datasets,
-                  JournalWriter& journal, std::filesystem::path report, std::filesystem::path base,
+  RecordingOutput(const Block& block, const StepPlan& plan,
+                  std::vector<std::shared_ptr<storage::Dataset>>& datasets, JournalWriter& journal,
+                  std::filesystem::path report, std::filesystem::path base,
                   std::function<bool()> is_taken_over)
       : block_(block),
+        plan_(plan),
         datasets_(datasets),
         journal_(journal),
         report_(std::move(report)),
@@ -65,7 +67,8 @@ class RecordingOutput : public BlockOutput {
   }
 
   void write(std::size_t output, const Box& box, const AnyArray& voxels) override {
-    ORGANON_CHECK(output < datasets_.size() && block_.write_box.contains(box));
+    ORGANON_CHECK(output < datasets_.size() &&
+                  plan_.outputs[output].box_made_by(block_.write_box).contains(box));
     before_write();
     // Durable with the journal's next group commit, so not synced file by file.
     for (const auto& chunk : datasets_[output]->write(box, voxels, Fsync::kNo, [this] { before_rename(); }))
@@ -96,6 +99,7 @@ class RecordingOutput : public BlockOutput {
 
  private:
   const Block& block_;
+  const StepPlan& plan_;
   std::vector<std::shared_ptr<storage::Dataset>>& datasets_;
   JournalWriter& journal_;
   std::filesystem::path report_;
@@ -230,6 +234,7 @@ class Worker {
       const std::vector<std::shared_ptr<storage::Dataset>>& datasets) {
     std::vector<std::filesystem::path> folders;
     for (const auto& dataset : datasets) {
+      if (!storage::parse_address(dataset->address()).is_local()) continue;
       // Some formats make a level's folder with its first chunk.
       std::filesystem::path folder = dataset->path();
       while (!std::filesystem::exists(folder)) folder = folder.parent_path();
@@ -340,7 +345,7 @@ class Worker {
   bool attempt(const Block& block, std::optional<std::int64_t> batch, bool is_again) {
     journal_.started(block.id);
     const auto begin = Clock::now();
-    RecordingOutput output(block, datasets_, journal_, folder_ / "reports" / journal_.worker(),
+    RecordingOutput output(block, plan_, datasets_, journal_, folder_ / "reports" / journal_.worker(),
                            std::filesystem::absolute(run_.base()).lexically_normal(),
                            [&] { return is_superseded() || (batch && claims_.is_taken_over(*batch)); });
     if (watchdog_) watchdog_->begin_block(block.id);

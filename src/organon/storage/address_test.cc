@@ -25,8 +25,22 @@ TEST(Address, TakesAFormatFromItsPrefix) {
   EXPECT_EQ(parse_address("precomputed://x").format, Format::kPrecomputed);
 }
 
+TEST(Address, NamesStoreFormatAndPath) {
+  const Address address = parse_address("zarr://s3://bucket/a/b/");
+  EXPECT_EQ(address.format, Format::kZarr2);
+  EXPECT_EQ(address.store, "s3://bucket");
+  EXPECT_EQ(address.path, "a/b");
+  EXPECT_FALSE(address.is_local());
+  EXPECT_EQ(parse_address("https://host:80/a%20b").path, "a b");
+  EXPECT_TRUE(parse_address("n5://a").is_local());
+  EXPECT_EQ(address_in("/home", "s3://bucket/a"), "s3://bucket/a");
+  EXPECT_EQ(absolute_place("zarr://s3://bucket/a/../b"), "s3://bucket/b");
+}
+
 TEST(Address, RefusesOtherSchemesAndEmptyPaths) {
-  expect_error(ErrorKind::kUnsupported, "http", [] { parse_address("http://a/b"); });
+  expect_error(ErrorKind::kUnsupported, "ftp", [] { parse_address("ftp://a/b"); });
+  expect_error(ErrorKind::kInvalidArgument, "no path", [] { parse_address("zarr://s3://bucket/"); });
+  expect_error(ErrorKind::kInvalidArgument, "without ?", [] { parse_address("https://host/a?b=c"); });
   expect_error(ErrorKind::kInvalidArgument, "no path", [] { parse_address("n5://"); });
   expect_error(ErrorKind::kInvalidArgument, "no path", [] { parse_address(""); });
 }

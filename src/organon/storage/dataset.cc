@@ -69,9 +69,16 @@ void for_each_position(const Box& positions, Function function) {
 
 }  // namespace
 
+std::filesystem::path Dataset::local_path() const {
+  const auto local = place_.store->local_path(place_.key);
+  if (local) return *local;
+  throw Error(ErrorKind::kUnsupported,
+              fmt::format("dataset {}: files are kept beside it, so it must lie on this machine", address_));
+}
+
 std::string Dataset::describe_chunk(const Index3& position) const {
   return fmt::format("dataset {}: chunk {} (file {})", address_, to_string(position),
-                     chunk_path(position).string());
+                     place_.store->describe(chunk_key(position)));
 }
 
 void Dataset::require_in_domain(const Box& box) const {
@@ -80,14 +87,12 @@ void Dataset::require_in_domain(const Box& box) const {
                                                        to_string(box), to_string(spec_.domain())));
 }
 
-bool Dataset::chunk_exists(const Index3& position) const {
-  return std::filesystem::exists(chunk_path(position));
-}
+bool Dataset::chunk_exists(const Index3& position) const { return has_chunk(position); }
 
 std::optional<std::vector<std::byte>> Dataset::read_chunk_file(const Index3& position) const {
   try {
     fault_point("chunk read");
-    return read_file_if_exists(chunk_path(position), kMaxChunkFileBytes);
+    return load_chunk(position, kMaxChunkFileBytes);
   } catch (const Error& error) {
     throw error.within(describe_chunk(position));
   } catch (const std::bad_alloc&) {
@@ -161,22 +166,19 @@ ChunkRecord Dataset::write_chunk(const Index3& position, const AnyArray& voxels,
     ChunkRecord record;
     record.position = position;
     record.voxels = hash_bytes(voxels.bytes());
-    const std::filesystem::path path = chunk_path(position);
+    const std::string key = chunk_key(position);
     if (is_all_fill(voxels, spec_.fill_value)) {
       record.is_absent = true;
       if (before_commit) before_commit();
-      std::error_code error;
-      const bool was_there = std::filesystem::remove(path, error);
-      if (error && error != std::errc::not_a_directory) {
-        throw Error(ErrorKind::kIo, fmt::format("cannot remove: {}", error.message()));
-      }
-      if (was_there && fsync == Fsync::kYes) sync_folder(path.parent_path());
+      const bool was_there = place_.store->remove(key);
+      if (const auto file = place_.store->local_path(key); file && was_there && fsync == Fsync::kYes)
+        sync_folder(file->parent_path());
       return record;
     }
     const std::vector<std::byte> bytes = encode_chunk(voxels);
     record.file = hash_bytes(bytes);
     record.file_bytes = static_cast<std::int64_t>(bytes.size());
-    write_file_atomically(path, bytes, fsync, before_commit);
+    place_.store->write(key, bytes, fsync, before_commit);
     return record;
   } catch (const Error& error) {
     throw error.within(describe_chunk(position));
@@ -189,6 +191,8 @@ std::vector<ChunkRecord> Dataset::write_chunks(const Box& box, DataType type, co
                                                Fsync fsync, const std::function<void()>& before_commit,
                                                const std::function<AnyArray(const Box&)>& voxels_of) {
   require_in_domain(box);
+  if (const std::string reason = why_read_only(); !reason.empty())
+    throw Error(ErrorKind::kUnsupported, fmt::format("dataset {}: {}", address_, reason));
   const BlockGrid grid = chunk_grid();
   if (!grid.is_union_of_cells(box)) {
     throw Error(ErrorKind::kInvalidArgument,

@@ -16,20 +16,30 @@
 #include "organon/base/json.h"
 #include "organon/geometry/block_grid.h"
 #include "organon/storage/dataset_spec.h"
+#include "organon/storage/stores/store.h"
 
 namespace organon::storage {
 
-/// Where a dataset lies: a path with an optional prefix `n5://`, `zarr://` or `precomputed://`. Without
-/// prefix the format is found from the metadata (attributes.json, .zarray, info), or, when creating, from a
-/// path component ending in `.n5`, `.zarr` or `.precomputed`.
+/// Where a dataset lies: `[format://][store://authority/]path`. Formats are `n5`, `zarr`, `precomputed`;
+/// without one it is found from the metadata (attributes.json, .zarray, info), or, when creating, from a path
+/// component ending in `.n5`, `.zarr` or `.precomputed`. Stores are listed in stores/store_list.h; without
+/// one the path is a file's.
 struct Address {
   std::optional<Format> format;
-  std::filesystem::path path;
+  std::string store;           ///< "s3://bucket"; empty: files
+  std::filesystem::path path;  ///< in the store
+
+  bool is_local() const { return store.empty(); }
+  Place place() const;
+  /// The path, for what must be a file. Errors: kUnsupported where it lies in another store.
+  const std::filesystem::path& local_path() const;
 };
-/// Errors: kInvalidArgument for an empty path; kUnsupported for another scheme, such as http.
+/// Errors: kInvalidArgument for an empty path; kUnsupported for another scheme.
 Address parse_address(const std::string& text);
-/// `address` with its path taken from `folder` where it is relative, without `.` and `..`.
+/// `address` with its path taken from `folder` where it is a relative path of a file, without `.` and `..`.
 std::string address_in(const std::filesystem::path& folder, const std::string& address);
+/// Equal for addresses of one place, whatever their format and spelling: store and absolute path.
+std::string absolute_place(const std::string& address);
 
 /// What became of one chunk that was written: the ledger keeps these.
 struct ChunkRecord {
@@ -48,7 +58,11 @@ class Dataset {
 
   const DatasetSpec& spec() const { return spec_; }
   const std::string& address() const { return address_; }  ///< as given, for messages
-  const std::filesystem::path& path() const { return path_; }
+  /// In its store.
+  std::filesystem::path path() const { return place_.path(); }
+  const Place& place() const { return place_; }
+  /// As path(). Errors: kUnsupported where the dataset does not lie on this machine.
+  std::filesystem::path local_path() const;
   BlockGrid chunk_grid() const { return BlockGrid(spec_.domain(), spec_.chunk_shape); }
 
   /// Voxels of `box`, which must lie in the domain.
@@ -70,8 +84,10 @@ class Dataset {
                                  const std::function<void()>& before_commit = {});
 
   bool chunk_exists(const Index3& position) const;
-  /// Where the chunk is stored, if it is; below path().
-  std::filesystem::path chunk_file(const Index3& position) const { return chunk_path(position); }
+  /// The file where the chunk is stored, if it is; below path(). Nothing where that is not on this machine.
+  std::optional<std::filesystem::path> chunk_file(const Index3& position) const {
+    return place_.store->local_path(chunk_key(position));
+  }
   /// The stored bytes of a chunk; nothing where it is missing.
   std::optional<std::vector<std::byte>> read_chunk_file(const Index3& position) const;
   /// One whole (clipped) chunk; nothing where it is missing.
@@ -83,11 +99,20 @@ class Dataset {
   virtual void set_attributes(const Json& keys_and_values) = 0;
 
  protected:
-  Dataset(std::string address, std::filesystem::path path, DatasetSpec spec)
-      : spec_(std::move(spec)), address_(std::move(address)), path_(std::move(path)) {}
+  Dataset(std::string address, Place place, DatasetSpec spec)
+      : spec_(std::move(spec)), address_(std::move(address)), place_(std::move(place)) {}
 
-  /// File of the chunk at `position`.
-  virtual std::filesystem::path chunk_path(const Index3& position) const = 0;
+  /// Where the chunk at `position` is stored.
+  virtual std::string chunk_key(const Index3& position) const = 0;
+  /// The stored bytes of one chunk; nothing where it is missing. Of formats that keep many chunks in a value
+  /// another than the value of chunk_key(). Errors: kCorruptData above `max_bytes`; kIo.
+  virtual std::optional<std::vector<std::byte>> load_chunk(const Index3& position,
+                                                           std::size_t max_bytes) const {
+    return place_.store->read(chunk_key(position), max_bytes);
+  }
+  virtual bool has_chunk(const Index3& position) const { return place_.store->exists(chunk_key(position)); }
+  /// Why nothing can be written; empty where it can.
+  virtual std::string why_read_only() const { return {}; }
   /// `shape`: of the clipped chunk. `bytes` come from outside: hostile. Errors without the place: read() adds
   /// it.
   virtual AnyArray decode_chunk(std::span<const std::byte> bytes, const Shape3& shape) const = 0;
@@ -108,7 +133,7 @@ class Dataset {
 
   DatasetSpec spec_;
   std::string address_;
-  std::filesystem::path path_;
+  Place place_;
 };
 
 /// Opens what is there. Errors: kNotFound; kUnsupported (rank other than 3, codec, type) naming it;
@@ -119,5 +144,12 @@ std::shared_ptr<Dataset> open_dataset(const std::string& address);
 /// goes on. Errors: kAlreadyExists where one of another spec exists, naming the difference; kInvalidArgument
 /// for a spec that the format cannot hold or a voxel size <= 0.
 std::shared_ptr<Dataset> create_dataset(const std::string& address, const DatasetSpec& spec);
+
+/// The format that create_dataset() would choose. Errors: kInvalidArgument where the address does not tell.
+Format format_for_new(const std::string& address);
+/// Codecs that a format has, its usual one first.
+std::vector<Codec> codecs_of(Format format, DataType type = DataType::kUint8);
+/// `spec` as `format` can hold it: another codec, level and fill value where it lacks them.
+DatasetSpec fitted_to(Format format, DatasetSpec spec);
 
 }  // namespace organon::storage

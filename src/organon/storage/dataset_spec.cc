@@ -71,6 +71,10 @@ std::string_view to_string(Codec codec) {
       return "blosc";
     case Codec::kCompressedSegmentation:
       return "compressed_segmentation";
+    case Codec::kJpeg:
+      return "jpeg";
+    case Codec::kPng:
+      return "png";
   }
   return "unknown";
 }

@@ -12,11 +12,11 @@ namespace organon::storage {
 
 enum class Format { kN5, kZarr2, kPrecomputed };
 /// kZlib is read and kept, for datasets of others; choose kGzip for new ones.
-enum class Codec { kRaw, kGzip, kZlib, kZstd, kBlosc, kCompressedSegmentation };
+enum class Codec { kRaw, kGzip, kZlib, kZstd, kBlosc, kCompressedSegmentation, kJpeg, kPng };
 
 /// "n5", "zarr", "precomputed": also the prefixes of addresses.
 std::string_view to_string(Format format);
-/// "raw", "gzip", "zlib", "zstd", "blosc", "compressed_segmentation".
+/// "raw", "gzip", "zlib", "zstd", "blosc", "compressed_segmentation", "jpeg", "png".
 std::string_view to_string(Codec codec);
 
 /// All that a reader must know of a dataset: one plain struct for every format, everything in zyx.

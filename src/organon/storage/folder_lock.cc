@@ -12,7 +12,10 @@
 
 namespace organon::storage {
 
-FolderLock::FolderLock(const std::filesystem::path& folder) : descriptor_(-1) {
+FolderLock::FolderLock(const Place& place) {
+  const auto local = place.store->local_path(place.key);
+  if (!local) return;
+  const std::filesystem::path& folder = *local;
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error)
@@ -23,6 +26,8 @@ FolderLock::FolderLock(const std::filesystem::path& folder) : descriptor_(-1) {
   }
 }
 
-FolderLock::~FolderLock() { ::close(descriptor_); }
+FolderLock::~FolderLock() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
 
 }  // namespace organon::storage

@@ -2,12 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "organon/base/error.h"
 #include "organon/storage/codecs/codec.h"
 #include "organon/storage/dataset.h"
 #include "organon/storage/n5/n5_dataset.h"
 #include "organon/storage/n5/n5_metadata.h"
 #include "organon/storage/precomputed/precomputed_dataset.h"
+#include "organon/storage/stores/store_list.h"
 #include "organon/storage/zarr/zarr_dataset.h"
 
 namespace organon::storage {
@@ -15,15 +19,15 @@ namespace {
 
 constexpr Format kFormats[] = {Format::kN5, Format::kZarr2, Format::kPrecomputed};
 
-std::optional<Format> format_of_metadata(const std::filesystem::path& path) {
-  if (const auto attributes = read_n5_attributes(path); attributes && is_n5_dataset(*attributes))
+std::optional<Format> format_of_metadata(const Place& place) {
+  if (const auto attributes = read_n5_attributes(place); attributes && is_n5_dataset(*attributes))
     return Format::kN5;
-  if (is_zarr_dataset(path)) return Format::kZarr2;
-  if (std::filesystem::exists(path / "zarr.json")) {
+  if (is_zarr_dataset(place)) return Format::kZarr2;
+  if ((place / "zarr.json").exists()) {
     throw Error(ErrorKind::kUnsupported,
-                fmt::format("{}: Zarr version 3, only 2 is supported", path.string()));
+                fmt::format("{}: Zarr version 3, only 2 is supported", place.describe()));
   }
-  if (is_precomputed(path)) return Format::kPrecomputed;
+  if (is_precomputed(place)) return Format::kPrecomputed;
   return std::nullopt;
 }
 
@@ -49,11 +53,12 @@ std::shared_ptr<Dataset> with_file_errors(const std::string& address, Call call)
 }
 
 std::shared_ptr<Dataset> open_parsed(const std::string& address, const Address& parsed) {
+  const Place place = parsed.place();
   std::optional<Format> format = parsed.format;
-  if (!format) format = format_of_metadata(parsed.path);
+  if (!format) format = format_of_metadata(place);
   if (!format) {
     // Groups have attributes too, so the file alone does not make a dataset.
-    if (std::filesystem::exists(parsed.path / "attributes.json")) {
+    if ((place / "attributes.json").exists()) {
       throw Error(
           ErrorKind::kNotFound,
           fmt::format("{}: no dataset there: its attributes.json lacks 'dimensions' or 'dataType'", address));
@@ -65,54 +70,77 @@ std::shared_ptr<Dataset> open_parsed(const std::string& address, const Address& 
   }
   switch (*format) {
     case Format::kN5:
-      return open_n5(address, parsed.path);
+      return open_n5(address, place);
     case Format::kZarr2:
-      return open_zarr(address, parsed.path);
+      return open_zarr(address, place);
     case Format::kPrecomputed:
       break;
   }
-  return open_precomputed(address, parsed.path);
+  return open_precomputed(address, place);
 }
 
-std::shared_ptr<Dataset> create_parsed(const std::string& address, Format format,
-                                       const std::filesystem::path& path, const DatasetSpec& spec) {
+std::shared_ptr<Dataset> create_parsed(const std::string& address, Format format, const Place& place,
+                                       const DatasetSpec& spec) {
   switch (format) {
     case Format::kN5:
-      return create_n5(address, path, spec);
+      return create_n5(address, place, spec);
     case Format::kZarr2:
-      return create_zarr(address, path, spec);
+      return create_zarr(address, place, spec);
     case Format::kPrecomputed:
       break;
   }
-  return create_precomputed(address, path, spec);
+  return create_precomputed(address, place, spec);
 }
 
 }  // namespace
 
+Place Address::place() const { return {open_store(store), path.string()}; }
+
+const std::filesystem::path& Address::local_path() const {
+  if (is_local()) return path;
+  throw Error(ErrorKind::kUnsupported,
+              fmt::format("{}/{}: this must lie on this machine", store, path.string()));
+}
+
+std::string absolute_place(const std::string& address) {
+  const Address parsed = parse_address(address);
+  if (parsed.is_local()) return std::filesystem::absolute(parsed.path).lexically_normal().string();
+  return parsed.store + "/" + parsed.path.lexically_normal().string();
+}
+
 Address parse_address(const std::string& text) {
   Address address;
-  std::string path = text;
-  if (const std::size_t colon = text.find("://"); colon != std::string::npos) {
-    const std::string scheme = text.substr(0, colon);
-    for (const Format format : kFormats) {
-      if (scheme == to_string(format)) address.format = format;
+  std::string rest = text;
+  for (std::size_t colon = rest.find("://"); colon != std::string::npos; colon = rest.find("://")) {
+    const std::string scheme = rest.substr(0, colon);
+    const auto* format = std::find_if(std::begin(kFormats), std::end(kFormats),
+                                      [&](Format known) { return scheme == to_string(known); });
+    if (format != std::end(kFormats) && !address.format) {
+      address.format = *format;
+      rest = rest.substr(colon + 3);
+      continue;
     }
-    if (!address.format) {
-      throw Error(
-          ErrorKind::kUnsupported,
-          fmt::format("{}: '{}://' is not supported, only n5://, zarr:// and precomputed://", text, scheme));
+    const auto stores = store_schemes();
+    if (std::find(stores.begin(), stores.end(), scheme) == stores.end()) {
+      throw Error(ErrorKind::kUnsupported,
+                  fmt::format("{}: '{}://' is neither a format (n5, zarr, precomputed) nor a store ({})", text,
+                              scheme, fmt::join(stores, ", ")));
     }
-    path = text.substr(colon + 3);
+    const StoreAddress location = split_location(rest);
+    address.store = location.store;
+    rest = location.key;
+    break;
   }
-  while (path.size() > 1 && path.back() == '/') path.pop_back();
-  if (path.empty())
+  while (rest.size() > 1 && rest.back() == '/') rest.pop_back();
+  if (rest.empty())
     throw Error(ErrorKind::kInvalidArgument, fmt::format("'{}': the address has no path", text));
-  address.path = path;
+  address.path = rest;
   return address;
 }
 
 std::string address_in(const std::filesystem::path& folder, const std::string& address) {
   const Address parsed = parse_address(address);
+  if (!parsed.is_local()) return address;
   const std::string path = (folder / parsed.path).lexically_normal().string();
   return parsed.format ? fmt::format("{}://{}", to_string(*parsed.format), path) : path;
 }
@@ -122,18 +150,54 @@ std::shared_ptr<Dataset> open_dataset(const std::string& address) {
   return with_file_errors(address, [&] { return open_parsed(address, parsed); });
 }
 
+Format format_for_new(const std::string& address) {
+  const Address parsed = parse_address(address);
+  const std::optional<Format> format = parsed.format ? parsed.format : format_of_name(parsed.path);
+  if (format) return *format;
+  throw Error(ErrorKind::kInvalidArgument,
+              fmt::format("{}: which format? Put n5://, zarr:// or precomputed:// before the path", address));
+}
+
+std::vector<Codec> codecs_of(Format format, DataType type) {
+  switch (format) {
+    case Format::kN5:
+      return {Codec::kGzip, Codec::kZstd, Codec::kBlosc, Codec::kZlib, Codec::kRaw};
+    case Format::kZarr2:
+      return {Codec::kGzip, Codec::kZstd, Codec::kBlosc, Codec::kZlib, Codec::kRaw};
+    case Format::kPrecomputed:
+      break;
+  }
+  if (type == DataType::kUint32 || type == DataType::kUint64)
+    return {Codec::kCompressedSegmentation, Codec::kRaw};
+  if (type == DataType::kUint8 || type == DataType::kUint16) return {Codec::kRaw, Codec::kPng};
+  return {Codec::kRaw};
+}
+
+DatasetSpec fitted_to(Format format, DatasetSpec spec) {
+  const auto codecs = codecs_of(format, spec.data_type);
+  if (std::find(codecs.begin(), codecs.end(), spec.codec) == codecs.end()) {
+    spec.codec = codecs.front();
+    spec.level = -1;
+  }
+  if (format != Format::kZarr2) spec.fill_value = 0;
+  return spec;
+}
+
 std::shared_ptr<Dataset> create_dataset(const std::string& address, const DatasetSpec& spec) {
   const Address parsed = parse_address(address);
   std::string problem = find_spec_problem(spec);
   if (problem.empty()) problem = find_level_problem(spec.codec, spec.level);
   if (!problem.empty()) throw Error(ErrorKind::kInvalidArgument, fmt::format("{}: {}", address, problem));
-  const std::optional<Format> format = parsed.format ? parsed.format : format_of_name(parsed.path);
-  if (!format) {
-    throw Error(
-        ErrorKind::kInvalidArgument,
-        fmt::format("{}: which format? Put n5://, zarr:// or precomputed:// before the path", address));
+  const Format format = format_for_new(address);
+  const auto codecs = codecs_of(format, spec.data_type);
+  if (std::find(codecs.begin(), codecs.end(), spec.codec) == codecs.end()) {
+    std::vector<std::string_view> names;
+    for (const Codec codec : codecs) names.push_back(to_string(codec));
+    throw Error(ErrorKind::kInvalidArgument,
+                fmt::format("{}: {} has no codec {} for {}, only {}", address, to_string(format),
+                            to_string(spec.codec), to_string(spec.data_type), fmt::join(names, ", ")));
   }
-  return with_file_errors(address, [&] { return create_parsed(address, *format, parsed.path, spec); });
+  return with_file_errors(address, [&] { return create_parsed(address, format, parsed.place(), spec); });
 }
 
 }  // namespace organon::storage

@@ -146,8 +146,23 @@ TEST(Interop, WebknossosDatasetsOfRank4AreRefusedClearly) {
                [&] { open_dataset((root / "simple_zarr3_dataset/color/1").string()); });
   expect_error(ErrorKind::kUnsupported, "3 channels",
                [&] { open_dataset((root / "simple_ng_dataset/color/1").string()); });
-  expect_error(ErrorKind::kUnsupported, "png",
-               [&] { open_dataset((root / "simple_ng_dataset2/color").string()); });
+}
+
+TEST(Interop, PrecomputedPngOfWebknossos) {
+  ORGANON_REQUIRE_DATA("interop/webknossos");
+  const auto dataset =
+      open_dataset((interop("webknossos/webknossos/testdata") / "simple_ng_dataset2/color").string());
+  ASSERT_EQ(dataset->spec().shape, Shape3::cube(24));
+  const auto voxels = dataset->read_as<std::uint8_t>(dataset->spec().domain());
+  // Computed with tensorstore 0.1.86.
+  std::uint64_t sum = 0;
+  std::uint64_t weighted = 0;
+  for (std::int64_t i = 0; i < voxels.size(); ++i) {
+    sum += voxels.data()[i];
+    weighted += voxels.data()[i] * static_cast<std::uint64_t>(i % 9973);
+  }
+  EXPECT_EQ(sum, 1762560U);
+  EXPECT_EQ(weighted, 7304366129U);
 }
 
 TEST(Interop, CosemTransformsAreRead) {

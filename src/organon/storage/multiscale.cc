@@ -18,40 +18,41 @@ std::string without_trailing_slashes(std::string text) {
   return text;
 }
 
-bool is_n5_dataset_folder(const std::filesystem::path& path) {
-  const auto attributes = read_n5_attributes(path);
+bool is_n5_dataset_folder(const Place& place) {
+  const auto attributes = read_n5_attributes(place);
   return attributes && is_n5_dataset(*attributes);
 }
 
 bool is_plain_dataset(const Address& address) {
   const bool may_be_n5 = !address.format || *address.format == Format::kN5;
   const bool may_be_zarr = !address.format || *address.format == Format::kZarr2;
-  return (may_be_n5 && is_n5_dataset_folder(address.path)) || (may_be_zarr && is_zarr_dataset(address.path));
+  return (may_be_n5 && is_n5_dataset_folder(address.place())) ||
+         (may_be_zarr && is_zarr_dataset(address.place()));
 }
 
 // Folders of the levels below the group, from its metadata; empty where it says nothing of them.
 std::vector<std::string> level_paths_of(const Address& address) {
-  const std::filesystem::path& path = address.path;
+  const Place place = address.place();
   if (!address.format || *address.format == Format::kPrecomputed) {
-    if (auto keys = precomputed_keys(path)) return *keys;
+    if (auto keys = precomputed_keys(place)) return *keys;
   }
   std::vector<std::string> paths;
   if (!address.format || *address.format == Format::kZarr2) {
-    if (const auto attributes = read_zarr_attributes(path)) {
-      for (const NgffLevel& level : ngff_levels_of(*attributes, (path / ".zattrs").string())) {
+    if (const auto attributes = read_zarr_attributes(place)) {
+      for (const NgffLevel& level : ngff_levels_of(*attributes, (place / ".zattrs").describe())) {
         paths.push_back(level.path);
       }
       if (!paths.empty()) return paths;
     }
   }
   if (!address.format || *address.format == Format::kN5) {
-    if (const auto attributes = read_n5_attributes(path)) paths = cosem_level_paths(*attributes);
+    if (const auto attributes = read_n5_attributes(place)) paths = cosem_level_paths(*attributes);
   }
   return paths;
 }
 
 bool holds_level(const Address& address, const std::string& name) {
-  return is_plain_dataset({address.format, address.path / name});
+  return is_plain_dataset({address.format, address.store, address.path / name});
 }
 
 std::vector<std::string> numbered_levels(const Address& address) {
@@ -63,8 +64,8 @@ std::vector<std::string> numbered_levels(const Address& address) {
 
 bool is_precomputed_group(const Address& address) {
   if (address.format) return *address.format == Format::kPrecomputed;
-  if (precomputed_keys(address.path)) return true;
-  if (std::filesystem::exists(address.path)) return false;
+  if (precomputed_keys(address.place())) return true;
+  if (address.is_local() && std::filesystem::exists(address.path)) return false;
   return address.path.extension() == ".precomputed";
 }
 
@@ -72,7 +73,7 @@ Json ratio_to_first(const SizeNm& size, const SizeNm& first) {
   return to_json(SizeNm{size.z / first.z, size.y / first.y, size.x / first.x}, AxisOrder::kXyz);
 }
 
-void write_n5_group(const std::filesystem::path& path, const Multiscale& pyramid) {
+void write_n5_group(const Place& place, const Multiscale& pyramid) {
   const VoxelGrid& first = pyramid.levels.front()->spec().grid;
   Json group;
   group["axes"] = {"x", "y", "z"};
@@ -89,18 +90,18 @@ void write_n5_group(const std::filesystem::path& path, const Multiscale& pyramid
     datasets.push_back(dataset);
   }
   Json multiscale;
-  multiscale["name"] = path.filename().string();
+  multiscale["name"] = place.path().filename().string();
   multiscale["datasets"] = datasets;
   group["multiscales"] = Json::array({multiscale});
-  set_n5_group_attributes(path, group);
+  set_n5_group_attributes(place, group);
 }
 
-void write_zarr_group(const std::filesystem::path& path, const Multiscale& pyramid) {
+void write_zarr_group(const Place& place, const Multiscale& pyramid) {
   std::vector<NgffLevel> levels;
   for (const auto& level : pyramid.levels)
     levels.push_back({level->path().filename().string(), level->spec().grid});
-  set_zarr_group_attributes(path,
-                            Json{{"multiscales", ngff_multiscales_of(path.filename().string(), levels)}});
+  const std::string name = place.path().filename().string();
+  set_zarr_group_attributes(place, Json{{"multiscales", ngff_multiscales_of(name, levels)}});
 }
 
 }  // namespace
@@ -130,7 +131,7 @@ std::string level_address(const std::string& group, int index) {
   const Address parsed = parse_address(group);
   std::string name = fmt::format("s{}", index);
   if (is_precomputed_group(parsed)) {
-    const auto keys = precomputed_keys(parsed.path);
+    const auto keys = precomputed_keys(parsed.place());
     if (keys && static_cast<std::size_t>(index) < keys->size())
       name = (*keys)[static_cast<std::size_t>(index)];
   }
@@ -149,10 +150,10 @@ void write_multiscale_metadata(const std::string& group) {
     pyramid.levels.push_back(open_dataset(without_trailing_slashes(group) + "/" + name));
   }
   if (pyramid.levels.empty()) throw Error(ErrorKind::kNotFound, fmt::format("{}: no level s0 there", group));
-  if (is_zarr_dataset(pyramid.levels.front()->path())) {
-    write_zarr_group(parsed.path, pyramid);
+  if (is_zarr_dataset(pyramid.levels.front()->place())) {
+    write_zarr_group(parsed.place(), pyramid);
   } else {
-    write_n5_group(parsed.path, pyramid);
+    write_n5_group(parsed.place(), pyramid);
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include "organon/base/error.h"
 #include "organon/geometry/integer_division.h"
+#include "organon/voxel/downsample_kernels.h"
 
 namespace organon::voxel {
 namespace {
@@ -32,16 +33,6 @@ T mean_of(S sum, std::int64_t count) {
 template <class T>
 void add_row(const T* row, std::int64_t count, Sum<T>* sums) {
   for (std::int64_t x = 0; x < count; ++x) sums[x] += static_cast<Sum<T>>(row[x]);
-}
-
-/// The commonest case: 2 x 2 x 2 whole cells of bytes, in 16-bit lanes.
-void mean_of_pairs(const std::uint8_t* const rows[4], std::int64_t count, std::uint16_t* sums,
-                   std::uint8_t* to) {
-  const std::uint8_t *a = rows[0], *b = rows[1], *c = rows[2], *d = rows[3];
-  for (std::int64_t x = 0; x < 2 * count; ++x)
-    sums[x] = static_cast<std::uint16_t>(a[x] + b[x] + c[x] + d[x]);
-  for (std::int64_t x = 0; x < count; ++x)
-    to[x] = static_cast<std::uint8_t>((sums[2 * x] + sums[2 * x + 1] + 4) >> 3);
 }
 
 /// Counts values in a short list; what was counted last is looked at first.
@@ -138,10 +129,8 @@ void downsample_mean(ArrayView<const T> input, const Shape3& factor, ArrayView<T
   check(input, factor, output.shape());
   const Shape3 shape = input.shape();
   std::vector<Sum<T>> sums(static_cast<std::size_t>(shape.x));
-  std::vector<std::uint16_t> pair_sums;
   const bool in_pairs = std::is_same_v<T, std::uint8_t> && factor == Shape3{2, 2, 2} &&
                         input.stride().x == 1 && output.stride().x == 1;
-  if (in_pairs) pair_sums.resize(static_cast<std::size_t>(shape.x));
   for (std::int64_t z = 0; z < output.shape().z; ++z) {
     const std::int64_t end_z = std::min((z + 1) * factor.z, shape.z);
     for (std::int64_t y = 0; y < output.shape().y; ++y) {
@@ -154,7 +143,7 @@ void downsample_mean(ArrayView<const T> input, const Shape3& factor, ArrayView<T
           const std::uint8_t* const rows[4] = {input.row(2 * z, 2 * y), input.row(2 * z, 2 * y + 1),
                                                input.row(2 * z + 1, 2 * y), input.row(2 * z + 1, 2 * y + 1)};
           x = shape.x / 2;
-          mean_of_pairs(rows, x, pair_sums.data(), to);
+          mean_of_pairs(rows, x, to);
         }
       }
       if (x == output.shape().x) continue;
@@ -189,10 +178,21 @@ void downsample_mode(ArrayView<const T> input, const Shape3& factor, ArrayView<T
   // Not 0 where a column of a cell differs from its first row, or a voxel from the one before in the cell.
   std::vector<T> differs(static_cast<std::size_t>(shape.x));
   const std::int64_t step = input.stride().x;
+  const bool in_pairs = factor == Shape3{2, 2, 2} && step == 1 && output.stride().x == 1;
   for (std::int64_t z = 0; z < output.shape().z; ++z) {
     const std::int64_t end_z = std::min((z + 1) * factor.z, shape.z);
     for (std::int64_t y = 0; y < output.shape().y; ++y) {
       const std::int64_t end_y = std::min((y + 1) * factor.y, shape.y);
+      std::int64_t x = 0;
+      if constexpr (std::is_same_v<T, std::uint32_t> || std::is_same_v<T, std::uint64_t>) {
+        if (in_pairs && end_z - 2 * z == 2 && end_y - 2 * y == 2) {
+          const T* const rows[4] = {input.row(2 * z, 2 * y), input.row(2 * z, 2 * y + 1),
+                                    input.row(2 * z + 1, 2 * y), input.row(2 * z + 1, 2 * y + 1)};
+          x = shape.x / 2;
+          mode_of_pairs(rows, x, output.row(z, y));
+          if (x == output.shape().x) continue;
+        }
+      }
       const T* const first = input.row(z * factor.z, y * factor.y);
       std::fill(differs.begin(), differs.end(), T{0});
       for (std::int64_t iz = z * factor.z; iz < end_z; ++iz) {
@@ -200,15 +200,15 @@ void downsample_mode(ArrayView<const T> input, const Shape3& factor, ArrayView<T
           const T* const row = input.row(iz, iy);
           T* const to = differs.data();
           if (step == 1) {
-            for (std::int64_t x = 0; x < shape.x; ++x) to[x] = static_cast<T>(to[x] | T(row[x] != first[x]));
+            for (std::int64_t i = 0; i < shape.x; ++i) to[i] = static_cast<T>(to[i] | T(row[i] != first[i]));
           } else {
-            for (std::int64_t x = 0; x < shape.x; ++x)
-              to[x] = static_cast<T>(to[x] | T(row[x * step] != first[x * step]));
+            for (std::int64_t i = 0; i < shape.x; ++i)
+              to[i] = static_cast<T>(to[i] | T(row[i * step] != first[i * step]));
           }
         }
       }
       T* const to = output.row(z, y);
-      for (std::int64_t x = 0; x < output.shape().x; ++x) {
+      for (; x < output.shape().x; ++x) {
         const std::int64_t begin = x * factor.x, end = std::min(begin + factor.x, shape.x);
         bool is_uniform = true;
         for (std::int64_t i = begin; i < end; ++i) {

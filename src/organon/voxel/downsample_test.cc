@@ -105,6 +105,16 @@ TEST(DownsampleMode, EqualsItsDefinitionFromFewToVeryManyIds) {
   }
 }
 
+// Cells of one id beside cells of several, in every place of a vector.
+TEST(DownsampleMode, EqualsItsDefinitionAmongCellsOfOneId) {
+  for (const std::int64_t width : {2, 3, 16, 33, 70}) {
+    for (const std::uint64_t num_values : {2, 3}) {
+      expect_mode<std::uint32_t>({40, 6, width}, {2, 2, 2}, num_values);
+      expect_mode<std::uint64_t>({40, 6, width}, {2, 2, 2}, num_values);
+    }
+  }
+}
+
 TEST(DownsampleMode, TakesTheSmallestOfEquallyFrequent) {
   Array<std::uint32_t> input({1, 2, 2});
   input(0, 0, 0) = 9, input(0, 0, 1) = 4, input(0, 1, 0) = 4, input(0, 1, 1) = 9;

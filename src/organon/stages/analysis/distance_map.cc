@@ -306,6 +306,7 @@ class DistanceStage : public blockwise::Stage {
  public:
   explicit DistanceStage(const StageDescription& description) : set_(description) {}
 
+  bool makes_files() const override { return false; }
   std::vector<std::string> steps() const override {
     if (set_.reads_halo()) return {"measure distances"};
     std::vector<std::string> names = {"go along x", "go along y", "go along z"};

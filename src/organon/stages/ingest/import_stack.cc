@@ -233,6 +233,7 @@ class ImportStage : public blockwise::Stage {
  public:
   explicit ImportStage(const StageDescription& description) : set_(description) {}
 
+  bool makes_files() const override { return false; }
   std::vector<std::string> steps() const override {
     std::vector<std::string> names = {"copy slices"};
     if (set_.options.role == "raw") names.emplace_back("estimate contrast");

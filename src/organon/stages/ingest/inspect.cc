@@ -36,8 +36,8 @@ bool is_foreign_volume(const std::string& address) {
 std::string format_of(const storage::Dataset& dataset) {
   const auto format = storage::parse_address(dataset.address()).format;
   if (format) return std::string(to_string(*format));
-  if (std::filesystem::exists(dataset.path() / "attributes.json")) return "n5";
-  if (std::filesystem::exists(dataset.path() / ".zarray")) return "zarr";
+  if ((dataset.place() / "attributes.json").exists()) return "n5";
+  if ((dataset.place() / ".zarray").exists()) return "zarr";
   return "precomputed";
 }
 

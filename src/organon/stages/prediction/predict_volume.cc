@@ -370,6 +370,7 @@ class PredictStage : public blockwise::Stage {
  public:
   explicit PredictStage(const StageDescription& description) : set_(description) {}
   bool needs_fresh_workers() const override { return true; }
+  bool makes_files() const override { return false; }
   std::vector<std::string> steps() const override { return {"predict blocks"}; }
   std::vector<std::string> device_types() const override { return nn::device_types(); }
   bool has_device(const std::string& type) const override { return nn::has_device(type); }

@@ -6,6 +6,7 @@
 #include "organon/blockwise/reading.h"
 #include "organon/blockwise/run_folder.h"
 #include "organon/stages/publish/pyramid_levels.h"
+#include "organon/stages/publish/reduce_levels.h"
 #include "organon/storage/multiscale.h"
 
 namespace organon::stages {
@@ -34,22 +35,20 @@ std::string without_trailing_slashes(std::string text) {
 }
 
 std::filesystem::path normal_path(const std::string& address) {
-  return std::filesystem::absolute(storage::parse_address(without_trailing_slashes(address)).path)
-      .lexically_normal();
+  return storage::absolute_place(without_trailing_slashes(address));
 }
+
+// Levels that are made from one read; the others come from what these leave.
+constexpr std::size_t kFineLevels = 3;
 
 struct Set {
   PyramidOptions options;
-  std::shared_ptr<storage::Dataset> s0;
   std::string group;
-  Reduction reduction = Reduction::kMean;
-  std::vector<Shape3> factors;
-  Shape3 wanted_block_shape;
-  Box domain;
+  LevelSet levels;
 
   explicit Set(const StageDescription& description) {
     options = options_from_json<PyramidOptions>(description.options_json);
-    s0 = storage::open_dataset(description.inputs.at(0));
+    const auto s0 = storage::open_dataset(description.inputs.at(0));
     group = without_trailing_slashes(description.outputs.at(0));
     if (normal_path(description.inputs[0]) != normal_path(group) / "s0") {
       throw Error(ErrorKind::kInvalidArgument,
@@ -57,30 +56,24 @@ struct Set {
                               group, description.inputs[0]));
     }
     const storage::DatasetSpec& spec = s0->spec();
-    reduction = reduction_of(options.kind, *s0);
-    factors = pyramid_factors(spec.shape, spec.grid.voxel_size_nm, spec.chunk_shape, options.levels);
-    wanted_block_shape = description.block_shape;
-    domain = blockwise::domain_in(description.box_nm, spec.grid, spec.shape, spec.chunk_shape);
+    levels.source = s0;
+    levels.reduction = reduction_of(options.kind, *s0);
+    levels.factors = pyramid_factors(spec.shape, spec.grid.voxel_size_nm, spec.chunk_shape, options.levels);
+    levels.domain = blockwise::domain_in(description.box_nm, spec.grid, spec.shape, spec.chunk_shape);
+    Json attributes = Json::object();
+    const Json of_source = s0->attributes();
+    for (const char* key : {"role", "contrast_limits"})
+      if (of_source.contains(key)) attributes[key] = of_source[key];
+    for (std::size_t i = 0; i < levels.factors.size(); ++i) {
+      const Shape3& factor = levels.factors[i];
+      levels.outputs.push_back(
+          {fmt::format("{}/s{}", group, i + 1), level_spec(spec, factor), attributes, factor});
+    }
   }
 
-  /// Level `index`, 1 for s1, ...
-  MakeLevel::Level level(std::size_t index) const {
-    const Shape3& factor = factors.at(index - 1);
-    MakeLevel::Level level;
-    level.source = s0;
-    level.factor = factor;
-    level.reduction = reduction;
-    level.output.address = fmt::format("{}/s{}", group, index);
-    level.output.spec = level_spec(s0->spec(), factor);
-    const Json attributes = s0->attributes();
-    for (const char* key : {"role", "contrast_limits"})
-      if (attributes.contains(key)) level.output.attributes[key] = attributes[key];
-    const storage::DatasetSpec& spec = level.output.spec;
-    level.block_shape =
-        blockwise::block_shape_or(wanted_block_shape, Shape3::cube(128), spec.shape, spec.chunk_shape);
-    level.domain = level_domain(domain, factor, spec);
-    return level;
-  }
+  // Of the levels: how many the first of the two steps makes.
+  std::size_t num_fine() const { return std::min(kFineLevels, levels.factors.size()); }
+  bool has_coarse() const { return levels.factors.size() > kFineLevels; }
 };
 
 /// An earlier pyramid may have had other levels: none may stay among the new ones.
@@ -91,14 +84,14 @@ class RemoveOldLevels : public Step {
   void process(const Block&, BlockOutput&) const override {
     for (int index = 1;; ++index) {
       const std::string address = fmt::format("{}/s{}", set_.group, index);
-      const std::filesystem::path path = storage::parse_address(address).path;
-      if (!std::filesystem::is_directory(path)) return;
+      const storage::Place place = storage::parse_address(address).place();
+      if (!storage::has_anything(place)) return;
       const Json attributes = storage::open_dataset(address)->attributes();
       if (!attributes.contains("organon") || attributes["organon"].value("verb", "") != "pyramid") {
         throw Error(ErrorKind::kAlreadyExists,
                     fmt::format("level {} exists and was not made by organon; move it away", address));
       }
-      std::filesystem::remove_all(path);
+      storage::remove_all(place);
     }
   }
 
@@ -120,20 +113,30 @@ class PyramidStage : public blockwise::Stage {
  public:
   explicit PyramidStage(const StageDescription& description) : set_(description) {}
 
+  bool makes_files() const override { return false; }
   std::vector<std::string> steps() const override {
     std::vector<std::string> names = {"remove old levels"};
-    for (std::size_t i = 1; i <= set_.factors.size(); ++i) names.push_back(fmt::format("make s{}", i));
-    names.push_back("describe levels");
+    if (set_.num_fine() > 0) names.push_back(fmt::format("make s1 to s{}", set_.num_fine()));
+    if (set_.has_coarse())
+      names.push_back(fmt::format("make s{} to s{}", set_.num_fine() + 1, set_.levels.factors.size()));
+    names.emplace_back("describe levels");
     return names;
   }
-  std::unique_ptr<Step> make_step(std::size_t index, const RunFolder&) const override {
+  std::unique_ptr<Step> make_step(std::size_t index, const RunFolder& run) const override {
     if (index == 0) return std::make_unique<RemoveOldLevels>(set_);
-    if (index <= set_.factors.size()) return std::make_unique<MakeLevel>(set_.level(index));
+    const std::size_t num_fine = set_.num_fine();
+    if (index == 1 && num_fine > 0) return std::make_unique<ReduceLevels>(set_.levels, 1, num_fine);
+    if (index == 2 && set_.has_coarse())
+      return std::make_unique<ReduceLevels>(set_.levels, num_fine + 1, set_.levels.factors.size(),
+                                            run.step(1));
     return std::make_unique<WriteGroup>(set_);
   }
   std::vector<StepPlan> plans() const override {
     std::vector<StepPlan> plans = {StepPlan::solve()};
-    for (std::size_t i = 1; i <= set_.factors.size(); ++i) plans.push_back(MakeLevel(set_.level(i)).plan());
+    const std::size_t num_fine = set_.num_fine();
+    if (num_fine > 0) plans.push_back(ReduceLevels(set_.levels, 1, num_fine).plan());
+    if (set_.has_coarse())
+      plans.push_back(ReduceLevels(set_.levels, num_fine + 1, set_.levels.factors.size(), "").plan());
     plans.push_back(StepPlan::solve());
     return plans;
   }

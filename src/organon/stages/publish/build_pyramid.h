@@ -15,9 +15,10 @@ struct PyramidOptions {
   void bind(OptionTable& table);
 };
 
-/// `S0 GROUP`: S0 is `GROUP/s0`. Writes GROUP/s1, s2, ..., each directly from s0, and the group's metadata,
-/// so that Neuroglancer and the N5 viewer find the levels. Which axes a level halves: pyramid_factors().
-/// Levels of an earlier pyramid are replaced.
+/// `S0 GROUP`: S0 is `GROUP/s0`. Writes GROUP/s1, s2, ..., each exactly from the voxels of s0, which are read
+/// once (reduce_levels.h), and the group's metadata, so that Neuroglancer and the N5 viewer find the levels.
+/// Which axes a level halves: pyramid_factors(). Levels of an earlier pyramid are replaced. Blocks are chunks
+/// of the third level, whatever block shape is asked for.
 ///
 /// Exact. Halo 0. Errors: kInvalidArgument where S0 is not GROUP/s0; kAlreadyExists for levels that organon
 /// did not make; kUnsupported for signed and double intensities.

@@ -125,13 +125,34 @@ storage::DatasetSpec level_spec(const storage::DatasetSpec& source, const Shape3
   return spec;
 }
 
-MakeLevel::MakeLevel(Level level) : level_(std::move(level)) {
-  const DataType type = level_.source->spec().data_type;
-  if (!can_reduce(type, level_.reduction)) {
-    throw Error(ErrorKind::kUnsupported,
-                fmt::format("{}: no pyramid by {} of {} voxels", level_.source->address(),
-                            level_.reduction == Reduction::kMean ? "mean" : "mode", to_string(type)));
+void require_reducible(const storage::Dataset& source, Reduction reduction) {
+  const DataType type = source.spec().data_type;
+  if (can_reduce(type, reduction)) return;
+  throw Error(ErrorKind::kUnsupported,
+              fmt::format("{}: no pyramid by {} of {} voxels", source.address(),
+                          reduction == Reduction::kMean ? "mean" : "mode", to_string(type)));
+}
+
+AnyArray read_reduced(const storage::Dataset& source, const Shape3& factor, Reduction reduction,
+                      const Box& box, DataType type) {
+  AnyArray level(type, box.shape());
+  const BlockGrid pieces(box, piece_shape(factor));
+  for (std::int64_t i = 0; i < pieces.count(); ++i) {
+    throw_if_cancelled();
+    const Box piece = pieces.box_of(i);
+    const AnyArray voxels = source.read(scaled(piece, factor).intersect(source.spec().domain()));
+    const Index3 at = piece.begin - box.begin;
+    if (factor == Shape3{1, 1, 1}) {
+      put(voxels, at, level);
+    } else {
+      put(reduce(voxels, factor, reduction), at, level);
+    }
   }
+  return level;
+}
+
+MakeLevel::MakeLevel(Level level) : level_(std::move(level)) {
+  require_reducible(*level_.source, level_.reduction);
 }
 
 blockwise::StepPlan MakeLevel::plan() const {
@@ -157,21 +178,9 @@ blockwise::StepPlan MakeLevel::plan() const {
 }
 
 void MakeLevel::process(const blockwise::Block& block, blockwise::BlockOutput& output) const {
-  AnyArray level(level_.output.spec.data_type, block.write_box.shape());
-  const BlockGrid pieces(block.write_box, piece_shape(level_.factor));
-  for (std::int64_t i = 0; i < pieces.count(); ++i) {
-    throw_if_cancelled();
-    const Box box = pieces.box_of(i);
-    const Box source_box = scaled(box, level_.factor).intersect(level_.source->spec().domain());
-    const AnyArray voxels = level_.source->read(source_box);
-    const Index3 at = box.begin - block.write_box.begin;
-    if (level_.factor == Shape3{1, 1, 1}) {
-      put(voxels, at, level);
-    } else {
-      put(reduce(voxels, level_.factor, level_.reduction), at, level);
-    }
-  }
-  output.write(0, block.write_box, level);
+  output.write(0, block.write_box,
+               read_reduced(*level_.source, level_.factor, level_.reduction, block.write_box,
+                            level_.output.spec.data_type));
 }
 
 }  // namespace organon::stages

@@ -47,6 +47,13 @@ class MakeLevel : public blockwise::Step {
   Level level_;
 };
 
+/// Voxels `box` of the level that `factor` and `reduction` make of `source`, directly. Reads in pieces of at
+/// most 256^3 voxels. Errors: those of Dataset::read().
+AnyArray read_reduced(const storage::Dataset& source, const Shape3& factor, Reduction reduction,
+                      const Box& box, DataType type);
+/// Errors: kUnsupported for a type that cannot be reduced so, naming `source`.
+void require_reducible(const storage::Dataset& source, Reduction reduction);
+
 /// The chunks of a level (its spec is `level`) that `source_domain`, a part of the source, touches.
 Box level_domain(const Box& source_domain, const Shape3& factor, const storage::DatasetSpec& level);
 

@@ -214,6 +214,7 @@ class RefineStage : public blockwise::Stage {
  public:
   explicit RefineStage(const StageDescription& description) : set_(description) {}
 
+  bool makes_files() const override { return false; }
   std::vector<std::string> steps() const override {
     return {"label background", "join faces", "choose holes", "fill holes"};
   }

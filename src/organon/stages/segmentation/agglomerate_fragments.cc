@@ -196,7 +196,7 @@ class WriteReport : public Step {
                         set_.options.min_volume_nm3);
     // Without a threshold there is one result.
     if (set_.options.threshold == 0) cuts.erase(cuts.begin(), cuts.end() - 1);
-    write_merge_report(storage::open_dataset(set_.output)->path(), merges, cuts, set_.options.threshold,
+    write_merge_report(storage::open_dataset(set_.output)->local_path(), merges, cuts, set_.options.threshold,
                        output);
     const Hash128 hash = hash_bytes(bytes);
     output.emit(0, std::as_bytes(std::span(&hash, 1)));

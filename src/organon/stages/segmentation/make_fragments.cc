@@ -348,7 +348,7 @@ class WriteGraph : public Step {
       parts.pop_back();
     }
     const std::vector<std::byte> bytes = graph.encode();
-    output.write_file(storage::open_dataset(set_.output)->path() / kGraphFile, bytes);
+    output.write_file(storage::open_dataset(set_.output)->local_path() / kGraphFile, bytes);
     const Hash128 hash = hash_bytes(bytes);
     output.emit(0, std::as_bytes(std::span(&hash, 1)));
   }
@@ -443,7 +443,7 @@ std::unique_ptr<blockwise::Stage> make_watershed_stage(const StageDescription& d
 }
 
 tables::RegionGraph read_region_graph(const std::string& address) {
-  const auto path = storage::open_dataset(address)->path() / kGraphFile;
+  const auto path = storage::open_dataset(address)->local_path() / kGraphFile;
   const auto bytes = read_file_if_exists(path);
   if (!bytes) {
     throw Error(ErrorKind::kNotFound,
@@ -459,7 +459,7 @@ tables::RegionGraph read_region_graph(const std::string& address) {
 std::int64_t region_graph_bytes(const std::string& address) {
   std::error_code is_missing;
   const auto bytes =
-      std::filesystem::file_size(storage::open_dataset(address)->path() / kGraphFile, is_missing);
+      std::filesystem::file_size(storage::open_dataset(address)->local_path() / kGraphFile, is_missing);
   return is_missing ? 0 : static_cast<std::int64_t>(bytes);
 }
 

@@ -104,6 +104,7 @@ class SegmentStage : public blockwise::Stage {
  public:
   explicit SegmentStage(const StageDescription& description) : set_(description) {}
 
+  bool makes_files() const override { return false; }
   std::vector<std::string> steps() const override {
     return {"label blocks", "join faces", "number objects", "relabel"};
   }

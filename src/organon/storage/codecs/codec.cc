@@ -20,6 +20,8 @@ int default_level(Codec codec) {
       return 3;
     case Codec::kRaw:
     case Codec::kCompressedSegmentation:
+    case Codec::kJpeg:
+    case Codec::kPng:
       break;
   }
   return 0;
@@ -49,6 +51,8 @@ void append_encoded(Codec codec, int level, std::size_t voxel_bytes, Bytes bytes
     case Codec::kBlosc:
       return append_blosc(bytes, level, voxel_bytes, output);
     case Codec::kCompressedSegmentation:
+    case Codec::kJpeg:
+    case Codec::kPng:
       break;
   }
   ORGANON_CHECK(false && "not a codec of bytes");
@@ -67,6 +71,8 @@ void decode(Codec codec, Bytes encoded, std::span<std::byte> decoded) {
     case Codec::kBlosc:
       return decode_blosc(encoded, decoded);
     case Codec::kCompressedSegmentation:
+    case Codec::kJpeg:
+    case Codec::kPng:
       break;
   }
   ORGANON_CHECK(false && "not a codec of bytes");

@@ -4,6 +4,7 @@
 #include <isa-l/igzip_lib.h>
 #include <libdeflate.h>
 
+#include <algorithm>
 #include <limits>
 #include <memory>
 #include <new>
@@ -105,6 +106,27 @@ void decode_gzip(std::span<const std::byte> encoded, GzipFraming framing, std::s
   if (filled != decoded.size()) {
     throw Error(ErrorKind::kCorruptData,
                 fmt::format("gzip stream holds {} bytes, expected {}", filled, decoded.size()));
+  }
+}
+
+std::vector<std::byte> decode_gzip_of_unknown_size(std::span<const std::byte> encoded,
+                                                   std::size_t max_bytes) {
+  const Decompressor decompressor(libdeflate_alloc_decompressor(), &libdeflate_free_decompressor);
+  if (!decompressor) throw std::bad_alloc();
+  constexpr std::size_t kLeastRoom = std::size_t{1} << 16;
+  for (std::size_t room = std::max(kLeastRoom, 4 * encoded.size());; room *= 4) {
+    std::vector<std::byte> decoded(std::min(room, max_bytes));
+    std::size_t produced = 0;
+    const libdeflate_result result = libdeflate_gzip_decompress(
+        decompressor.get(), encoded.data(), encoded.size(), decoded.data(), decoded.size(), &produced);
+    if (result == LIBDEFLATE_SUCCESS) {
+      decoded.resize(produced);
+      return decoded;
+    }
+    if (result != LIBDEFLATE_INSUFFICIENT_SPACE)
+      throw Error(ErrorKind::kCorruptData, "gzip stream is damaged or cut short");
+    if (decoded.size() == max_bytes)
+      throw Error(ErrorKind::kCorruptData, fmt::format("gzip stream holds more than {} bytes", max_bytes));
   }
 }
 

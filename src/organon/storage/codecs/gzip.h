@@ -16,4 +16,7 @@ void append_gzip(std::span<const std::byte> bytes, int level, GzipFraming framin
 /// Errors: kCorruptData.
 void decode_gzip(std::span<const std::byte> encoded, GzipFraming framing, std::span<std::byte> decoded);
 
+/// As decode_gzip(), for streams that do not tell how much they hold. Errors: also above `max_bytes`.
+std::vector<std::byte> decode_gzip_of_unknown_size(std::span<const std::byte> encoded, std::size_t max_bytes);
+
 }  // namespace organon::storage

@@ -3,13 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <mutex>
+#include <utility>
 
 #include "organon/base/error.h"
 #include "organon/storage/byte_order.h"
 #include "organon/storage/codecs/codec.h"
 #include "organon/storage/folder_lock.h"
 #include "organon/storage/json_fields.h"
+#include "organon/storage/json_file.h"
 #include "organon/storage/precomputed/compressed_segmentation.h"
+#include "organon/storage/precomputed/image_chunks.h"
 #include "organon/storage/precomputed/precomputed_info.h"
 
 namespace organon::storage {
@@ -17,12 +22,9 @@ namespace {
 
 constexpr std::string_view kReservedKeys[] = {"@type", "data_type", "num_channels", "scales"};
 
-std::optional<Json> read_info(const std::filesystem::path& folder) {
-  const std::filesystem::path file = folder / "info";
-  if (!std::filesystem::is_regular_file(file)) return std::nullopt;
-  const auto bytes = read_file_if_exists(file);
-  if (!bytes) return std::nullopt;
-  return parse_json({reinterpret_cast<const char*>(bytes->data()), bytes->size()}, file.string());
+std::optional<Json> read_info(const Place& folder) {
+  const Place file = folder / "info";
+  return file.exists() ? read_json_object(file) : std::nullopt;
 }
 
 bool is_volume(const Json& info) {
@@ -37,25 +39,25 @@ const Json* find_entry(const Json& info, const std::string& key) {
   return nullptr;
 }
 
-struct Place {
-  std::filesystem::path folder;
+struct ScalePlace {
+  Place folder;
   std::string key;  // empty where the path is the folder itself
 };
 
-// The nearest folder, from `path` upwards, with the info of a volume.
-std::optional<Place> find_volume(const std::filesystem::path& path) {
+// The nearest folder, from `place` upwards, with the info of a volume.
+std::optional<ScalePlace> find_volume(const Place& place) {
+  const std::filesystem::path path = place.path();
   for (std::filesystem::path folder = path; !folder.empty(); folder = folder.parent_path()) {
-    if (std::filesystem::is_regular_file(folder / "info")) {
-      // Further up, a file of that name may be anybody's.
-      std::optional<Json> info;
-      try {
-        info = read_info(folder);
-      } catch (const Error& error) {
-        if (folder == path || error.kind() != ErrorKind::kCorruptData) throw;
-      }
-      if (info && is_volume(*info)) {
-        return Place{folder, folder == path ? "" : path.lexically_relative(folder).generic_string()};
-      }
+    // Further up, a file of that name may be anybody's.
+    std::optional<Json> info;
+    try {
+      info = read_info(place.at(folder));
+    } catch (const Error& error) {
+      if (folder == path || error.kind() != ErrorKind::kCorruptData) throw;
+    }
+    if (info && is_volume(*info)) {
+      return ScalePlace{place.at(folder),
+                        folder == path ? "" : path.lexically_relative(folder).generic_string()};
     }
     if (folder == folder.parent_path()) break;
   }
@@ -64,7 +66,7 @@ std::optional<Place> find_volume(const std::filesystem::path& path) {
 
 class PrecomputedDataset : public Dataset {
  public:
-  PrecomputedDataset(std::string address, std::filesystem::path folder, PrecomputedScale scale)
+  PrecomputedDataset(std::string address, Place folder, PrecomputedScale scale)
       : Dataset(std::move(address), folder / scale.key, scale.spec),
         folder_(std::move(folder)),
         scale_(std::move(scale)) {}
@@ -79,14 +81,38 @@ class PrecomputedDataset : public Dataset {
     if (!info || !is_volume(*info))
       throw Error(ErrorKind::kNotFound, fmt::format("{}: the info is gone", address()));
     merge_attributes(*info, keys_and_values, kReservedKeys, address());
-    write_text_atomically(folder_ / "info", to_text(*info));
+    write_json(folder_ / "info", *info);
   }
 
  protected:
-  std::filesystem::path chunk_path(const Index3& position) const override {
+  // The file of the whole shard, where there are shards.
+  std::string chunk_key(const Index3& position) const override {
+    if (scale_.sharding) return (place() / shard_name(*scale_.sharding, shard_place(position).shard)).key;
     const Box box = chunk_grid().box_of(position).translate(scale_.voxel_offset);
-    return path() / fmt::format("{}-{}_{}-{}_{}-{}", box.begin.x, box.end.x, box.begin.y, box.end.y,
-                                box.begin.z, box.end.z);
+    return (place() / fmt::format("{}-{}_{}-{}_{}-{}", box.begin.x, box.end.x, box.begin.y, box.end.y,
+                                  box.begin.z, box.end.z))
+        .key;
+  }
+
+  std::optional<std::vector<std::byte>> load_chunk(const Index3& position,
+                                                   std::size_t max_bytes) const override {
+    if (!scale_.sharding) return Dataset::load_chunk(position, max_bytes);
+    const auto range = find_in_shard(position);
+    if (!range) return std::nullopt;
+    const std::uint64_t size = range->end - range->begin;
+    if (size > max_bytes) throw Error(ErrorKind::kCorruptData, fmt::format("a chunk of {} bytes", size));
+    auto bytes = place().store->read_range(chunk_key(position), range->begin, static_cast<std::size_t>(size));
+    if (!bytes || bytes->size() != size)
+      throw Error(ErrorKind::kCorruptData, "the shard ends before the chunk that its index names");
+    return decode_shard_value(*scale_.sharding, std::move(*bytes), max_bytes);
+  }
+  bool has_chunk(const Index3& position) const override {
+    return scale_.sharding ? find_in_shard(position).has_value() : Dataset::has_chunk(position);
+  }
+  std::string why_read_only() const override {
+    if (scale_.sharding) return "shards of precomputed volumes are read only here";
+    if (spec().codec == Codec::kJpeg) return "jpeg loses voxels: it is read only here";
+    return {};
   }
 
   // Raw chunks are x fastest, little-endian: as in memory.
@@ -94,6 +120,8 @@ class PrecomputedDataset : public Dataset {
     if (spec().codec == Codec::kCompressedSegmentation) {
       return decode_compressed_segmentation(bytes, spec().data_type, shape, scale_.segmentation_block);
     }
+    if (spec().codec == Codec::kJpeg) return decode_jpeg_chunk(bytes, shape);
+    if (spec().codec == Codec::kPng) return decode_png_chunk(bytes, spec().data_type, shape);
     if (bytes.size() != static_cast<std::size_t>(shape.product()) * size_of(spec().data_type)) {
       throw Error(ErrorKind::kCorruptData, fmt::format("{} bytes for {} voxels of {}", bytes.size(),
                                                        to_string(shape), to_string(spec().data_type)));
@@ -107,28 +135,76 @@ class PrecomputedDataset : public Dataset {
     if (spec().codec == Codec::kCompressedSegmentation) {
       return encode_compressed_segmentation(voxels, scale_.segmentation_block);
     }
+    if (spec().codec == Codec::kPng) return encode_png_chunk(voxels);
     return {voxels.bytes().begin(), voxels.bytes().end()};
   }
 
  private:
-  std::filesystem::path folder_;
+  std::uint64_t id_of(const Index3& position) const {
+    return compressed_morton_code(position, chunk_grid().num_cells());
+  }
+  ShardPlace shard_place(const Index3& position) const {
+    return place_in_shards(*scale_.sharding, id_of(position));
+  }
+
+  using Minishard = std::map<std::uint64_t, ByteRange>;
+
+  std::optional<ByteRange> find_in_shard(const Index3& position) const {
+    const auto minishard = minishard_of(position);
+    const auto found = minishard->find(id_of(position));
+    if (found == minishard->end()) return std::nullopt;
+    return found->second;
+  }
+
+  // Kept, as neighbouring chunks share them. Two threads may read one at once.
+  std::shared_ptr<const Minishard> minishard_of(const Index3& position) const {
+    const ShardPlace at = shard_place(position);
+    const std::pair key(at.shard, at.minishard);
+    {
+      const std::lock_guard lock(mutex_);
+      if (const auto found = minishards_.find(key); found != minishards_.end()) return found->second;
+    }
+    const VolumeSharding& sharding = *scale_.sharding;
+    const std::string file = chunk_key(position);
+    auto minishard = std::make_shared<Minishard>();
+    if (const auto entry = place().store->read_range(file, 16 * at.minishard, 16)) {
+      if (const auto range = minishard_index_range(sharding, *entry)) {
+        const auto size = static_cast<std::size_t>(range->end - range->begin);
+        const auto bytes = place().store->read_range(file, range->begin, size);
+        if (!bytes || bytes->size() != size)
+          throw Error(ErrorKind::kCorruptData, "the shard ends before the minishard that its index names");
+        *minishard = decode_minishard_index(sharding, *bytes);
+      }
+    }
+    const std::lock_guard lock(mutex_);
+    if (minishards_.size() >= kMostMinishards) minishards_.clear();
+    minishards_[key] = minishard;
+    return minishard;
+  }
+
+  static constexpr std::size_t kMostMinishards = 64;
+
+  Place folder_;
   PrecomputedScale scale_;
+  mutable std::mutex mutex_;
+  mutable std::map<std::pair<std::uint64_t, std::uint64_t>, std::shared_ptr<const Minishard>> minishards_;
 };
 
 // Where a new scale belongs: into an existing volume above it, else into the folder ending in ".precomputed",
 // else into its parent.
-Place place_for_new_scale(const std::string& address, const std::filesystem::path& path) {
-  if (const auto existing = find_volume(path); existing && !existing->key.empty()) return *existing;
+ScalePlace place_for_new_scale(const std::string& address, const Place& place) {
+  if (const auto existing = find_volume(place); existing && !existing->key.empty()) return *existing;
+  const std::filesystem::path path = place.path();
   for (std::filesystem::path folder = path.parent_path(); folder.has_relative_path();
        folder = folder.parent_path()) {
     if (folder.extension() == ".precomputed")
-      return {folder, path.lexically_relative(folder).generic_string()};
+      return {place.at(folder), path.lexically_relative(folder).generic_string()};
   }
-  if (path.extension() == ".precomputed" || path.parent_path().empty() || find_volume(path)) {
+  if (path.extension() == ".precomputed" || path.parent_path().empty() || find_volume(place)) {
     throw Error(ErrorKind::kInvalidArgument,
                 fmt::format("{}: name the scale too, such as {}/s0", address, path.string()));
   }
-  return {path.parent_path(), path.filename().string()};
+  return {place.at(path.parent_path()), path.filename().string()};
 }
 
 double voxel_volume(const Json& entry) {
@@ -138,32 +214,32 @@ double voxel_volume(const Json& entry) {
   return volume;
 }
 
-std::shared_ptr<Dataset> open_scale(const std::string& address, const Place& place, const Json& info,
+std::shared_ptr<Dataset> open_scale(const std::string& address, const ScalePlace& place, const Json& info,
                                     const Json& entry) {
-  const std::string where = (place.folder / "info").string();
+  const std::string where = (place.folder / "info").describe();
   return std::make_shared<PrecomputedDataset>(address, place.folder,
                                               precomputed_scale_of(info, entry, where));
 }
 
 }  // namespace
 
-std::optional<std::vector<std::string>> precomputed_keys(const std::filesystem::path& folder) {
+std::optional<std::vector<std::string>> precomputed_keys(const Place& folder) {
   const auto info = read_info(folder);
   if (!info || !is_volume(*info)) return std::nullopt;
   std::vector<std::string> keys;
   for (const Json& entry : (*info)["scales"])
-    keys.push_back(string_field(entry, "key", (folder / "info").string()));
+    keys.push_back(string_field(entry, "key", (folder / "info").describe()));
   return keys;
 }
 
-bool is_precomputed(const std::filesystem::path& path) {
-  const auto place = find_volume(path);
-  if (!place) return false;
-  return place->key.empty() || find_entry(*read_info(place->folder), place->key) != nullptr;
+bool is_precomputed(const Place& place) {
+  const auto scale = find_volume(place);
+  if (!scale) return false;
+  return scale->key.empty() || find_entry(*read_info(scale->folder), scale->key) != nullptr;
 }
 
-std::shared_ptr<Dataset> open_precomputed(const std::string& address, const std::filesystem::path& path) {
-  const auto place = find_volume(path);
+std::shared_ptr<Dataset> open_precomputed(const std::string& address, const Place& at) {
+  const auto place = find_volume(at);
   if (!place)
     throw Error(ErrorKind::kNotFound, fmt::format("{}: no info of a precomputed volume there", address));
   const Json info = *read_info(place->folder);
@@ -178,25 +254,13 @@ std::shared_ptr<Dataset> open_precomputed(const std::string& address, const std:
   const Json* entry = find_entry(info, place->key);
   if (entry == nullptr) {
     throw Error(ErrorKind::kNotFound, fmt::format("{}: {} has no scale '{}'", address,
-                                                  (place->folder / "info").string(), place->key));
+                                                  (place->folder / "info").describe(), place->key));
   }
   return open_scale(address, *place, info, *entry);
 }
 
-std::shared_ptr<Dataset> create_precomputed(const std::string& address, const std::filesystem::path& path,
+std::shared_ptr<Dataset> create_precomputed(const std::string& address, const Place& at,
                                             const DatasetSpec& spec) {
-  if (spec.codec != Codec::kRaw && spec.codec != Codec::kCompressedSegmentation) {
-    throw Error(
-        ErrorKind::kInvalidArgument,
-        fmt::format("{}: precomputed holds raw or compressed_segmentation, not {} (the server compresses)",
-                    address, to_string(spec.codec)));
-  }
-  if (spec.codec == Codec::kCompressedSegmentation && spec.data_type != DataType::kUint32 &&
-      spec.data_type != DataType::kUint64) {
-    throw Error(ErrorKind::kInvalidArgument,
-                fmt::format("{}: compressed_segmentation holds uint32 or uint64, not {}", address,
-                            to_string(spec.data_type)));
-  }
   if (spec.fill_value != 0) {
     throw Error(ErrorKind::kInvalidArgument,
                 fmt::format("{}: the fill value of precomputed is always 0", address));
@@ -205,7 +269,7 @@ std::shared_ptr<Dataset> create_precomputed(const std::string& address, const st
     throw Error(ErrorKind::kInvalidArgument, fmt::format("{}: offset {} nm is more than 2^40 voxels", address,
                                                          to_string(spec.grid.offset_nm)));
   }
-  const Place place = place_for_new_scale(address, path);
+  const ScalePlace place = place_for_new_scale(address, at);
   const FolderLock lock(place.folder);
   Json info = read_info(place.folder).value_or(precomputed_info_of(spec));
   if (!is_volume(info)) {
@@ -230,7 +294,7 @@ std::shared_ptr<Dataset> create_precomputed(const std::string& address, const st
   info["scales"].push_back(precomputed_scale_entry(scale));
   std::stable_sort(info["scales"].begin(), info["scales"].end(),
                    [](const Json& a, const Json& b) { return voxel_volume(a) < voxel_volume(b); });
-  write_text_atomically(place.folder / "info", to_text(info));
+  write_json(place.folder / "info", info);
   return open_scale(address, place, info, *find_entry(info, place.key));
 }
 

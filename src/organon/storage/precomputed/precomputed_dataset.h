@@ -1,6 +1,5 @@
 #pragma once
 
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,19 +9,19 @@
 
 namespace organon::storage {
 
-/// As open_dataset() and create_dataset(), for one scale of a Neuroglancer precomputed volume: `path` is the
+/// As open_dataset() and create_dataset(), for one scale of a Neuroglancer precomputed volume: `place` is the
 /// folder of the `info` followed by the scale's key; opening also takes the folder alone where it has a
 /// single scale. Free attributes (`type`, `mesh`, `segment_properties`, ...) lie in the info and are shared
 /// by all scales.
-std::shared_ptr<Dataset> open_precomputed(const std::string& address, const std::filesystem::path& path);
+std::shared_ptr<Dataset> open_precomputed(const std::string& address, const Place& place);
 /// A create beside existing scales adds one; scales are kept in the order of their voxel volume, finest
 /// first.
-std::shared_ptr<Dataset> create_precomputed(const std::string& address, const std::filesystem::path& path,
+std::shared_ptr<Dataset> create_precomputed(const std::string& address, const Place& place,
                                             const DatasetSpec& spec);
 
-/// True where `path` is a volume's folder or one of its scales.
-bool is_precomputed(const std::filesystem::path& path);
+/// True where `place` is a volume's folder or one of its scales.
+bool is_precomputed(const Place& place);
 /// Keys of the scales, finest first, of the volume in `folder`; nothing where there is no info of a volume.
-std::optional<std::vector<std::string>> precomputed_keys(const std::filesystem::path& folder);
+std::optional<std::vector<std::string>> precomputed_keys(const Place& folder);
 
 }  // namespace organon::storage

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "organon/base/error.h"
+#include "organon/geometry/block_grid.h"
 #include "organon/storage/json_fields.h"
 
 namespace organon::storage {
@@ -60,9 +61,8 @@ PrecomputedScale precomputed_scale_of(const Json& info, const Json& entry, std::
     throw Error(ErrorKind::kUnsupported,
                 fmt::format("{}: {} channels, only 1 is supported", where, num_channels));
   }
-  if (optional_field(entry, "sharding") != nullptr) {
-    throw Error(ErrorKind::kUnsupported, fmt::format("{}: sharding is not supported", place));
-  }
+  if (const Json* sharding = optional_field(entry, "sharding"))
+    scale.sharding = parse_volume_sharding(*sharding, place);
   spec.shape = shape_of(field(entry, "size", place), AxisOrder::kXyz, fmt::format("{}: 'size'", place));
   const Json& chunk_sizes = field(entry, "chunk_sizes", place);
   if (!chunk_sizes.is_array() || chunk_sizes.empty()) {
@@ -73,6 +73,11 @@ PrecomputedScale precomputed_scale_of(const Json& info, const Json& entry, std::
   const std::string encoding = string_field(entry, "encoding", place);
   if (encoding == "raw") {
     spec.codec = Codec::kRaw;
+  } else if (encoding == "jpeg" || encoding == "png") {
+    spec.codec = encoding == "jpeg" ? Codec::kJpeg : Codec::kPng;
+    const bool is_held = spec.data_type == DataType::kUint8 ||
+                         (spec.codec == Codec::kPng && spec.data_type == DataType::kUint16);
+    if (!is_held) throw Error(ErrorKind::kUnsupported, fmt::format("{}: {} of {}", place, encoding, type));
   } else if (encoding == "compressed_segmentation") {
     spec.codec = Codec::kCompressedSegmentation;
     if (spec.data_type != DataType::kUint32 && spec.data_type != DataType::kUint64) {
@@ -105,6 +110,11 @@ PrecomputedScale precomputed_scale_of(const Json& info, const Json& entry, std::
   if (const std::string problem = find_spec_problem(spec); !problem.empty()) {
     throw Error(ErrorKind::kCorruptData, fmt::format("{}: {}", place, problem));
   }
+  const Shape3 num_chunks = BlockGrid(spec.domain(), spec.chunk_shape).num_cells();
+  if (scale.sharding && morton_bits(num_chunks) > 64) {
+    throw Error(ErrorKind::kCorruptData,
+                fmt::format("{}: {} chunks have no ids of 64 bits", place, to_string(num_chunks)));
+  }
   return scale;
 }
 
@@ -127,6 +137,7 @@ Json precomputed_scale_entry(const PrecomputedScale& scale) {
   entry["voxel_offset"] = to_json(Shape3(scale.voxel_offset), AxisOrder::kXyz);
   entry["chunk_sizes"] = Json::array({to_json(spec.chunk_shape, AxisOrder::kXyz)});
   entry["encoding"] = to_string(spec.codec);
+  if (scale.sharding) entry["sharding"] = to_json(*scale.sharding);
   if (spec.codec == Codec::kCompressedSegmentation) {
     entry["compressed_segmentation_block_size"] = to_json(scale.segmentation_block, AxisOrder::kXyz);
   }

@@ -15,9 +15,9 @@
 
 namespace organon::storage {
 
-/// Bytes under keys, such as files below a folder or objects in a bucket. A key is a path with `/` between its
-/// parts. Thread-safe, but for two writers of one key. What is absent is no error; what cannot be known (no
-/// answer, no permission) is kIo.
+/// Bytes under keys, such as files below a folder or objects in a bucket. A key is a path with `/` between
+/// its parts. Thread-safe, but for two writers of one key. What is absent is no error; what cannot be known
+/// (no answer, no permission) is kIo.
 class Store {
  public:
   virtual ~Store() = default;
@@ -65,7 +65,17 @@ struct Place {
   Place operator/(const std::string& name) const {
     return {store, key.empty() || key.ends_with('/') ? key + name : key + "/" + name};
   }
+  std::filesystem::path path() const { return key; }  ///< of the key, whatever the store
+  /// Another key of the same store.
+  Place at(const std::filesystem::path& other) const { return {store, other.string()}; }
+  bool exists() const { return store->exists(key); }
   std::string describe() const { return store->describe(key); }
 };
+
+/// Whether anything is kept at `place` or below it.
+bool has_anything(const Place& place);
+/// Removes all below `folder`, and what is kept at it. Out of sight in one moment where the store can rename;
+/// else metadata goes first, so that no half of a dataset is ever opened.
+void remove_all(const Place& folder);
 
 }  // namespace organon::storage

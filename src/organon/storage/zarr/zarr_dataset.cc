@@ -5,6 +5,7 @@
 #include "organon/base/error.h"
 #include "organon/storage/folder_lock.h"
 #include "organon/storage/json_fields.h"
+#include "organon/storage/json_file.h"
 #include "organon/storage/n5/n5_metadata.h"
 #include "organon/storage/zarr/zarr_chunk.h"
 #include "organon/storage/zarr/zarr_metadata.h"
@@ -14,35 +15,26 @@ namespace {
 
 constexpr std::string_view kReservedKeys[] = {"transform", "_ARRAY_DIMENSIONS"};
 
-std::optional<Json> read_json_object(const std::filesystem::path& file) {
-  const auto bytes = read_file_if_exists(file);
-  if (!bytes) return std::nullopt;
-  Json json = parse_json({reinterpret_cast<const char*>(bytes->data()), bytes->size()}, file.string());
-  if (!json.is_object()) {
-    throw Error(ErrorKind::kCorruptData, fmt::format("{}: expected a JSON object", file.string()));
-  }
-  return json;
-}
-
 class ZarrDataset : public Dataset {
  public:
-  ZarrDataset(std::string address, std::filesystem::path path, ZarrArray array)
-      : Dataset(std::move(address), std::move(path), array.spec), array_(std::move(array)) {}
+  ZarrDataset(std::string address, Place place, ZarrArray array)
+      : Dataset(std::move(address), std::move(place), array.spec), array_(std::move(array)) {}
 
   Json attributes() const override {
-    return without_keys(read_zarr_attributes(path()).value_or(Json::object()), kReservedKeys);
+    return without_keys(read_zarr_attributes(place()).value_or(Json::object()), kReservedKeys);
   }
 
   void set_attributes(const Json& keys_and_values) override {
-    const FolderLock lock(path());
-    Json attributes = read_zarr_attributes(path()).value_or(Json::object());
+    const FolderLock lock(place());
+    Json attributes = read_zarr_attributes(place()).value_or(Json::object());
     merge_attributes(attributes, keys_and_values, kReservedKeys, address());
-    write_text_atomically(path() / ".zattrs", to_text(attributes));
+    write_json(place() / ".zattrs", attributes);
   }
 
  protected:
-  std::filesystem::path chunk_path(const Index3& position) const override {
-    return path() / fmt::format("{1}{0}{2}{0}{3}", array_.separator, position.z, position.y, position.x);
+  std::string chunk_key(const Index3& position) const override {
+    return (place() / fmt::format("{1}{0}{2}{0}{3}", array_.separator, position.z, position.y, position.x))
+        .key;
   }
   AnyArray decode_chunk(std::span<const std::byte> bytes, const Shape3& shape) const override {
     return decode_zarr_chunk(bytes, array_, shape);
@@ -57,9 +49,10 @@ class ZarrDataset : public Dataset {
 
 // Own COSEM `transform`; else the OME-NGFF entry of this array in a group above; else daisy's `resolution`
 // (zyx in Zarr) and `offset`, a corner; else voxels of 1 nm.
-VoxelGrid find_grid(const std::filesystem::path& path) {
-  const std::string file = (path / ".zattrs").string();
-  const std::optional<Json> own = read_zarr_attributes(path);
+VoxelGrid find_grid(const Place& place) {
+  const std::string file = (place / ".zattrs").describe();
+  const std::filesystem::path path = place.path();
+  const std::optional<Json> own = read_zarr_attributes(place);
   if (own) {
     if (const Json* transform = optional_field(*own, "transform");
         transform && transform->contains("scale")) {
@@ -70,10 +63,10 @@ VoxelGrid find_grid(const std::filesystem::path& path) {
   constexpr int kMaxFoldersUp = 3;
   std::filesystem::path group = path.parent_path();
   for (int i = 0; i < kMaxFoldersUp && !group.empty(); ++i, group = group.parent_path()) {
-    const std::optional<Json> attributes = read_zarr_attributes(group);
+    const std::optional<Json> attributes = read_zarr_attributes(place.at(group));
     if (attributes && attributes->contains("multiscales")) {
       const std::string name = path.lexically_relative(group).generic_string();
-      for (const NgffLevel& level : ngff_levels_of(*attributes, (group / ".zattrs").string())) {
+      for (const NgffLevel& level : ngff_levels_of(*attributes, (place.at(group) / ".zattrs").describe())) {
         if (level.path == name) return level.grid;
       }
     }
@@ -91,19 +84,20 @@ VoxelGrid find_grid(const std::filesystem::path& path) {
   return {};
 }
 
-void make_group(const std::filesystem::path& folder) {
-  if (std::filesystem::exists(folder / ".zgroup") || is_zarr_dataset(folder)) return;
-  write_text_atomically(folder / ".zgroup", to_text(Json{{"zarr_format", 2}}));
+void make_group(const Place& folder) {
+  const Place file = folder / ".zgroup";
+  if (file.exists() || is_zarr_dataset(folder)) return;
+  write_json(file, {{"zarr_format", 2}});
 }
 
 // Every folder from the one ending in ".zarr" down to the array's parent is a group.
-void make_groups_above(const std::filesystem::path& path) {
+void make_groups_above(const Place& place) {
   std::vector<std::filesystem::path> folders;
-  for (std::filesystem::path folder = path.parent_path(); folder.has_relative_path();
+  for (std::filesystem::path folder = place.path().parent_path(); folder.has_relative_path();
        folder = folder.parent_path()) {
     folders.push_back(folder);
     if (folder.extension() == ".zarr") {
-      for (const std::filesystem::path& group : folders) make_group(group);
+      for (const std::filesystem::path& group : folders) make_group(place.at(group));
       return;
     }
   }
@@ -111,55 +105,49 @@ void make_groups_above(const std::filesystem::path& path) {
 
 }  // namespace
 
-bool is_zarr_dataset(const std::filesystem::path& path) { return std::filesystem::exists(path / ".zarray"); }
+bool is_zarr_dataset(const Place& place) { return (place / ".zarray").exists(); }
 
-std::optional<Json> read_zarr_attributes(const std::filesystem::path& folder) {
-  return read_json_object(folder / ".zattrs");
-}
+std::optional<Json> read_zarr_attributes(const Place& folder) { return read_json_object(folder / ".zattrs"); }
 
-void set_zarr_group_attributes(const std::filesystem::path& folder, const Json& keys_and_values) {
+void set_zarr_group_attributes(const Place& folder, const Json& keys_and_values) {
   const FolderLock lock(folder);
   make_group(folder);
   Json attributes = read_zarr_attributes(folder).value_or(Json::object());
-  merge_attributes(attributes, keys_and_values, {}, folder.string());
-  write_text_atomically(folder / ".zattrs", to_text(attributes));
+  merge_attributes(attributes, keys_and_values, {}, folder.describe());
+  write_json(folder / ".zattrs", attributes);
 }
 
-std::shared_ptr<Dataset> open_zarr(const std::string& address, const std::filesystem::path& path) {
-  const std::filesystem::path file = path / ".zarray";
-  const auto bytes = read_file_if_exists(file);
+std::shared_ptr<Dataset> open_zarr(const std::string& address, const Place& place) {
+  const Place file = place / ".zarray";
+  const auto bytes = file.store->read(file.key);
   if (!bytes) throw Error(ErrorKind::kNotFound, fmt::format("{}: no Zarr array there", address));
   ZarrArray array =
-      parse_zarray({reinterpret_cast<const char*>(bytes->data()), bytes->size()}, file.string());
-  array.spec.grid = find_grid(path);
+      parse_zarray({reinterpret_cast<const char*>(bytes->data()), bytes->size()}, file.describe());
+  array.spec.grid = find_grid(place);
   if (const std::string problem = find_spec_problem(array.spec); !problem.empty()) {
     throw Error(ErrorKind::kCorruptData, fmt::format("{}: {}", address, problem));
   }
-  return std::make_shared<ZarrDataset>(address, path, std::move(array));
+  return std::make_shared<ZarrDataset>(address, place, std::move(array));
 }
 
-std::shared_ptr<Dataset> create_zarr(const std::string& address, const std::filesystem::path& path,
+std::shared_ptr<Dataset> create_zarr(const std::string& address, const Place& place,
                                      const DatasetSpec& spec) {
-  if (spec.codec == Codec::kCompressedSegmentation) {
-    throw Error(ErrorKind::kInvalidArgument,
-                fmt::format("{}: Zarr has no codec compressed_segmentation", address));
-  }
-  const FolderLock lock(path);
-  if (is_zarr_dataset(path)) {
-    std::shared_ptr<Dataset> dataset = open_zarr(address, path);
+  const FolderLock lock(place);
+  if (is_zarr_dataset(place)) {
+    std::shared_ptr<Dataset> dataset = open_zarr(address, place);
     if (const std::string difference = describe_difference(dataset->spec(), spec); !difference.empty()) {
       throw Error(ErrorKind::kAlreadyExists, fmt::format("{}: exists with {}", address, difference));
     }
     return dataset;
   }
-  make_groups_above(path);
-  Json attributes = read_zarr_attributes(path).value_or(Json::object());
+  make_groups_above(place);
+  Json attributes = read_zarr_attributes(place).value_or(Json::object());
   attributes["_ARRAY_DIMENSIONS"] = {"z", "y", "x"};
   attributes["transform"] = cosem_transform_of(spec.grid);
-  write_text_atomically(path / ".zattrs", to_text(attributes));
+  write_json(place / ".zattrs", attributes);
   // Last, for it makes the dataset exist.
-  write_text_atomically(path / ".zarray", to_text(zarray_of(spec)));
-  return open_zarr(address, path);
+  write_json(place / ".zarray", zarray_of(spec));
+  return open_zarr(address, place);
 }
 
 }  // namespace organon::storage

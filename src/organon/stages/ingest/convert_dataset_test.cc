@@ -1,0 +1,197 @@
+#include "organon/stages/ingest/convert_dataset.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "organon/base/error.h"
+#include "organon/base/random.h"
+#include "organon/blockwise/testing/stage_contract.h"
+#include "organon/storage/digest.h"
+#include "organon/storage/multiscale.h"
+
+namespace organon::stages {
+namespace {
+
+using organon::testing::TemporaryFolder;
+
+constexpr Shape3 kShape{22, 37, 41};
+const VoxelGrid kGrid{{8, 4, 4}, {100, 0, -20}};
+
+AnyArray random_voxels(DataType type, const Shape3& shape, std::uint64_t seed) {
+  Random random(seed);
+  AnyArray voxels(type, shape);
+  dispatch(type, [&](auto zero) {
+    using T = decltype(zero);
+    const auto view = voxels.view<T>();
+    for (std::int64_t z = 0; z < shape.z; ++z)
+      for (std::int64_t y = 0; y < shape.y; ++y)
+        for (std::int64_t x = 0; x < shape.x; ++x)
+          view(z, y, x) = z < 8 && y < 8 ? T{0} : static_cast<T>(random.below(100));
+  });
+  return voxels;
+}
+
+std::shared_ptr<storage::Dataset> make_source(const std::string& address, DataType type = DataType::kUint8,
+                                              const Shape3& shape = kShape, const VoxelGrid& grid = kGrid) {
+  storage::DatasetSpec spec;
+  spec.shape = shape;
+  spec.chunk_shape = {8, 8, 8};
+  spec.data_type = type;
+  spec.grid = grid;
+  const auto dataset = storage::create_dataset(address, spec);
+  dataset->write(spec.domain(), random_voxels(type, shape, 4), Fsync::kNo);
+  dataset->set_attributes({{"role", "raw"}, {"contrast_limits", {3, 90}}});
+  return dataset;
+}
+
+blockwise::StageDescription convert(const std::string& from, const std::string& to, const Json& options = {},
+                                    const std::string& box_nm = "") {
+  blockwise::StageDescription description;
+  description.verb = "convert";
+  description.options_json = options.is_null() ? "{}" : options.dump();
+  description.inputs = {from};
+  description.outputs = {to};
+  description.box_nm = box_nm;
+  return description;
+}
+
+blockwise::RunResult run(const blockwise::StageDescription& description) {
+  SilentProgress silent;
+  blockwise::RunOptions options;
+  options.workers = 2;
+  options.fsync = Fsync::kNo;
+  return run_stage(description, make_convert_stage,
+                   blockwise::RunFolder(blockwise::run_folder_of(description.outputs[0])), options, silent);
+}
+
+void expect_equal(const AnyArray& a, const AnyArray& b) {
+  ASSERT_EQ(a.type(), b.type());
+  ASSERT_EQ(a.shape(), b.shape());
+  EXPECT_TRUE(std::equal(a.bytes().begin(), a.bytes().end(), b.bytes().begin()));
+}
+
+TEST(Convert, KeepsTheStageContract) {
+  blockwise::testing::expect_stage_contract(
+      {make_convert_stage,
+       [](const std::filesystem::path& folder, const Shape3& block_shape) {
+         const std::string source = (folder / "a.n5/raw/s0").string();
+         if (!std::filesystem::exists(source)) make_source(source);
+         auto description = convert(source, (folder / "b.zarr/raw").string(),
+                                    {{"chunk_shape", {5, 10, 6}}, {"data_type", "uint16"}, {"codec", "zstd"}},
+                                    "116,8,0,200,120,100");
+         description.block_shape = block_shape;
+         return description;
+       },
+       {{5, 10, 6}, {10, 10, 12}, {40, 40, 60}}});
+}
+
+TEST(Convert, EveryFormatToEveryOther) {
+  Random random(9);
+  for (const char* from : {"a.n5/x", "a.zarr/x", "a.precomputed/x"}) {
+    for (const char* to : {"b.n5/x", "b.zarr/x", "b.precomputed/x"}) {
+      for (const DataType type : {DataType::kUint8, DataType::kUint64, DataType::kFloat32}) {
+        SCOPED_TRACE(fmt::format("{} {} {}", from, to, to_string(type)));
+        const TemporaryFolder folder;
+        storage::DatasetSpec spec;
+        spec.shape = kShape;
+        spec.data_type = type;
+        spec.codec = storage::codecs_of(storage::format_for_new(from), type).front();
+        spec.chunk_shape = {8, 8, 8};
+        spec.grid = kGrid;
+        const auto source = storage::create_dataset((folder.path() / from).string(), spec);
+        source->write(spec.domain(), random_voxels(type, kShape, random.below(1000)), Fsync::kNo);
+        const std::string out = (folder.path() / to).string();
+        ASSERT_TRUE(run(convert(source->address(), out, {{"chunk_shape", {6, 9, 7}}})).failures.empty());
+        const auto made = storage::open_dataset(out);
+        expect_equal(made->read(made->spec().domain()), source->read(spec.domain()));
+        EXPECT_EQ(made->spec().grid, source->spec().grid);
+        EXPECT_EQ(made->spec().chunk_shape, (Shape3{6, 9, 7}));
+      }
+    }
+  }
+}
+
+TEST(Convert, WhatIsCutOutStaysWhereItIs) {
+  const TemporaryFolder folder;
+  const auto source = make_source((folder.path() / "a.n5/x").string());
+  const std::string out = (folder.path() / "b.n5/x").string();
+  run(convert(source->address(), out, {{"box", {3, 5, 7, 20, 30, 40}}}));
+  const auto made = storage::open_dataset(out);
+  const Box box{{3, 5, 7}, {20, 30, 40}};
+  expect_equal(made->read(made->spec().domain()), source->read(box));
+  EXPECT_EQ(made->spec().grid.to_nm({0, 0, 0}), kGrid.to_nm(box.begin));
+  EXPECT_EQ(made->attributes()["contrast_limits"], (Json{3, 90}));
+  // The same by nanometres: voxels whose centres lie in the box.
+  run(convert(source->address(), out, {}, "124,20,8,252,116,136"));
+  const auto by_nm = storage::open_dataset(out);
+  expect_equal(by_nm->read(by_nm->spec().domain()), source->read(box));
+}
+
+TEST(Convert, APyramidGoesAlongWithItsMetadata) {
+  const TemporaryFolder folder;
+  const std::string group = (folder.path() / "a.n5/raw").string();
+  make_source(group + "/s0");
+  make_source(group + "/s1", DataType::kUint8, {11, 18, 20}, {{16, 8, 8}, {104, 2, -18}});
+  storage::write_multiscale_metadata(group);
+  for (const char* to : {"b.zarr/raw", "b.precomputed"}) {
+    SCOPED_TRACE(to);
+    const std::string out = (folder.path() / to).string();
+    ASSERT_TRUE(run(convert(group, out)).failures.empty());
+    const auto made = storage::open_multiscale(out).levels;
+    const auto source = storage::open_multiscale(group).levels;
+    ASSERT_EQ(made.size(), 2U);
+    for (std::size_t i = 0; i < 2; ++i) {
+      expect_equal(made[i]->read(made[i]->spec().domain()), source[i]->read(source[i]->spec().domain()));
+      EXPECT_EQ(made[i]->spec().grid, source[i]->spec().grid);
+    }
+  }
+  // A part of it: each level's voxels in it.
+  const std::string part = (folder.path() / "part.n5/raw").string();
+  ASSERT_TRUE(run(convert(group, part, {{"box", {4, 8, 8, 12, 24, 24}}})).failures.empty());
+  const auto levels = storage::open_multiscale(part).levels;
+  EXPECT_EQ(levels[0]->spec().shape, (Shape3{8, 16, 16}));
+  EXPECT_EQ(levels[1]->spec().shape, (Shape3{4, 8, 8}));
+  EXPECT_EQ(levels[1]->spec().grid.offset_nm, (PointNm{136, 34, 14}));
+}
+
+TEST(Convert, ValuesThatDoNotFitAreRefusedOrClipped) {
+  const TemporaryFolder folder;
+  const auto source = make_source((folder.path() / "a.n5/x").string(), DataType::kInt16);
+  AnyArray chunk = source->read(Box::at({8, 8, 8}, {8, 8, 8}));
+  chunk.view<std::int16_t>()(1, 2, 3) = -7;
+  source->write(Box::at({8, 8, 8}, {8, 8, 8}), chunk, Fsync::kNo);
+  const std::string out = (folder.path() / "b.n5/x").string();
+  const auto refused = run(convert(source->address(), out, {{"data_type", "uint8"}}));
+  ASSERT_EQ(refused.failures.size(), 1U);
+  EXPECT_NE(refused.failures[0].message.find("voxel 9,10,11: -7 cannot be stored as uint8"),
+            std::string::npos)
+      << refused.failures[0].message;
+  const auto clipped =
+      run(convert(source->address(), out, {{"data_type", "uint8"}, {"out_of_range", "clip"}}));
+  EXPECT_TRUE(clipped.failures.empty());
+  EXPECT_EQ(storage::open_dataset(out)->read_as<std::uint8_t>(Box::at({9, 10, 11}, {1, 1, 1}))(0, 0, 0), 0);
+}
+
+TEST(Convert, RefusesWhatMakesNoSense) {
+  const TemporaryFolder folder;
+  const std::string source = make_source((folder.path() / "a.n5/x").string())->address();
+  const std::string out = (folder.path() / "b.n5/x").string();
+  for (const auto& [options, word] :
+       std::vector<std::pair<Json, std::string>>{{{{"box", {0, 0, 0, 23, 1, 1}}}, "box"},
+                                                 {{{"box", {5, 0, 0, 5, 1, 1}}}, "box"},
+                                                 {{{"box", {1, 2, 3}}}, "box"},
+                                                 {{{"data_type", "uint7"}}, "uint7"},
+                                                 {{{"codec", "jpeg"}}, "n5 has gzip"}}) {
+    try {
+      make_convert_stage(convert(source, out, options));
+      ADD_FAILURE() << options.dump();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kInvalidArgument);
+      EXPECT_NE(error.message().find(word), std::string::npos) << error.message();
+    }
+  }
+  EXPECT_THROW(make_convert_stage(convert(source, (folder.path() / "plain/x").string())), Error);
+}
+
+}  // namespace
+}  // namespace organon::stages

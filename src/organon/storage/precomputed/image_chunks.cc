@@ -1,0 +1,48 @@
+#include "organon/storage/precomputed/image_chunks.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "organon/base/error.h"
+#include "organon/storage/images/jpeg_codec.h"
+#include "organon/storage/images/png_codec.h"
+
+namespace organon::storage {
+namespace {
+
+AnyArray in_shape(const AnyArray& image, const Shape3& shape) {
+  AnyArray voxels(image.type(), shape);
+  std::memcpy(voxels.bytes().data(), image.bytes().data(), image.bytes().size());
+  return voxels;
+}
+
+}  // namespace
+
+AnyArray decode_jpeg_chunk(std::span<const std::byte> bytes, const Shape3& shape) {
+  return in_shape(decode_jpeg(bytes, shape.product()), shape);
+}
+
+AnyArray decode_png_chunk(std::span<const std::byte> bytes, DataType type, const Shape3& shape) {
+  const ImageInfo info = png_info(bytes, "png");
+  if (info.shape.product() != shape.product()) {
+    throw Error(ErrorKind::kCorruptData, fmt::format("a picture of {} pixels for a chunk of {} voxels",
+                                                     to_string(info.shape), to_string(shape)));
+  }
+  const AnyArray image = decode_png(bytes, "png");
+  if (image.type() != type) {
+    throw Error(ErrorKind::kCorruptData,
+                fmt::format("a png of {} in a volume of {}", to_string(image.type()), to_string(type)));
+  }
+  return in_shape(image, shape);
+}
+
+std::vector<std::byte> encode_png_chunk(const AnyArray& voxels) {
+  const Shape3& shape = voxels.shape();
+  const Shape3 flat{1, shape.z * shape.y, shape.x};
+  if (voxels.type() == DataType::kUint16)
+    return encode_png(ArrayView<const std::uint16_t>(voxels.view<std::uint16_t>().data(), flat));
+  return encode_png(ArrayView<const std::uint8_t>(voxels.view<std::uint8_t>().data(), flat));
+}
+
+}  // namespace organon::storage

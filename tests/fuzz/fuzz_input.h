@@ -40,14 +40,15 @@ inline void allow_errors(const std::function<void()>& call) {
 
 /// A spec of small odd chunks, with codec and type chosen by a byte.
 inline storage::DatasetSpec small_spec(std::uint8_t choice) {
-  constexpr storage::Codec kCodecs[] = {storage::Codec::kRaw, storage::Codec::kGzip, storage::Codec::kZlib,
-                                        storage::Codec::kZstd, storage::Codec::kBlosc};
+  constexpr storage::Codec kCodecs[] = {storage::Codec::kRaw,  storage::Codec::kGzip,  storage::Codec::kZlib,
+                                        storage::Codec::kZstd, storage::Codec::kBlosc, storage::Codec::kBzip2,
+                                        storage::Codec::kXz,   storage::Codec::kLz4};
   constexpr DataType kTypes[] = {DataType::kUint8, DataType::kInt16, DataType::kFloat32, DataType::kUint64};
   storage::DatasetSpec spec;
   spec.shape = {5, 6, 7};
   spec.chunk_shape = {3, 4, 5};
-  spec.codec = kCodecs[choice % 5];
-  spec.data_type = kTypes[choice / 5 % 4];
+  spec.codec = kCodecs[choice % 8];
+  spec.data_type = kTypes[choice / 8 % 4];
   return spec;
 }
 

@@ -22,8 +22,8 @@ void run(const Input& input) {
   const auto choice = std::to_integer<std::uint8_t>(input.bytes.front());
   storage::ZarrArray array;
   array.spec = small_spec(choice);
-  array.is_big_endian = choice / 20 % 2 == 1;
-  array.is_fortran_order = choice / 40 % 2 == 1;
+  array.is_big_endian = choice / 32 % 2 == 1;
+  array.is_fortran_order = choice / 64 % 2 == 1;
   const auto bytes = input.bytes.subspan(1);
   for (const Shape3& shape : {array.spec.chunk_shape, Shape3{3, 2, 1}}) {
     allow_errors([&] { storage::decode_zarr_chunk(bytes, array, shape); });

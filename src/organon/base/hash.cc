@@ -39,6 +39,10 @@ std::optional<Hash128> hash_file(const std::filesystem::path& path) {
   return Hash128{hash.high64, hash.low64};
 }
 
+std::uint32_t checksum_xxh32(std::span<const std::byte> bytes, std::uint32_t seed) {
+  return XXH32(bytes.data(), bytes.size(), seed);
+}
+
 std::string to_hex(const Hash128& hash) { return fmt::format("{:016x}{:016x}", hash.high, hash.low); }
 
 Hash128 hash_from_hex(const std::string& hex) {

@@ -22,6 +22,9 @@ Hash128 hash_text(const std::string& text);
 /// hash_bytes() of a whole file of any size; nothing where it does not exist. Memory: 1 MiB. Errors: kIo.
 std::optional<Hash128> hash_file(const std::filesystem::path& path);
 
+/// XXH32 of `bytes`, which file formats use as a checksum. Source: [collet2012xxhash].
+std::uint32_t checksum_xxh32(std::span<const std::byte> bytes, std::uint32_t seed);
+
 /// 32 lower-case hexadecimal digits, most significant first (the canonical form of xxHash).
 std::string to_hex(const Hash128& hash);
 /// Inverse of to_hex. Errors: kCorruptData where `hex` is not 32 hexadecimal digits.

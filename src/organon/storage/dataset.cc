@@ -10,6 +10,7 @@
 #include "organon/array/data_type.h"
 #include "organon/base/error.h"
 #include "organon/base/fault_point.h"
+#include "organon/storage/fill_value.h"
 
 namespace organon::storage {
 namespace {
@@ -44,18 +45,6 @@ void convert_overlap(ArrayView<const From> source, const Box& source_box, ArrayV
       }
     }
   }
-}
-
-// Compares bytes, so that -0.0 is not taken for the fill value 0.0: digests would change.
-bool is_all_fill(const AnyArray& voxels, std::uint64_t fill_value) {
-  return dispatch(voxels.type(), [&](auto zero) {
-    using T = decltype(zero);
-    const auto fill = static_cast<T>(fill_value);
-    const std::span<const std::byte> bytes = voxels.bytes();
-    // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison)
-    return std::memcmp(bytes.data(), &fill, sizeof(T)) == 0 &&
-           std::memcmp(bytes.data(), bytes.data() + sizeof(T), bytes.size() - sizeof(T)) == 0;
-  });
 }
 
 template <class Function>
@@ -132,7 +121,7 @@ AnyArray Dataset::read(const Box& box) const {
   AnyArray result(spec_.data_type, box.shape());
   dispatch(spec_.data_type, [&](auto zero) {
     using T = decltype(zero);
-    fill_voxels<T>(result.view<T>(), static_cast<T>(spec_.fill_value));
+    fill_voxels<T>(result.view<T>(), fill_voxel<T>(spec_.fill_value));
     for_each_stored_chunk(box, [&](const AnyArray& chunk, const Box& chunk_box) {
       copy_overlap<T>(chunk.view<T>(), chunk_box, result.view<T>(), box);
     });
@@ -146,7 +135,7 @@ Array<T> Dataset::read_as(const Box& box) const {
   return dispatch(spec_.data_type, [&](auto zero) -> Array<T> {
     using Stored = decltype(zero);
     if constexpr (fits_exactly<Stored, T>()) {
-      Array<T> result(box.shape(), static_cast<T>(static_cast<Stored>(spec_.fill_value)));
+      Array<T> result(box.shape(), static_cast<T>(fill_voxel<Stored>(spec_.fill_value)));
       for_each_stored_chunk(box, [&](const AnyArray& chunk, const Box& chunk_box) {
         convert_overlap<Stored, T>(chunk.view<Stored>(), chunk_box, result.view(), box);
       });

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
+#include "organon/storage/fill_value.h"
+
 namespace organon::storage::testing {
 namespace {
 
@@ -39,7 +43,10 @@ std::vector<DatasetCase> cases_of(Format format, std::vector<Codec> codecs, std:
     c.data_type = type;
     c.shape = shape;
     c.chunk_shape = chunk;
-    c.has_checksum = codec == Codec::kGzip || codec == Codec::kZlib || codec == Codec::kZstd;
+    // lz4 has one in the frame of N5 only.
+    c.has_checksum = codec != Codec::kRaw && codec != Codec::kBlosc &&
+                     codec != Codec::kCompressedSegmentation &&
+                     (codec != Codec::kLz4 || format == Format::kN5);
     cases.push_back(c);
   };
   for (const Codec codec : codecs) add(codec, types.back(), "odd", kOddShape, kOddChunk);
@@ -59,14 +66,14 @@ std::string name_of(const ::testing::TestParamInfo<DatasetCase>& info) { return 
 INSTANTIATE_TEST_SUITE_P(N5, DatasetContract,
                          ::testing::ValuesIn(cases_of(Format::kN5,
                                                       {Codec::kGzip, Codec::kRaw, Codec::kZlib, Codec::kZstd,
-                                                       Codec::kBlosc},
+                                                       Codec::kBlosc, Codec::kBzip2, Codec::kXz, Codec::kLz4},
                                                       kAllTypes)),
                          name_of);
 
 INSTANTIATE_TEST_SUITE_P(Zarr2, DatasetContract,
                          ::testing::ValuesIn(cases_of(Format::kZarr2,
                                                       {Codec::kZstd, Codec::kRaw, Codec::kGzip, Codec::kZlib,
-                                                       Codec::kBlosc},
+                                                       Codec::kBlosc, Codec::kBzip2, Codec::kXz, Codec::kLz4},
                                                       kAllTypes)),
                          name_of);
 
@@ -79,13 +86,24 @@ INSTANTIATE_TEST_SUITE_P(PrecomputedLabels, DatasetContract,
                                                       {DataType::kUint32, DataType::kUint64})),
                          name_of);
 
+std::uint64_t unusual_fill(DataType type) {
+  switch (type) {
+    case DataType::kInt16:
+      return static_cast<std::uint64_t>(-2);
+    case DataType::kFloat32:
+      return fill_value_of(std::numeric_limits<float>::quiet_NaN());
+    case DataType::kFloat64:
+      return fill_value_of(-0.5);
+    default:
+      return 255;  // never a made voxel
+  }
+}
+
 std::vector<DatasetCase> fill_cases() {
   std::vector<DatasetCase> cases =
-      cases_of(Format::kZarr2, {Codec::kGzip}, {DataType::kUint8, DataType::kInt16});
-  for (DatasetCase& c : cases) {
-    // 255 is never a made voxel; -2 for signed.
-    c.fill_value = c.data_type == DataType::kInt16 ? static_cast<std::uint64_t>(-2) : 255;
-  }
+      cases_of(Format::kZarr2, {Codec::kGzip},
+               {DataType::kUint8, DataType::kInt16, DataType::kFloat32, DataType::kFloat64});
+  for (DatasetCase& c : cases) c.fill_value = unusual_fill(c.data_type);
   return cases;
 }
 INSTANTIATE_TEST_SUITE_P(Zarr2Fill, DatasetContract, ::testing::ValuesIn(fill_cases()), name_of);

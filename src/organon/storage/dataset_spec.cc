@@ -5,6 +5,9 @@
 #include <cmath>
 #include <limits>
 
+#include "organon/base/error.h"
+#include "organon/storage/fill_value.h"
+
 namespace organon::storage {
 namespace {
 
@@ -19,7 +22,7 @@ bool fill_value_fits(std::uint64_t fill_value, DataType type) {
   return dispatch(type, [&](auto zero) {
     using T = decltype(zero);
     if constexpr (std::is_floating_point_v<T>) {
-      return fill_value == 0;
+      return sizeof(T) == 8 || fill_value <= std::numeric_limits<std::uint32_t>::max();
     } else if constexpr (std::is_signed_v<T>) {
       const auto value = static_cast<std::int64_t>(fill_value);
       return value >= std::numeric_limits<T>::min() && value <= std::numeric_limits<T>::max();
@@ -69,6 +72,12 @@ std::string_view to_string(Codec codec) {
       return "zstd";
     case Codec::kBlosc:
       return "blosc";
+    case Codec::kBzip2:
+      return "bzip2";
+    case Codec::kXz:
+      return "xz";
+    case Codec::kLz4:
+      return "lz4";
     case Codec::kCompressedSegmentation:
       return "compressed_segmentation";
     case Codec::kJpeg:
@@ -77,6 +86,43 @@ std::string_view to_string(Codec codec) {
       return "png";
   }
   return "unknown";
+}
+
+std::string_view to_string(BloscInner inner) {
+  switch (inner) {
+    case BloscInner::kBlosclz:
+      return "blosclz";
+    case BloscInner::kLz4:
+      return "lz4";
+    case BloscInner::kLz4hc:
+      return "lz4hc";
+    case BloscInner::kSnappy:
+      return "snappy";
+    case BloscInner::kZlib:
+      return "zlib";
+    case BloscInner::kZstd:
+      return "zstd";
+  }
+  return "unknown";
+}
+
+std::optional<BloscInner> blosc_inner_from_string(std::string_view name) {
+  for (const BloscInner inner : {BloscInner::kBlosclz, BloscInner::kLz4, BloscInner::kLz4hc,
+                                 BloscInner::kSnappy, BloscInner::kZlib, BloscInner::kZstd}) {
+    if (to_string(inner) == name) return inner;
+  }
+  return std::nullopt;
+}
+
+bool has_shards(const DatasetSpec& spec) { return spec.shard_shape != Shape3{}; }
+
+Shape3 stored_shape(const DatasetSpec& spec) {
+  return has_shards(spec) ? spec.shard_shape : spec.chunk_shape;
+}
+
+void refuse_shards(const DatasetSpec& spec, std::string_view format) {
+  if (has_shards(spec))
+    throw Error(ErrorKind::kInvalidArgument, fmt::format("{} is not written in shards", format));
 }
 
 std::int64_t chunk_bytes(const DatasetSpec& spec) {
@@ -95,6 +141,18 @@ std::string find_spec_problem(const DatasetSpec& spec) {
       float_product(spec.chunk_shape) * voxel_bytes > static_cast<double>(kMaxChunkBytes)) {
     return fmt::format("chunks of {} voxels of {} are not in 1 byte .. 2 GiB", to_string(spec.chunk_shape),
                        to_string(spec.data_type));
+  }
+  if (has_shards(spec)) {
+    const Shape3& shard = spec.shard_shape;
+    const Shape3& chunk = spec.chunk_shape;
+    if (shard.smallest() <= 0 || shard.largest() > kMaxExtent || shard.z % chunk.z != 0 ||
+        shard.y % chunk.y != 0 || shard.x % chunk.x != 0) {
+      return fmt::format("shards of {} are not made of whole chunks of {}", to_string(shard),
+                         to_string(chunk));
+    }
+    if (float_product(shard) / float_product(chunk) > static_cast<double>(kMaxChunksPerShard)) {
+      return fmt::format("shards of {} hold more than 2^24 chunks of {}", to_string(shard), to_string(chunk));
+    }
   }
   const SizeNm& size = spec.grid.voxel_size_nm;
   if (!is_positive_and_finite(size.z) || !is_positive_and_finite(size.y) || !is_positive_and_finite(size.x)) {
@@ -119,6 +177,12 @@ std::string describe_difference(const DatasetSpec& found, const DatasetSpec& exp
     return fmt::format("chunks {} instead of {}", to_string(found.chunk_shape),
                        to_string(expected.chunk_shape));
   }
+  if (found.shard_shape != expected.shard_shape) {
+    const auto name = [](const DatasetSpec& spec) {
+      return has_shards(spec) ? "shards " + to_string(spec.shard_shape) : std::string("no shards");
+    };
+    return fmt::format("{} instead of {}", name(found), name(expected));
+  }
   if (found.data_type != expected.data_type) {
     return fmt::format("data type {} instead of {}", to_string(found.data_type),
                        to_string(expected.data_type));
@@ -130,7 +194,8 @@ std::string describe_difference(const DatasetSpec& found, const DatasetSpec& exp
     return fmt::format("compression level {} instead of {}", found.level, expected.level);
   }
   if (found.fill_value != expected.fill_value) {
-    return fmt::format("fill value {} instead of {}", found.fill_value, expected.fill_value);
+    return fmt::format("fill value {} instead of {}", fill_value_text(found.fill_value, found.data_type),
+                       fill_value_text(expected.fill_value, expected.data_type));
   }
   if (!grids_agree(found.grid, expected.grid)) {
     return fmt::format("voxel size {} nm, offset {} nm instead of {} nm, {} nm",

@@ -161,9 +161,9 @@ Format format_for_new(const std::string& address) {
 std::vector<Codec> codecs_of(Format format, DataType type) {
   switch (format) {
     case Format::kN5:
-      return {Codec::kGzip, Codec::kZstd, Codec::kBlosc, Codec::kZlib, Codec::kRaw};
     case Format::kZarr2:
-      return {Codec::kGzip, Codec::kZstd, Codec::kBlosc, Codec::kZlib, Codec::kRaw};
+      return {Codec::kGzip,  Codec::kZstd, Codec::kBlosc, Codec::kZlib,
+              Codec::kBzip2, Codec::kXz,   Codec::kLz4,   Codec::kRaw};
     case Format::kPrecomputed:
       break;
   }
@@ -180,6 +180,7 @@ DatasetSpec fitted_to(Format format, DatasetSpec spec) {
     spec.level = -1;
   }
   if (format != Format::kZarr2) spec.fill_value = 0;
+  spec.shard_shape = {};
   return spec;
 }
 
@@ -189,6 +190,7 @@ std::shared_ptr<Dataset> create_dataset(const std::string& address, const Datase
   if (problem.empty()) problem = find_level_problem(spec.codec, spec.level);
   if (!problem.empty()) throw Error(ErrorKind::kInvalidArgument, fmt::format("{}: {}", address, problem));
   const Format format = format_for_new(address);
+  refuse_shards(spec, to_string(format));
   const auto codecs = codecs_of(format, spec.data_type);
   if (std::find(codecs.begin(), codecs.end(), spec.codec) == codecs.end()) {
     std::vector<std::string_view> names;

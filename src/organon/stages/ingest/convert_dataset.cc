@@ -75,6 +75,10 @@ struct Set {
       level.box = box_of(description.box_nm, source.levels[0]->spec(), from);
       level.spec = from;
       if (!options.data_type.empty()) level.spec.data_type = type_named(options.data_type);
+      // Floats hold their fill value otherwise than whole numbers do, and it may not be one.
+      const bool is_same_kind = level.spec.data_type == from.data_type ||
+                                (!is_floating(level.spec.data_type) && !is_floating(from.data_type));
+      if (!is_same_kind) level.spec.fill_value = 0;
       level.spec = storage::fitted_to(format, level.spec);
       level.spec.shape = level.box.shape();
       level.spec.grid.offset_nm = from.grid.to_nm(level.box.begin);

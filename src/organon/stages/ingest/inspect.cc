@@ -9,6 +9,7 @@
 
 #include "organon/base/error.h"
 #include "organon/base/json.h"
+#include "organon/storage/fill_value.h"
 
 namespace organon::stages {
 namespace {
@@ -143,14 +144,15 @@ void describe_storage(const DatasetReport& report, Lines& lines) {
       fmt::format("{}{} of {} chunks, {}{} ({} decoded)", report.are_stored_chunks_exact ? "" : "about ",
                   report.stored_chunks, report.num_chunks, report.are_stored_bytes_exact ? "" : "about ",
                   bytes_text(static_cast<double>(report.stored_bytes)), bytes_text(raw_bytes)));
-  if (missing > 0) lines.add("", fmt::format("{} missing chunks read as {}", missing, report.fill_value));
+  const std::string fill = storage::fill_value_text(report.fill_value, report.type);
+  if (missing > 0) lines.add("", fmt::format("{} missing chunks read as {}", missing, fill));
 }
 
 void describe_values(const DatasetReport& report, int width, Lines& lines) {
   const ValueSample& sample = report.sample;
   if (!sample.histogram) {
-    lines.add("values", sample.num_voxels == 0 ? fmt::format("none stored: all {}", report.fill_value)
-                                               : "not one number");
+    const std::string fill = storage::fill_value_text(report.fill_value, report.type);
+    lines.add("values", sample.num_voxels == 0 ? fmt::format("none stored: all {}", fill) : "not one number");
     return;
   }
   const std::string source = sample.is_whole ? ""
@@ -298,7 +300,7 @@ std::string to_json(const DatasetReport& report) {
                {"data_type", to_string(report.type)}};
   if (!report.levels.empty()) {
     json["codec"] = report.codec;
-    json["fill_value"] = report.fill_value;
+    json["fill_value"] = storage::fill_value_json(report.fill_value, report.type);
     for (const LevelReport& level : report.levels) {
       json["levels"].push_back({{"address", level.address},
                                 {"shape", three(level.shape)},

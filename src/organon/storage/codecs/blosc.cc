@@ -7,8 +7,11 @@
 
 namespace organon::storage {
 
-void append_blosc(std::span<const std::byte> bytes, int level, std::size_t voxel_bytes,
+void append_blosc(std::span<const std::byte> bytes, BloscInner inner, int level, std::size_t voxel_bytes,
                   std::vector<std::byte>& output) {
+  const std::string name(to_string(inner));
+  if (blosc_compname_to_compcode(name.c_str()) < 0)
+    throw Error(ErrorKind::kUnsupported, fmt::format("this machine's blosc has no {}", name));
   if (bytes.size() > BLOSC_MAX_BUFFERSIZE) {
     throw Error(ErrorKind::kInvalidArgument, fmt::format("a blosc chunk of {} bytes is above the {} that fit",
                                                          bytes.size(), BLOSC_MAX_BUFFERSIZE));
@@ -17,7 +20,7 @@ void append_blosc(std::span<const std::byte> bytes, int level, std::size_t voxel
   const std::size_t bound = bytes.size() + BLOSC_MAX_OVERHEAD;
   output.resize(start + bound);
   const int written = blosc_compress_ctx(level, BLOSC_SHUFFLE, voxel_bytes, bytes.size(), bytes.data(),
-                                         output.data() + start, bound, "zstd", 0, 1);
+                                         output.data() + start, bound, name.c_str(), 0, 1);
   if (written <= 0)
     throw Error(ErrorKind::kInternal, fmt::format("blosc could not compress {} bytes", bytes.size()));
   output.resize(start + static_cast<std::size_t>(written));

@@ -1,14 +1,26 @@
 #include "organon/storage/codecs/codec.h"
 
 #include <gtest/gtest.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cstring>
 
 #include "organon/base/error.h"
 
 namespace organon::storage {
 namespace {
 
+struct CodecCase {
+  std::string name;
+  Encoding encoding;
+  bool has_checksum = false;  ///< damage never gives other bytes
+};
+
+void PrintTo(const CodecCase& c, std::ostream* out) { *out << c.name; }
+
 /// The laws of a codec of bytes.
-class CodecContract : public ::testing::TestWithParam<Codec> {
+class CodecContract : public ::testing::TestWithParam<CodecCase> {
  protected:
   static std::vector<std::byte> make_bytes(std::size_t count, bool is_random) {
     std::vector<std::byte> bytes(count);
@@ -19,15 +31,22 @@ class CodecContract : public ::testing::TestWithParam<Codec> {
     }
     return bytes;
   }
-  std::vector<std::byte> encode(Bytes bytes, int level = -1) const {
+  static Codec codec() { return GetParam().encoding.codec; }
+  static std::vector<std::byte> encode(Bytes bytes, int level = -1) {
+    Encoding encoding = GetParam().encoding;
+    encoding.level = level;
+    encoding.voxel_bytes = 2;
     std::vector<std::byte> encoded;
-    append_encoded(GetParam(), level, 2, bytes, encoded);
+    append_encoded(encoding, bytes, encoded);
     return encoded;
   }
-  void expect_corrupt(Bytes encoded, std::size_t decoded_bytes) const {
+  static void decode_into(Bytes encoded, std::span<std::byte> decoded) {
+    decode(codec(), encoded, decoded, GetParam().encoding.lz4_framing);
+  }
+  static void expect_corrupt(Bytes encoded, std::size_t decoded_bytes) {
     std::vector<std::byte> decoded(decoded_bytes);
     try {
-      decode(GetParam(), encoded, decoded);
+      decode_into(encoded, decoded);
       FAIL() << "no error";
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::kCorruptData) << error.what();
@@ -40,10 +59,10 @@ TEST_P(CodecContract, DecodesWhatItEncodedAtEveryLevel) {
     for (const bool is_random : {false, true}) {
       const std::vector<std::byte> bytes = make_bytes(count, is_random);
       for (const int level : {-1, 0, 1, 2, 6, 9}) {
-        if (!find_level_problem(GetParam(), level).empty()) continue;
+        if (!find_level_problem(codec(), level).empty()) continue;
         const std::vector<std::byte> encoded = encode(bytes, level);
         std::vector<std::byte> decoded(count);
-        decode(GetParam(), encoded, decoded);
+        decode_into(encoded, decoded);
         EXPECT_EQ(decoded, bytes) << count << " bytes, level " << level;
       }
     }
@@ -53,10 +72,10 @@ TEST_P(CodecContract, DecodesWhatItEncodedAtEveryLevel) {
 TEST_P(CodecContract, AppendsAfterAHeader) {
   const std::vector<std::byte> bytes = make_bytes(500, false);
   std::vector<std::byte> output(7, std::byte{9});
-  append_encoded(GetParam(), -1, 1, bytes, output);
+  append_encoded(GetParam().encoding, bytes, output);
   EXPECT_EQ(output[6], std::byte{9});
   std::vector<std::byte> decoded(500);
-  decode(GetParam(), Bytes(output).subspan(7), decoded);
+  decode_into(Bytes(output).subspan(7), decoded);
   EXPECT_EQ(decoded, bytes);
 }
 
@@ -82,9 +101,8 @@ TEST_P(CodecContract, FlippedBitsNeverCrash) {
     std::vector<std::byte> damaged = encoded;
     damaged[bit / 8] ^= std::byte{1} << (bit % 8);
     try {
-      decode(GetParam(), damaged, decoded);
-      const bool has_checksum = GetParam() != Codec::kRaw && GetParam() != Codec::kBlosc;
-      if (has_checksum) {
+      decode_into(damaged, decoded);
+      if (GetParam().has_checksum) {
         EXPECT_EQ(decoded, bytes) << "bit " << bit;
       }
     } catch (const Error& error) {
@@ -93,25 +111,89 @@ TEST_P(CodecContract, FlippedBitsNeverCrash) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, CodecContract,
-                         ::testing::Values(Codec::kRaw, Codec::kGzip, Codec::kZlib, Codec::kZstd,
-                                           Codec::kBlosc),
-                         [](const auto& parameter) { return std::string(to_string(parameter.param)); });
+std::vector<CodecCase> all_codecs() {
+  std::vector<CodecCase> cases;
+  for (const Codec codec : {Codec::kRaw, Codec::kGzip, Codec::kZlib, Codec::kZstd, Codec::kBlosc,
+                            Codec::kBzip2, Codec::kXz, Codec::kLz4}) {
+    const bool has_checksum = codec != Codec::kRaw && codec != Codec::kBlosc && codec != Codec::kLz4;
+    cases.push_back({std::string(to_string(codec)), {.codec = codec}, has_checksum});
+  }
+  cases.push_back({"lz4_java", {.codec = Codec::kLz4, .lz4_framing = Lz4Framing::kJava}, true});
+  for (const BloscInner inner :
+       {BloscInner::kBlosclz, BloscInner::kLz4, BloscInner::kLz4hc, BloscInner::kZlib}) {
+    cases.push_back(
+        {"blosc_" + std::string(to_string(inner)), {.codec = Codec::kBlosc, .blosc_inner = inner}, false});
+  }
+  return cases;
+}
 
-TEST(Gzip, ReadsSeveralMembersAsOneStream) {
+INSTANTIATE_TEST_SUITE_P(All, CodecContract, ::testing::ValuesIn(all_codecs()),
+                         [](const auto& parameter) { return parameter.param.name; });
+
+class SeveralStreams : public ::testing::TestWithParam<Codec> {};
+
+TEST_P(SeveralStreams, AreReadAsOne) {
   const std::vector<std::byte> half(100, std::byte{5});
   std::vector<std::byte> encoded;
-  append_encoded(Codec::kGzip, 1, 1, half, encoded);
-  append_encoded(Codec::kGzip, 6, 1, half, encoded);
+  append_encoded({.codec = GetParam(), .level = 1}, half, encoded);
+  append_encoded({.codec = GetParam(), .level = 6}, half, encoded);
   std::vector<std::byte> decoded(200);
-  decode(Codec::kGzip, encoded, decoded);
+  decode(GetParam(), encoded, decoded);
   EXPECT_EQ(decoded, std::vector<std::byte>(200, std::byte{5}));
+  EXPECT_THROW(decode(GetParam(), encoded, std::span(decoded).first(199)), Error);
+  EXPECT_THROW(decode(GetParam(), encoded, std::span(decoded).first(100)), Error);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, SeveralStreams, ::testing::Values(Codec::kGzip, Codec::kBzip2, Codec::kXz),
+                         [](const auto& parameter) { return std::string(to_string(parameter.param)); });
+
+TEST(Lz4, JavaFrameIsAsLz4JavaWritesIt) {
+  // 4 bytes that cannot be compressed: stored.
+  const std::vector<std::byte> bytes = {std::byte{1}, std::byte{2}, std::byte{3}, std::byte{4}};
+  std::vector<std::byte> encoded;
+  append_encoded({.codec = Codec::kLz4, .lz4_framing = Lz4Framing::kJava}, bytes, encoded);
+  ASSERT_EQ(encoded.size(), 2 * 21 + 4u);
+  EXPECT_EQ(std::memcmp(encoded.data(), "LZ4Block\x16\x04\0\0\0\x04\0\0\0", 17), 0);
+  const std::uint32_t checksum = XXH32(bytes.data(), bytes.size(), 0x9747b28c) & 0x0fffffff;
+  EXPECT_EQ(std::memcmp(&encoded[17], &checksum, 4), 0);
+  EXPECT_EQ(std::memcmp(&encoded[25], "LZ4Block\x16\0\0\0\0\0\0\0\0\0\0\0\0", 21), 0);
+}
+
+TEST(Lz4, JavaFrameHoldsManyBlocksAndEndsAtItsMark) {
+  std::vector<std::byte> bytes(200000);
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i / 7 % 251);
+  std::vector<std::byte> encoded;
+  append_lz4(bytes, Lz4Framing::kJava, encoded);
+  std::vector<std::byte> decoded(bytes.size());
+  decode_lz4(encoded, Lz4Framing::kJava, decoded);
+  EXPECT_EQ(decoded, bytes);
+  const auto expect_corrupt = [&](const std::vector<std::byte>& stream) {
+    EXPECT_THROW(decode_lz4(stream, Lz4Framing::kJava, decoded), Error);
+  };
+  auto longer = encoded;
+  longer.push_back({});
+  expect_corrupt(longer);
+  expect_corrupt({encoded.begin(), encoded.end() - 21});
+  // A block that says it decodes to 4 GiB.
+  auto bomb = encoded;
+  std::fill_n(bomb.begin() + 13, 4, std::byte{0xff});
+  expect_corrupt(bomb);
+}
+
+TEST(Codec, HeadersThatAskForMuchMemoryAreRefused) {
+  std::vector<std::byte> bytes(1000, std::byte{1});
+  std::vector<std::byte> encoded;
+  append_encoded({.codec = Codec::kLz4}, bytes, encoded);
+  std::fill_n(encoded.begin(), 4, std::byte{0xff});
+  EXPECT_THROW(decode(Codec::kLz4, encoded, bytes), Error);
 }
 
 TEST(Codec, LevelsOutOfRangeAreNamed) {
   EXPECT_EQ(find_level_problem(Codec::kGzip, 10), "gzip level 10 is not in 0 .. 9");
   EXPECT_EQ(find_level_problem(Codec::kZstd, 22), "");
   EXPECT_EQ(find_level_problem(Codec::kRaw, -1), "");
+  EXPECT_EQ(find_level_problem(Codec::kBzip2, 0), "bzip2 level 0 is not in 1 .. 9");
+  EXPECT_EQ(find_level_problem(Codec::kLz4, 1), "lz4 level 1 is not in 0 .. 0");
 }
 
 }  // namespace

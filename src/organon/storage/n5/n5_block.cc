@@ -50,7 +50,8 @@ N5BlockHeader parse_n5_block_header(std::span<const std::byte> bytes, int rank) 
   const std::uint32_t mode = reader.read(2);
   if (mode > 1) {
     throw Error(ErrorKind::kUnsupported,
-                fmt::format("block mode {}, only 0 (default) and 1 are supported", mode));
+                fmt::format("block in {} is not supported, only default and varlength mode are",
+                            mode == 2 ? "object mode" : fmt::format("mode {}", mode)));
   }
   const std::uint32_t found_rank = reader.read(2);
   if (found_rank != static_cast<std::uint32_t>(rank)) {
@@ -67,7 +68,9 @@ N5BlockHeader parse_n5_block_header(std::span<const std::byte> bytes, int rank) 
     const std::uint32_t num_elements = reader.read(4);
     if (product != static_cast<double>(num_elements)) {
       throw Error(ErrorKind::kUnsupported,
-                  fmt::format("block of {} elements that are not one per voxel ({})", num_elements, product));
+                  fmt::format("varlength block of {} elements for {} voxels, as of label multisets, is not "
+                              "supported",
+                              num_elements, product));
     }
   }
   header.num_bytes = reader.position();
@@ -84,7 +87,7 @@ AnyArray decode_n5_block(std::span<const std::byte> bytes, const DatasetSpec& sp
                                                      to_string(stored), to_string(shape), to_string(full)));
   }
   AnyArray block(spec.data_type, stored);
-  decode(spec.codec, bytes.subspan(header.num_bytes), block.bytes());
+  decode(spec.codec, bytes.subspan(header.num_bytes), block.bytes(), Lz4Framing::kJava);
   swap_byte_order(block.bytes(), size_of(spec.data_type));
   if (stored == shape) return block;
   AnyArray clipped(spec.data_type, shape);
@@ -103,13 +106,13 @@ std::vector<std::byte> encode_n5_block(const AnyArray& voxels, const DatasetSpec
   for (const std::int64_t extent : {shape.x, shape.y, shape.z}) {
     append_big_endian(static_cast<std::uint32_t>(extent), 4, output);
   }
-  const std::size_t voxel_bytes = size_of(spec.data_type);
-  if (voxel_bytes == 1) {
-    append_encoded(spec.codec, spec.level, voxel_bytes, voxels.bytes(), output);
+  const Encoding encoding = encoding_of(spec, Lz4Framing::kJava);
+  if (encoding.voxel_bytes == 1) {
+    append_encoded(encoding, voxels.bytes(), output);
   } else {
     std::vector<std::byte> swapped(voxels.bytes().begin(), voxels.bytes().end());
-    swap_byte_order(swapped, voxel_bytes);
-    append_encoded(spec.codec, spec.level, voxel_bytes, swapped, output);
+    swap_byte_order(swapped, encoding.voxel_bytes);
+    append_encoded(encoding, swapped, output);
   }
   return output;
 }

@@ -60,6 +60,17 @@ TEST(N5Block, VarlengthModeIsReadWhereItHoldsOneElementPerVoxel) {
   expect_kind(ErrorKind::kUnsupported, other, {1, 1, 2});
 }
 
+TEST(N5Block, ObjectModeIsRefusedByName) {
+  const auto block = bytes_of({0, 2, 0, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 1, 2});
+  try {
+    decode_n5_block(block, raw_spec(DataType::kUint8), {1, 1, 2});
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kUnsupported);
+    EXPECT_NE(error.message().find("object mode"), std::string::npos) << error.message();
+  }
+}
+
 TEST(N5Block, OtherModesRanksAndExtentsAreRefused) {
   expect_kind(ErrorKind::kUnsupported, bytes_of({0, 2, 0, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 1, 2}),
               {1, 1, 2});

@@ -2,12 +2,26 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "organon/base/error.h"
+#include "organon/storage/codec_options.h"
 #include "organon/storage/codecs/codec.h"
 #include "organon/storage/json_fields.h"
 
 namespace organon::storage {
 namespace {
+
+struct Compression {
+  std::string_view type;
+  Codec codec;
+  std::string_view level_key;  // of the option that holds the level; empty: none
+};
+constexpr Compression kCompressions[] = {
+    {"raw", Codec::kRaw, ""},           {"gzip", Codec::kGzip, "level"},
+    {"zstd", Codec::kZstd, "level"},    {"zstandard", Codec::kZstd, "level"},
+    {"blosc", Codec::kBlosc, "clevel"}, {"bzip2", Codec::kBzip2, "blockSize"},
+    {"xz", Codec::kXz, "preset"},       {"lz4", Codec::kLz4, ""}};
 
 void read_compression(const Json& attributes, std::string_view where, DatasetSpec& spec) {
   std::string type;
@@ -23,31 +37,16 @@ void read_compression(const Json& attributes, std::string_view where, DatasetSpe
   const auto option = [&](std::string_view name) {
     return compression == nullptr ? nullptr : optional_field(*compression, name);
   };
-  const auto read_level = [&](std::string_view name) {
-    const Json* level = option(name);
-    if (level == nullptr || !level->is_number_integer()) return;
-    const auto value = level->get<std::int64_t>();
-    // A level only steers writing: one that this codec cannot have becomes the default.
-    if (value >= 0 && value <= 22 && find_level_problem(spec.codec, static_cast<int>(value)).empty()) {
-      spec.level = static_cast<int>(value);
-    }
-  };
-  if (type == "raw") {
-    spec.codec = Codec::kRaw;
-  } else if (type == "gzip") {
-    const Json* use_zlib = option("useZlib");
-    spec.codec =
-        use_zlib != nullptr && use_zlib->is_boolean() && use_zlib->get<bool>() ? Codec::kZlib : Codec::kGzip;
-    read_level("level");
-  } else if (type == "zstd" || type == "zstandard") {
-    spec.codec = Codec::kZstd;
-    read_level("level");
-  } else if (type == "blosc") {
-    spec.codec = Codec::kBlosc;
-    read_level("clevel");
-  } else {
+  const auto found = std::ranges::find(kCompressions, type, &Compression::type);
+  if (found == std::end(kCompressions))
     throw Error(ErrorKind::kUnsupported, fmt::format("{}: codec '{}' is not supported", where, type));
+  spec.codec = found->codec;
+  if (const Json* use_zlib = option("useZlib");
+      spec.codec == Codec::kGzip && use_zlib != nullptr && use_zlib->is_boolean() && use_zlib->get<bool>()) {
+    spec.codec = Codec::kZlib;
   }
+  if (!found->level_key.empty()) spec.level = level_of(option(found->level_key), spec.codec);
+  if (spec.codec == Codec::kBlosc) spec.blosc_inner = blosc_inner_of(option("cname"), where);
 }
 
 VoxelGrid corner_grid(const SizeNm& voxel_size, const SizeNm& corner) {
@@ -182,6 +181,11 @@ bool is_n5_dataset(const Json& attributes) {
 }
 
 DatasetSpec n5_spec_of(const Json& attributes, std::string_view where) {
+  // Paintera's: each voxel is a list of labels, whatever `dataType` says.
+  if (const Json* multiset = optional_field(attributes, "isLabelMultiset");
+      multiset != nullptr && multiset->is_boolean() && multiset->get<bool>()) {
+    throw Error(ErrorKind::kUnsupported, fmt::format("{}: label multisets are not supported", where));
+  }
   DatasetSpec spec;
   spec.shape = shape_of(field(attributes, "dimensions", where), AxisOrder::kXyz,
                         fmt::format("{}: 'dimensions'", where));
@@ -221,6 +225,7 @@ Json pixel_resolution_of(const VoxelGrid& grid) {
 }
 
 Json n5_attributes_of(const DatasetSpec& spec) {
+  refuse_shards(spec, "N5");
   Json attributes;
   attributes["dimensions"] = to_json(spec.shape, AxisOrder::kXyz);
   attributes["blockSize"] = to_json(spec.chunk_shape, AxisOrder::kXyz);
@@ -234,10 +239,16 @@ Json n5_attributes_of(const DatasetSpec& spec) {
   } else if (spec.codec == Codec::kZstd) {
     compression["level"] = level;
   } else if (spec.codec == Codec::kBlosc) {
-    compression["cname"] = "zstd";
+    compression["cname"] = to_string(spec.blosc_inner);
     compression["clevel"] = level;
     compression["shuffle"] = 1;
     compression["blocksize"] = 0;
+  } else if (spec.codec == Codec::kBzip2) {
+    compression["blockSize"] = level;
+  } else if (spec.codec == Codec::kXz) {
+    compression["preset"] = level;
+  } else if (spec.codec == Codec::kLz4) {
+    compression["blockSize"] = 65536;
   }
   attributes["transform"] = cosem_transform_of(spec.grid);
   attributes["pixelResolution"] = pixel_resolution_of(spec.grid);

@@ -28,7 +28,8 @@ namespace organon::storage {
 DatasetSpec parse_n5_attributes(std::string_view text, std::string_view where);
 DatasetSpec n5_spec_of(const Json& attributes, std::string_view where);
 
-/// What organon writes: the four N5 keys, `transform` and `pixelResolution`.
+/// What organon writes: the four N5 keys, `transform` and `pixelResolution`. Errors: kInvalidArgument for
+/// shards.
 Json n5_attributes_of(const DatasetSpec& spec);
 Json cosem_transform_of(const VoxelGrid& grid);
 Json pixel_resolution_of(const VoxelGrid& grid);

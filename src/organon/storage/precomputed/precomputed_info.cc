@@ -130,6 +130,7 @@ std::vector<PrecomputedScale> parse_precomputed_info(std::string_view text, std:
 
 Json precomputed_scale_entry(const PrecomputedScale& scale) {
   const DatasetSpec& spec = scale.spec;
+  refuse_shards(spec, "precomputed");
   Json entry;
   entry["key"] = scale.key;
   entry["size"] = to_json(spec.shape, AxisOrder::kXyz);

@@ -14,6 +14,7 @@
 #include "organon/storage/codecs/codec.h"
 #include "organon/storage/dataset.h"
 #include "organon/storage/digest.h"
+#include "organon/storage/fill_value.h"
 
 namespace organon::storage::testing {
 
@@ -86,7 +87,7 @@ class DatasetContract : public ::testing::TestWithParam<DatasetCase> {
     AnyArray result(type, shape);
     dispatch(type, [&](auto zero) {
       using T = decltype(zero);
-      fill_voxels<T>(result.view<T>(), static_cast<T>(value));
+      fill_voxels<T>(result.view<T>(), fill_voxel<T>(value));
     });
     return result;
   }

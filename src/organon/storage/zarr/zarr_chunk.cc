@@ -3,6 +3,7 @@
 #include "organon/array/copy.h"
 #include "organon/storage/byte_order.h"
 #include "organon/storage/codecs/codec.h"
+#include "organon/storage/fill_value.h"
 
 namespace organon::storage {
 namespace {
@@ -37,21 +38,21 @@ AnyArray decode_zarr_chunk(std::span<const std::byte> bytes, const ZarrArray& ar
 
 std::vector<std::byte> encode_zarr_chunk(const AnyArray& voxels, const ZarrArray& array) {
   const DatasetSpec& spec = array.spec;
-  const std::size_t voxel_bytes = size_of(spec.data_type);
+  const Encoding encoding = encoding_of(spec);
   std::vector<std::byte> output;
   if (is_as_in_memory(array, voxels.shape())) {
-    append_encoded(spec.codec, spec.level, voxel_bytes, voxels.bytes(), output);
+    append_encoded(encoding, voxels.bytes(), output);
     return output;
   }
   AnyArray stored(spec.data_type, spec.chunk_shape);
   dispatch(spec.data_type, [&](auto zero) {
     using T = decltype(zero);
-    fill_voxels<T>(stored.view<T>(), static_cast<T>(spec.fill_value));
+    fill_voxels<T>(stored.view<T>(), fill_voxel<T>(spec.fill_value));
     const ArrayView<T> to(stored.view<T>().data(), spec.chunk_shape, stored_stride(array));
     copy_voxels<T>(voxels.view<T>(), to.part(Box::of_shape(voxels.shape())));
   });
-  if (array.is_big_endian) swap_byte_order(stored.bytes(), voxel_bytes);
-  append_encoded(spec.codec, spec.level, voxel_bytes, stored.bytes(), output);
+  if (array.is_big_endian) swap_byte_order(stored.bytes(), encoding.voxel_bytes);
+  append_encoded(encoding, stored.bytes(), output);
   return output;
 }
 

@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
+#include <algorithm>
 
+#include "organon/base/check.h"
 #include "organon/base/error.h"
+#include "organon/storage/codec_options.h"
 #include "organon/storage/codecs/codec.h"
+#include "organon/storage/fill_value.h"
 #include "organon/storage/json_fields.h"
 
 namespace organon::storage {
@@ -20,6 +23,17 @@ constexpr TypeName kTypeNames[] = {
     {"i2", DataType::kInt16},   {"u4", DataType::kUint32}, {"i4", DataType::kInt32},
     {"u8", DataType::kUint64},  {"i8", DataType::kInt64},  {"f4", DataType::kFloat32},
     {"f8", DataType::kFloat64}, {"b1", DataType::kUint8}};
+
+struct Compressor {
+  std::string_view id;  // of numcodecs
+  Codec codec;
+  std::string_view level_key;  // of the option that holds the level; empty: none
+};
+constexpr Compressor kCompressors[] = {{"gzip", Codec::kGzip, "level"}, {"zlib", Codec::kZlib, "level"},
+                                       {"zstd", Codec::kZstd, "level"}, {"blosc", Codec::kBlosc, "clevel"},
+                                       {"bz2", Codec::kBzip2, "level"}, {"lzma", Codec::kXz, "preset"},
+                                       {"lz4", Codec::kLz4, ""}};
+constexpr int kXzFormat = 1;
 
 void read_data_type(const Json& dtype, std::string_view where, ZarrArray& array) {
   if (!dtype.is_string()) {
@@ -42,63 +56,59 @@ void read_compressor(const Json* compressor, std::string_view where, DatasetSpec
     spec.codec = Codec::kRaw;
     return;
   }
-  const std::string id = string_field(*compressor, "id", fmt::format("{}: 'compressor'", where));
-  if (id == "gzip") {
-    spec.codec = Codec::kGzip;
-  } else if (id == "zlib") {
-    spec.codec = Codec::kZlib;
-  } else if (id == "zstd") {
-    spec.codec = Codec::kZstd;
-  } else if (id == "blosc") {
-    spec.codec = Codec::kBlosc;
-  } else {
+  const std::string place = fmt::format("{}: 'compressor'", where);
+  const std::string id = string_field(*compressor, "id", place);
+  const auto found = std::ranges::find(kCompressors, id, &Compressor::id);
+  if (found == std::end(kCompressors))
     throw Error(ErrorKind::kUnsupported, fmt::format("{}: codec '{}' is not supported", where, id));
-  }
-  const Json* level = optional_field(*compressor, id == "blosc" ? "clevel" : "level");
-  if (level == nullptr || !level->is_number_integer()) return;
-  const auto value = level->get<std::int64_t>();
-  // A level only steers writing: one that this codec cannot have becomes the default.
-  if (value >= 0 && value <= 22 && find_level_problem(spec.codec, static_cast<int>(value)).empty()) {
-    spec.level = static_cast<int>(value);
+  spec.codec = found->codec;
+  if (!found->level_key.empty())
+    spec.level = level_of(optional_field(*compressor, found->level_key), spec.codec);
+  if (spec.codec == Codec::kBlosc)
+    spec.blosc_inner = blosc_inner_of(optional_field(*compressor, "cname"), place);
+  // The module lzma of Python has other forms of streams too; their numbers are its own.
+  const Json* form = optional_field(*compressor, "format");
+  if (spec.codec == Codec::kXz && form != nullptr && *form != kXzFormat) {
+    throw Error(ErrorKind::kUnsupported,
+                fmt::format("{}: lzma in format {} is not supported, only {} (xz) is", place, form->dump(),
+                            kXzFormat));
   }
 }
 
-void read_fill_value(const Json* fill, std::string_view where, DatasetSpec& spec) {
-  if (fill == nullptr) return;
-  const auto refuse = [&] {
-    return Error(ErrorKind::kUnsupported,
-                 fmt::format("{}: fill value {} is not supported", where, fill->dump()));
-  };
-  Json value = *fill;
-  if (value.is_boolean()) value = value.get<bool>() ? 1 : 0;
-  if (value.is_string()) {
-    // n5-zarr writes numbers as texts.
-    const auto text = value.get<std::string>();
-    std::int64_t number = 0;
-    const auto result = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (result.ec != std::errc() || result.ptr != text.data() + text.size()) throw refuse();
-    value = number;
-  }
-  if (value.is_number_float()) {
-    const double number = value.get<double>();
-    if (is_floating(spec.data_type)) {
-      if (number != 0) throw refuse();
-      return;
-    }
-    if (!(number >= -9e15 && number <= 9e15) ||
-        number != static_cast<double>(static_cast<std::int64_t>(number))) {
-      throw refuse();
-    }
-    value = static_cast<std::int64_t>(number);
-  }
-  if (value.is_number_unsigned()) {
-    spec.fill_value = value.get<std::uint64_t>();
-  } else if (value.is_number_integer()) {
-    spec.fill_value = static_cast<std::uint64_t>(value.get<std::int64_t>());
+Json compressor_of(const DatasetSpec& spec) {
+  if (spec.codec == Codec::kRaw) return nullptr;
+  const auto compressor = std::ranges::find(kCompressors, spec.codec, &Compressor::codec);
+  ORGANON_CHECK(compressor != std::end(kCompressors));
+  const int level = spec.level == -1 ? default_level(spec.codec) : spec.level;
+  Json json;
+  json["id"] = compressor->id;
+  if (spec.codec == Codec::kBlosc) {
+    json["cname"] = to_string(spec.blosc_inner);
+    json["clevel"] = level;
+    json["shuffle"] = 1;
+    json["blocksize"] = 0;
+  } else if (spec.codec == Codec::kLz4) {
+    json["acceleration"] = 1;
+  } else if (spec.codec == Codec::kXz) {
+    json["format"] = kXzFormat;
+    json["check"] = -1;
+    json["preset"] = level;
+    json["filters"] = nullptr;
   } else {
-    throw refuse();
+    json["level"] = level;
   }
-  if (is_floating(spec.data_type) && spec.fill_value != 0) throw refuse();
+  return json;
+}
+
+// The ids of `filters`, for the message.
+std::string names_of(const Json& filters) {
+  if (!filters.is_array()) return filters.dump();
+  std::vector<std::string> names;
+  for (const Json& filter : filters) {
+    const Json* id = optional_field(filter, "id");
+    names.push_back(id != nullptr && id->is_string() ? id->get<std::string>() : filter.dump());
+  }
+  return fmt::format("{}", fmt::join(names, ", "));
 }
 
 void apply_transforms(const Json* transforms, std::string_view where, VoxelGrid& grid) {
@@ -161,10 +171,11 @@ ZarrArray parse_zarray(std::string_view text, std::string_view where) {
       shape_of(field(json, "chunks", where), AxisOrder::kZyx, fmt::format("{}: 'chunks'", where));
   read_data_type(field(json, "dtype", where), where, array);
   read_compressor(optional_field(json, "compressor"), where, spec);
-  read_fill_value(optional_field(json, "fill_value"), where, spec);
+  if (const Json* fill = optional_field(json, "fill_value"))
+    spec.fill_value = parse_fill_value(*fill, spec.data_type, where);
   if (const Json* filters = optional_field(json, "filters"); filters != nullptr && !filters->empty()) {
     throw Error(ErrorKind::kUnsupported,
-                fmt::format("{}: filters are not supported: {}", where, filters->dump()));
+                fmt::format("{}: filters are not supported: {}", where, names_of(*filters)));
   }
   const std::string order = string_field(json, "order", where);
   if (order != "C" && order != "F") {
@@ -186,6 +197,7 @@ ZarrArray parse_zarray(std::string_view text, std::string_view where) {
 }
 
 Json zarray_of(const DatasetSpec& spec) {
+  refuse_shards(spec, "Zarr 2");
   Json json;
   json["zarr_format"] = 2;
   json["shape"] = to_json(spec.shape, AxisOrder::kZyx);
@@ -195,23 +207,8 @@ Json zarray_of(const DatasetSpec& spec) {
     json["dtype"] = fmt::format("{}{}", size_of(known.type) == 1 ? '|' : '<', known.code);
     break;
   }
-  const int level = spec.level == -1 ? default_level(spec.codec) : spec.level;
-  if (spec.codec == Codec::kRaw) {
-    json["compressor"] = nullptr;
-  } else if (spec.codec == Codec::kBlosc) {
-    json["compressor"] = {
-        {"id", "blosc"}, {"cname", "zstd"}, {"clevel", level}, {"shuffle", 1}, {"blocksize", 0}};
-  } else {
-    json["compressor"] = {{"id", to_string(spec.codec)}, {"level", level}};
-  }
-  const bool is_negative = dispatch(spec.data_type, [&](auto zero) {
-    return std::is_signed_v<decltype(zero)> && static_cast<std::int64_t>(spec.fill_value) < 0;
-  });
-  if (is_negative) {
-    json["fill_value"] = static_cast<std::int64_t>(spec.fill_value);
-  } else {
-    json["fill_value"] = spec.fill_value;
-  }
+  json["compressor"] = compressor_of(spec);
+  json["fill_value"] = fill_value_json(spec.fill_value, spec.data_type);
   json["filters"] = nullptr;
   json["order"] = "C";
   json["dimension_separator"] = "/";

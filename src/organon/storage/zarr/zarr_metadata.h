@@ -18,9 +18,9 @@ struct ZarrArray {
 };
 
 /// Zarr version 2, rank 3. Booleans become uint8; `fill_value` null counts as 0.
-/// Errors: kCorruptData; kUnsupported naming the rank, codec, filter, type or fill value.
+/// Errors: kCorruptData; kUnsupported naming the rank, codec, filters, type or fill value.
 ZarrArray parse_zarray(std::string_view text, std::string_view where);
-/// Little-endian, C order, "/" between the numbers of a chunk's name.
+/// Little-endian, C order, "/" between the numbers of a chunk's name. Errors: kInvalidArgument for shards.
 Json zarray_of(const DatasetSpec& spec);
 
 /// One level of an OME-NGFF multiscale: folder below the group, and its grid.

@@ -1,0 +1,263 @@
+#include "organon/storage/zarr/zarr3_chunk.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "organon/array/copy.h"
+#include "organon/base/check.h"
+#include "organon/base/error.h"
+#include "organon/geometry/block_grid.h"
+#include "organon/storage/byte_order.h"
+#include "organon/storage/codecs/crc32c.h"
+#include "organon/storage/fill_value.h"
+
+namespace organon::storage {
+namespace {
+
+constexpr std::size_t kChecksumBytes = 4;
+
+// What a chain encodes.
+struct Cell {
+  Shape3 shape;
+  DataType type;
+  std::uint64_t fill_value = 0;
+
+  std::size_t num_bytes() const { return static_cast<std::size_t>(shape.product()) * size_of(type); }
+};
+
+bool is_in_order(const Zarr3Chain& chain) { return chain.order == Zarr3Chain().order; }
+
+// Where voxel (z, y, x) lies in what `order` made of a box of voxels.
+Stride3 stride_in_order(const std::array<int, 3>& order, const Shape3& shape) {
+  const Shape3 encoded = in_order(order, shape);
+  const std::array<std::int64_t, 3> strides{encoded.y * encoded.x, encoded.x, 1};
+  std::array<std::int64_t, 3> by_axis{};
+  for (std::size_t i = 0; i < 3; ++i) by_axis[static_cast<std::size_t>(order[i])] = strides[i];
+  return {by_axis[0], by_axis[1], by_axis[2]};
+}
+
+Shape3 num_chunks_in(const Shape3& shard, const Shape3& chunk) {
+  return {shard.z / chunk.z, shard.y / chunk.y, shard.x / chunk.x};
+}
+
+// No encoder of this chain makes more: codecs store what they cannot compress, with little around it.
+std::uint64_t max_encoded_bytes(const Zarr3Chain& chain, const Cell& cell) {
+  constexpr std::uint64_t kSlackBytes = 65536;
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 60;  // not a limit any more, but sums stay below 2^64
+  std::uint64_t bytes = 2 * cell.num_bytes() + kSlackBytes;
+  if (!chain.shards.empty()) {
+    const ShardLayout& layout = chain.shards.front();
+    const Shape3 num_chunks = num_chunks_in(in_order(chain.order, cell.shape), layout.chunk_shape);
+    const auto count = static_cast<std::uint64_t>(num_chunks.product());
+    const std::uint64_t of_chunk =
+        max_encoded_bytes(layout.chunk_chain, {layout.chunk_shape, cell.type, cell.fill_value});
+    bytes = std::min(of_chunk, kMost / count) * count + shard_index_bytes(layout, num_chunks);
+  }
+  return bytes + kChecksumBytes *
+                     static_cast<std::uint64_t>(chain.num_checksums_inside + chain.num_checksums_outside);
+}
+
+AnyArray decode_chain(std::span<const std::byte> bytes, const Zarr3Chain& chain, const Cell& cell,
+                      const Shape3& shape);
+void append_chain(const AnyArray& voxels, const Zarr3Chain& chain, const Cell& cell,
+                  std::vector<std::byte>& output);
+
+AnyArray decode_inner_chunk(std::span<const std::byte> bytes, const ShardLayout& layout, const Cell& cell,
+                            const Shape3& shape, const Index3& position) {
+  try {
+    return decode_chain(bytes, layout.chunk_chain, cell, shape);
+  } catch (const Error& error) {
+    throw error.within("inner chunk " + to_string(position));
+  }
+}
+
+AnyArray decode_shard(std::span<const std::byte> bytes, const ShardLayout& layout, const Cell& shard) {
+  const Cell chunk{layout.chunk_shape, shard.type, shard.fill_value};
+  const BlockGrid grid(Box::of_shape(shard.shape), chunk.shape);
+  const std::size_t index_bytes = shard_index_bytes(layout, grid.num_cells());
+  if (bytes.size() < index_bytes) {
+    throw Error(ErrorKind::kCorruptData,
+                fmt::format("shard of {} bytes ends inside its index of {}", bytes.size(), index_bytes));
+  }
+  const auto place = layout.is_index_at_start ? bytes.first(index_bytes) : bytes.last(index_bytes);
+  const ShardIndex index = decode_shard_index(place, layout, grid.num_cells(),
+                                              max_encoded_bytes(layout.chunk_chain, chunk), bytes.size());
+  AnyArray voxels(shard.type, shard.shape);
+  dispatch(shard.type, [&](auto zero) {
+    using T = decltype(zero);
+    for (std::int64_t id = 0; id < grid.count(); ++id) {
+      const Index3 position = grid.position_of(id);
+      const ArrayView<T> target = voxels.view<T>().part(grid.box_of(id));
+      if (const auto encoded = bytes_of_inner_chunk(bytes, index, position)) {
+        const AnyArray decoded = decode_inner_chunk(*encoded, layout, chunk, chunk.shape, position);
+        copy_voxels<T>(decoded.view<T>(), target);
+      } else {
+        fill_voxels<T>(target, fill_voxel<T>(shard.fill_value));
+      }
+    }
+  });
+  return voxels;
+}
+
+void append_as_shard(const AnyArray& voxels, const ShardLayout& layout, const Cell& shard,
+                     std::vector<std::byte>& output) {
+  const Cell chunk{layout.chunk_shape, shard.type, shard.fill_value};
+  const BlockGrid grid(Box::of_shape(shard.shape), chunk.shape);
+  const auto append_chunk = [&](const Index3& position, std::vector<std::byte>& target) {
+    AnyArray inner(chunk.type, chunk.shape);
+    dispatch(chunk.type, [&](auto zero) {
+      using T = decltype(zero);
+      copy_voxels<T>(voxels.view<T>().part(grid.box_of(position)), inner.view<T>());
+    });
+    if (is_all_fill(inner, chunk.fill_value)) return false;
+    append_chain(inner, layout.chunk_chain, chunk, target);
+    return true;
+  };
+  append_shard(layout, grid.num_cells(), append_chunk, output);
+}
+
+// What the bytes stand for, with its axes in the chain's order.
+AnyArray decode_in_order(std::span<const std::byte> bytes, const Zarr3Chain& chain, const Cell& cell) {
+  for (int i = 0; i < chain.num_checksums_outside; ++i) bytes = without_crc32c(bytes);
+  const Cell encoded{in_order(chain.order, cell.shape), cell.type, cell.fill_value};
+  if (!chain.shards.empty()) return decode_shard(bytes, chain.shards.front(), encoded);
+  AnyArray voxels(encoded.type, encoded.shape);
+  if (chain.num_checksums_inside == 0) {
+    decode(chain.compression.codec, bytes, voxels.bytes());
+  } else {
+    std::vector<std::byte> checked(encoded.num_bytes() +
+                                   kChecksumBytes * static_cast<std::size_t>(chain.num_checksums_inside));
+    decode(chain.compression.codec, bytes, checked);
+    std::span<const std::byte> content = checked;
+    for (int i = 0; i < chain.num_checksums_inside; ++i) content = without_crc32c(content);
+    decode(Codec::kRaw, content, voxels.bytes());
+  }
+  if (chain.is_big_endian) swap_byte_order(voxels.bytes(), size_of(cell.type));
+  return voxels;
+}
+
+// The voxels of `shape` at the begin of a cell.
+AnyArray decode_chain(std::span<const std::byte> bytes, const Zarr3Chain& chain, const Cell& cell,
+                      const Shape3& shape) {
+  AnyArray encoded = decode_in_order(bytes, chain, cell);
+  if (shape == cell.shape && is_in_order(chain)) return encoded;
+  AnyArray voxels(cell.type, shape);
+  dispatch(cell.type, [&](auto zero) {
+    using T = decltype(zero);
+    const ArrayView<const T> from(encoded.view<T>().data(), cell.shape,
+                                  stride_in_order(chain.order, cell.shape));
+    copy_voxels<T>(from.part(Box::of_shape(shape)), voxels.view<T>());
+  });
+  return voxels;
+}
+
+// `voxels` of the full shape, with its axes in the chain's order.
+void append_in_order(const AnyArray& voxels, const Zarr3Chain& chain, const Cell& encoded,
+                     std::vector<std::byte>& output) {
+  const std::size_t start = output.size();
+  if (!chain.shards.empty()) {
+    append_as_shard(voxels, chain.shards.front(), encoded, output);
+  } else {
+    std::span<const std::byte> bytes = voxels.bytes();
+    std::vector<std::byte> changed;
+    if (chain.is_big_endian || chain.num_checksums_inside > 0) {
+      changed.assign(bytes.begin(), bytes.end());
+      if (chain.is_big_endian) swap_byte_order(changed, size_of(encoded.type));
+      for (int i = 0; i < chain.num_checksums_inside; ++i) append_crc32c(changed, 0);
+      bytes = changed;
+    }
+    append_encoded(chain.compression, bytes, output);
+  }
+  for (int i = 0; i < chain.num_checksums_outside; ++i) append_crc32c(output, start);
+}
+
+// `voxels` lie at the begin of a cell, of which the rest is the fill value.
+void append_chain(const AnyArray& voxels, const Zarr3Chain& chain, const Cell& cell,
+                  std::vector<std::byte>& output) {
+  if (voxels.shape() == cell.shape && is_in_order(chain)) return append_in_order(voxels, chain, cell, output);
+  const Cell encoded{in_order(chain.order, cell.shape), cell.type, cell.fill_value};
+  AnyArray whole(encoded.type, encoded.shape);
+  dispatch(cell.type, [&](auto zero) {
+    using T = decltype(zero);
+    if (voxels.shape() != cell.shape) fill_voxels<T>(whole.view<T>(), fill_voxel<T>(cell.fill_value));
+    const ArrayView<T> to(whole.view<T>().data(), cell.shape, stride_in_order(chain.order, cell.shape));
+    copy_voxels<T>(voxels.view<T>(), to.part(Box::of_shape(voxels.shape())));
+  });
+  append_in_order(whole, chain, encoded, output);
+}
+
+Cell unit_of(const Zarr3Array& array) {
+  return {stored_shape(array.spec), array.spec.data_type, array.spec.fill_value};
+}
+
+Cell chunk_of(const Zarr3Array& array) {
+  return {array.spec.chunk_shape, array.spec.data_type, array.spec.fill_value};
+}
+
+const ShardLayout& layout_of(const Zarr3Array& array) {
+  ORGANON_CHECK(has_shards(array.spec) && !array.chain.shards.empty());
+  return array.chain.shards.front();
+}
+
+const Zarr3Chain& chain_of_chunk(const Zarr3Array& array) {
+  return has_shards(array.spec) ? layout_of(array).chunk_chain : array.chain;
+}
+
+}  // namespace
+
+AnyArray decode_zarr3_unit(std::span<const std::byte> bytes, const Zarr3Array& array, const Shape3& shape) {
+  const Cell unit = unit_of(array);
+  const double num_bytes = static_cast<double>(unit.shape.z) * static_cast<double>(unit.shape.y) *
+                           static_cast<double>(unit.shape.x) * static_cast<double>(size_of(unit.type));
+  if (num_bytes > static_cast<double>(kMaxStoredBytes)) {
+    throw Error(ErrorKind::kUnsupported,
+                fmt::format("shard of {:.0f} bytes is above the {} that are decoded whole", num_bytes,
+                            kMaxStoredBytes));
+  }
+  return decode_chain(bytes, array.chain, unit, shape);
+}
+
+std::vector<std::byte> encode_zarr3_unit(const AnyArray& voxels, const Zarr3Array& array) {
+  std::vector<std::byte> output;
+  append_chain(voxels, array.chain, unit_of(array), output);
+  return output;
+}
+
+AnyArray decode_zarr3_chunk(std::span<const std::byte> bytes, const Zarr3Array& array, const Shape3& shape) {
+  return decode_chain(bytes, chain_of_chunk(array), chunk_of(array), shape);
+}
+
+std::vector<std::byte> encode_zarr3_chunk(const AnyArray& voxels, const Zarr3Array& array) {
+  std::vector<std::byte> output;
+  append_chain(voxels, chain_of_chunk(array), chunk_of(array), output);
+  return output;
+}
+
+Shape3 chunks_per_shard(const Zarr3Array& array) {
+  layout_of(array);
+  return num_chunks_in(array.spec.shard_shape, array.spec.chunk_shape);
+}
+
+ShardIndex decode_zarr3_index(std::span<const std::byte> bytes, const Zarr3Array& array,
+                              std::optional<std::uint64_t> shard_bytes) {
+  const ShardLayout& layout = layout_of(array);
+  return decode_shard_index(bytes, layout, chunks_per_shard(array),
+                            max_encoded_bytes(layout.chunk_chain, chunk_of(array)), shard_bytes);
+}
+
+std::optional<AnyArray> read_inner_chunk(const Zarr3Array& array, const ShardIndex& index,
+                                         const Index3& position, const Shape3& shape,
+                                         const ReadRange& read_range) {
+  const ShardEntry& entry = index.at(position);
+  if (entry.is_absent()) return std::nullopt;
+  const auto bytes = read_range(entry.begin, entry.num_bytes);
+  if (!bytes || bytes->size() != entry.num_bytes) {
+    throw Error(ErrorKind::kCorruptData,
+                fmt::format("inner chunk {}: {} bytes at {} expected, the shard ends before",
+                            to_string(position), entry.num_bytes, entry.begin));
+  }
+  return decode_inner_chunk(*bytes, layout_of(array), chunk_of(array), shape, position);
+}
+
+}  // namespace organon::storage

@@ -54,7 +54,7 @@ struct Set {
           fmt::format("option prefix: expected the begin of a file's name, found '{}'", options.prefix));
     }
     dataset = storage::open_dataset(description.inputs.at(0));
-    output = description.outputs.at(0);
+    output = storage::parse_address(description.outputs.at(0)).local_path();
     kind = kind_of(output);
     const storage::DatasetSpec& spec = dataset->spec();
     domain = blockwise::domain_in(description.box_nm, spec.grid, spec.shape, {1, 1, 1});

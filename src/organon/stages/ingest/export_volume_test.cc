@@ -199,6 +199,8 @@ TEST(Export, WhatIsNotOursIsNotWrittenOver) {
               run(describe("export", dataset, folder.path() / "x", R"({"prefix": "../a"})"));
             }).kind(),
             ErrorKind::kInvalidArgument);
+  EXPECT_EQ(error_of([&] { make(describe("export", dataset, "s3://bucket/slices")); }).kind(),
+            ErrorKind::kUnsupported);
   StageDescription outside = describe("export", dataset, folder.path() / "x");
   outside.box_nm = "9000,0,0,9999,1,1";
   EXPECT_EQ(error_of([&] { run(outside); }).kind(), ErrorKind::kInvalidArgument);
@@ -257,6 +259,11 @@ TEST(ImportVolume, TheFileStatesTheGridUnlessOptionsDo) {
             std::string::npos)
       << error.message();
   EXPECT_EQ(grid(bare, R"({"length_unit": "um"})"), (VoxelGrid{{8000, 4000, 5000}, {80000, 40000, -20000}}));
+}
+
+TEST(ImportVolume, FilesLieOnThisMachine) {
+  EXPECT_EQ(error_of([&] { make(describe("import", "s3://bucket/v.nrrd", "/tmp/x.n5/raw")); }).kind(),
+            ErrorKind::kUnsupported);
 }
 
 TEST(ImportVolume, AChangedFileIsImportedAnew) {

@@ -92,7 +92,7 @@ struct Set {
 
   explicit Set(const StageDescription& description) {
     options = options_from_json<ImportOptions>(description.options_json);
-    input = description.inputs.at(0);
+    input = storage::parse_address(description.inputs.at(0)).local_path().string();
     output = description.outputs.at(0);
     // Options first: they are told before thousands of headers are read.
     const storage::KnownGrid given = given_grid(options);

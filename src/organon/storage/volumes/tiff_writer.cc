@@ -132,7 +132,8 @@ std::vector<std::byte> encode_page(const Page& page, std::span<const std::byte> 
         pixels.subspan(static_cast<std::size_t>(y * row_bytes),
                        static_cast<std::size_t>(std::min(strip_rows, page.height - y) * row_bytes));
     starts.push_back(strips.size());
-    constexpr int kFast = 1;
+    // By libdeflate, whose bytes are the same each time; those of ISA-L (level 1) are not.
+    constexpr int kFast = 2;
     if (page.is_compressed)
       append_gzip(strip, kFast, GzipFraming::kZlib, strips);
     else

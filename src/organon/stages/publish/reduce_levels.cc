@@ -36,7 +36,7 @@ std::vector<std::byte> packed(const std::vector<std::byte>& bytes) {
   const std::uint64_t size = bytes.size();
   const auto* first = reinterpret_cast<const std::byte*>(&size);
   std::vector<std::byte> result(first, first + sizeof(size));
-  storage::append_encoded({.codec = storage::Codec::kZstd, .level = 1}, bytes, result);
+  storage::append_encoded({.codec = storage::Codec::kZstd, .level = 1, .voxel_bytes = 1}, bytes, result);
   return result;
 }
 
@@ -45,7 +45,7 @@ std::vector<std::byte> unpacked(std::span<const std::byte> bytes, std::uint64_t 
   if (bytes.size() >= sizeof(size)) std::memcpy(&size, bytes.data(), sizeof(size));
   if (bytes.size() < sizeof(size) || size > most) throw Error(ErrorKind::kCorruptData, "cells of a level");
   std::vector<std::byte> result(static_cast<std::size_t>(size));
-  storage::decode({.codec = storage::Codec::kZstd}, bytes.subspan(sizeof(size)), result);
+  storage::decode(storage::Codec::kZstd, bytes.subspan(sizeof(size)), result);
   return result;
 }
 

@@ -124,8 +124,8 @@ std::filesystem::path output_of_run_folder(const std::filesystem::path& run);
 /// Stands for the content of an input: of our own datasets the result hash in their provenance, of other
 /// datasets and folders the path, size and modification time of every file (but of containers and runs that
 /// lie in them), of a volume in one file (or a file above 64 MiB) name, size and time of it and of the file
-/// with its voxels, of another file the hash of its bytes, of others' datasets in other stores the place and the
-/// metadata: chunks that change there are not seen. Errors: kNotFound.
+/// with its voxels, of another file the hash of its bytes, of others' datasets in other stores the place and
+/// the metadata: chunks that change there are not seen. Errors: kNotFound.
 std::string identity_of_input(const std::string& address);
 
 std::vector<std::string> identities_of_inputs(const StageDescription& description);

@@ -24,7 +24,7 @@ void append_with_isal(std::span<const std::byte> bytes, GzipFraming framing, std
   const std::size_t start = output.size();
   output.resize(start + bound);
   std::vector<std::uint8_t> work(ISAL_DEF_LVL1_DEFAULT);
-  isal_zstream stream;
+  isal_zstream stream{};  // else a few bytes depend on what was in memory
   isal_deflate_stateless_init(&stream);
   stream.level = 1;
   stream.level_buf = work.data();

@@ -1,6 +1,7 @@
-// PNG and TIFF files. The bytes are tried as both: their first ones say which they are.
+// PNG, TIFF and JPEG files. The bytes are tried as all: their first ones say which they are.
 
 #include "fuzz_input.h"
+#include "organon/storage/images/jpeg_codec.h"
 #include "organon/storage/images/png_codec.h"
 #include "organon/storage/images/tiff_codec.h"
 
@@ -16,6 +17,8 @@ void run(std::span<const std::byte> bytes) {
     const AnyArray image = storage::decode_png(bytes, "a.png");
     ORGANON_CHECK(image.shape() == info.shape && image.type() == info.type);
   });
+  // As many pixels as the seed has.
+  allow_errors([&] { storage::decode_jpeg(bytes, 768); });
   allow_errors([&] {
     storage::TiffFile file(bytes, "a.tif");
     const Shape3 shape = file.info().shape;

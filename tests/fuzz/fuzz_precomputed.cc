@@ -1,9 +1,13 @@
-// info files and compressed_segmentation chunks of Neuroglancer precomputed.
+// info files, compressed_segmentation chunks and indices of shards of Neuroglancer precomputed.
+
+#include <algorithm>
 
 #include "fuzz_input.h"
+#include "organon/base/json.h"
 #include "organon/storage/json_fields.h"
 #include "organon/storage/precomputed/compressed_segmentation.h"
 #include "organon/storage/precomputed/precomputed_info.h"
+#include "organon/storage/precomputed/volume_shards.h"
 
 namespace organon::fuzz {
 namespace {
@@ -16,6 +20,14 @@ void run(const Input& input) {
       storage::decode_compressed_segmentation(input.bytes, scale.spec.data_type, scale.spec.chunk_shape,
                                               scale.segmentation_block);
     }
+  });
+  storage::VolumeSharding sharding;
+  allow_errors(
+      [&] { sharding = storage::parse_volume_sharding(parse_json(input.text, "sharding"), "sharding"); });
+  allow_errors([&] { storage::decode_minishard_index(sharding, input.bytes); });
+  allow_errors([&] {
+    storage::minishard_index_range(sharding,
+                                   input.bytes.subspan(0, std::min<std::size_t>(16, input.bytes.size())));
   });
   if (input.bytes.empty()) return;
   const auto choice = std::to_integer<std::uint8_t>(input.bytes.front());

@@ -43,6 +43,9 @@ class S3Server {
             .endpoint_url = url()};
   }
 
+  /// Where buckets are folders and values files.
+  std::filesystem::path data_folder() const { return folder_.path() / "data"; }
+
   /// A bucket of a name not used before: its POSIX backend takes folders for buckets.
   std::string make_bucket() {
     const std::string bucket = "bucket-" + std::to_string(num_buckets_++);

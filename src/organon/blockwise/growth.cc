@@ -462,7 +462,7 @@ void set_aside(const RunFolder& run) {
 
 void end_setting_aside(const RunFolder& run) {
   const RunFolder previous = previous_run(run);
-  const std::filesystem::path to = previous.path();
+  const std::filesystem::path& to = previous.path();
   if (!has_finished_run_aside(run) || std::filesystem::exists(to / "stage.json")) return;
   fault_point("set aside");
   for (const char* name : {"steps", "inputs", "device.json"}) {

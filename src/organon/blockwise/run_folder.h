@@ -87,7 +87,7 @@ class RunFolder {
 };
 
 /// What plan.json in a step's folder says of the step.
-struct StepRecord {
+struct StepRecord {  // NOLINT(bugprone-exception-escape): moving Json does not throw
   std::string name;
   std::size_t num_steps = 0;
   std::int64_t num_blocks = 0;

@@ -42,9 +42,9 @@ class Store {
 
   /// The value appears whole or not at all, and is in the store when this returns. Just before it appears
   /// `before_commit` is called, on a network before each try: where it throws, the value stays as it was (or
-  /// as an earlier try, made while it did not throw, left it). Errors: kInvalidArgument for keys that can hold
-  /// nothing; kUnsupported where the store is read only; kResourceExhausted; kIo, after which a store elsewhere
-  /// may hold the old value or the new one, whole.
+  /// as an earlier try, made while it did not throw, left it). Errors: kInvalidArgument for keys that can
+  /// hold nothing; kUnsupported where the store is read only; kResourceExhausted; kIo, after which a store
+  /// elsewhere may hold the old value or the new one, whole.
   virtual void write(const std::string& key, std::span<const std::byte> bytes, Fsync fsync = Fsync::kYes,
                      const std::function<void()>& before_commit = {}) = 0;
   /// Whether there was one.

@@ -147,9 +147,9 @@ class PrecomputedDataset : public Dataset {
     return place_in_shards(*scale_.sharding, id_of(position));
   }
 
-  using Minishard = std::map<std::uint64_t, ByteRange>;
+  using Minishard = std::map<std::uint64_t, ShardRange>;
 
-  std::optional<ByteRange> find_in_shard(const Index3& position) const {
+  std::optional<ShardRange> find_in_shard(const Index3& position) const {
     const auto minishard = minishard_of(position);
     const auto found = minishard->find(id_of(position));
     if (found == minishard->end()) return std::nullopt;

@@ -150,8 +150,8 @@ std::size_t shard_index_bytes(const VolumeSharding& sharding) {
   return std::size_t{16} << sharding.minishard_bits;
 }
 
-std::optional<ByteRange> minishard_index_range(const VolumeSharding& sharding,
-                                               std::span<const std::byte> entry) {
+std::optional<ShardRange> minishard_index_range(const VolumeSharding& sharding,
+                                                std::span<const std::byte> entry) {
   if (entry.size() != 16) throw Error(ErrorKind::kCorruptData, "shard ends inside its index");
   const std::uint64_t begin = load_u64(entry.data());
   const std::uint64_t end = load_u64(entry.data() + 8);
@@ -160,18 +160,18 @@ std::optional<ByteRange> minishard_index_range(const VolumeSharding& sharding,
   if (begin > end || end > std::numeric_limits<std::uint64_t>::max() - base || end - begin > kMaxIndexBytes) {
     throw Error(ErrorKind::kCorruptData, fmt::format("minishard index from {} to {}", begin, end));
   }
-  return ByteRange{base + begin, base + end};
+  return ShardRange{base + begin, base + end};
 }
 
-std::map<std::uint64_t, ByteRange> decode_minishard_index(const VolumeSharding& sharding,
-                                                          std::span<const std::byte> bytes) {
+std::map<std::uint64_t, ShardRange> decode_minishard_index(const VolumeSharding& sharding,
+                                                           std::span<const std::byte> bytes) {
   std::vector<std::byte> list(bytes.begin(), bytes.end());
   if (sharding.has_gzip_index) list = decode_gzip_of_unknown_size(bytes, kMaxIndexBytes);
   if (list.size() % kEntryBytes != 0)
     throw Error(ErrorKind::kCorruptData, fmt::format("minishard index of {} bytes", list.size()));
   const std::size_t count = list.size() / kEntryBytes;
   const std::uint64_t base = shard_index_bytes(sharding);
-  std::map<std::uint64_t, ByteRange> values;
+  std::map<std::uint64_t, ShardRange> values;
   std::uint64_t id = 0;
   std::uint64_t end = base;
   for (std::size_t i = 0; i < count; ++i) {
@@ -183,7 +183,7 @@ std::map<std::uint64_t, ByteRange> decode_minishard_index(const VolumeSharding& 
     if (begin < base || end < begin)
       throw Error(ErrorKind::kCorruptData,
                   fmt::format("value {} of {} bytes lies outside the shard", id, size));
-    if (!values.try_emplace(id, ByteRange{begin, end}).second)
+    if (!values.try_emplace(id, ShardRange{begin, end}).second)
       throw Error(ErrorKind::kCorruptData, fmt::format("value {} is listed twice", id));
   }
   return values;

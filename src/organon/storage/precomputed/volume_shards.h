@@ -47,7 +47,7 @@ ShardPlace place_in_shards(const VolumeSharding& sharding, std::uint64_t id);
 std::string shard_name(const VolumeSharding& sharding, std::uint64_t shard);
 
 /// Bytes of a shard's file.
-struct ByteRange {
+struct ShardRange {
   std::uint64_t begin = 0;
   std::uint64_t end = 0;
 };
@@ -55,12 +55,12 @@ struct ByteRange {
 std::size_t shard_index_bytes(const VolumeSharding& sharding);
 /// Where the index of `minishard` lies; nothing where the minishard is empty. `entry`: its 16 bytes of the
 /// shard's index. Errors: kCorruptData.
-std::optional<ByteRange> minishard_index_range(const VolumeSharding& sharding,
-                                               std::span<const std::byte> entry);
+std::optional<ShardRange> minishard_index_range(const VolumeSharding& sharding,
+                                                std::span<const std::byte> entry);
 /// The values of a minishard, from its index as stored. Errors: kCorruptData for lists that are no lists,
 /// ranges that overflow, indices that expand beyond 64 MiB.
-std::map<std::uint64_t, ByteRange> decode_minishard_index(const VolumeSharding& sharding,
-                                                          std::span<const std::byte> bytes);
+std::map<std::uint64_t, ShardRange> decode_minishard_index(const VolumeSharding& sharding,
+                                                           std::span<const std::byte> bytes);
 /// One value as stored to as meant (gzip). Errors: kCorruptData, also above `max_bytes`.
 std::vector<std::byte> decode_shard_value(const VolumeSharding& sharding, std::vector<std::byte> bytes,
                                           std::size_t max_bytes);

@@ -69,7 +69,7 @@ TEST(VolumeShards, RoundTrip) {
       const ShardPlace place = place_in_shards(sharding, id);
       const auto entry = std::span(file).subspan(16 * place.minishard, 16);
       const auto range = minishard_index_range(sharding, entry);
-      std::map<std::uint64_t, ByteRange> found;
+      std::map<std::uint64_t, ShardRange> found;
       if (range) {
         found = decode_minishard_index(sharding,
                                        std::span(file).subspan(range->begin, range->end - range->begin));

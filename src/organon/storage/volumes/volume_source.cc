@@ -29,9 +29,9 @@ struct VolumeFormat {
   std::unique_ptr<VolumeSource> (*open)(const std::filesystem::path& file, const std::string& dataset);
 };
 
-template <RawLayout (*parse)(std::span<const std::byte>, std::string_view), std::size_t max_header_bytes>
+template <RawLayout (*kParse)(std::span<const std::byte>, std::string_view), std::size_t kMaxHeaderBytes>
 std::unique_ptr<VolumeSource> open_raw(const std::filesystem::path& file, const std::string&) {
-  return open_raw_volume(file, parse, max_header_bytes);
+  return open_raw_volume(file, kParse, kMaxHeaderBytes);
 }
 
 const std::vector<VolumeFormat>& formats() {

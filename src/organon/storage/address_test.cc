@@ -70,6 +70,17 @@ TEST_F(CreateTest, InnermostNameDecidesTheFormat) {
                [&] { create_dataset(below("plain/c"), spec()); });
 }
 
+TEST_F(CreateTest, AnArrayOfZarr3IsNotWrittenOverAGroup) {
+  create_dataset("zarr3://" + below("a.zarr/raw/s0"), spec());
+  for (const char* group : {"a.zarr", "a.zarr/raw"})
+    expect_error(ErrorKind::kAlreadyExists, "a group is there",
+                 [&] { create_dataset("zarr3://" + below(group), spec()); });
+  EXPECT_EQ(open_dataset(below("a.zarr/raw/s0"))->spec().shape, spec().shape);
+  // Within that hierarchy everything is of version 3.
+  create_dataset(below("a.zarr/raw/s1"), spec());
+  EXPECT_TRUE(exists("a.zarr/raw/s1/zarr.json"));
+}
+
 TEST_F(CreateTest, FormatsRefuseWhatTheyCannotHold) {
   DatasetSpec filled = spec();
   filled.fill_value = 3;

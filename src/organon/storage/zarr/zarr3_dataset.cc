@@ -186,9 +186,12 @@ std::shared_ptr<Dataset> create_zarr3(const std::string& address, const Place& p
       throw Error(ErrorKind::kAlreadyExists, fmt::format("{}: exists with {}", address, difference));
     return dataset;
   }
+  // Groups and arrays are told by the same file: a group would be lost, with all that it describes.
+  if (is_zarr3_node(place))
+    throw Error(ErrorKind::kAlreadyExists, fmt::format("{}: a group is there; name an array in it", address));
   make_groups_above(place);
   Json node = zarr3_array_of(spec);
-  Json attributes = read_zarr3_attributes(place).value_or(Json::object());
+  Json attributes;
   attributes["transform"] = cosem_transform_of(spec.grid);
   node["attributes"] = std::move(attributes);
   write_json(metadata_file(place), node);

@@ -13,6 +13,7 @@
 #include "organon/storage/n5/n5_metadata.h"
 #include "organon/storage/zarr/zarr3_chunk.h"
 #include "organon/storage/zarr/zarr3_metadata.h"
+#include "organon/storage/zarr/zarr_hierarchy.h"
 #include "organon/storage/zarr/zarr_metadata.h"
 
 namespace organon::storage {
@@ -103,42 +104,21 @@ class Zarr3Dataset : public Dataset {
 // As of Zarr 2, the OME-NGFF entry in a group above being that of version 0.5.
 VoxelGrid find_grid(const Place& place, const Json& attributes) {
   const std::string file = metadata_file(place).describe();
-  if (const Json* transform = optional_field(attributes, "transform");
-      transform && transform->contains("scale"))
-    return grid_of_cosem_transform(*transform, file);
-  constexpr int kMaxFoldersUp = 3;
-  const std::filesystem::path path = place.path();
-  std::filesystem::path group = path.parent_path();
-  for (int i = 0; i < kMaxFoldersUp && !group.empty(); ++i, group = group.parent_path()) {
-    const auto of_group = read_zarr3_attributes(place.at(group));
+  if (const auto grid = grid_of_transform(attributes, file)) return *grid;
+  const auto levels_in = [](const Place& group) -> std::vector<NgffLevel> {
+    const auto of_group = read_zarr3_attributes(group);
     const Json* ome = of_group ? optional_field(*of_group, "ome") : nullptr;
-    if (ome != nullptr) {
-      const std::string name = path.lexically_relative(group).generic_string();
-      for (const NgffLevel& level : ngff_levels_of(*ome, metadata_file(place.at(group)).describe()))
-        if (level.path == name) return level.grid;
-    }
-    if (group == group.parent_path()) break;
-  }
-  return {};
+    if (ome == nullptr) return {};
+    return ngff_levels_of(*ome, metadata_file(group).describe());
+  };
+  if (const auto grid = grid_in_groups_above(place, levels_in)) return *grid;
+  return grid_of_resolution(attributes, file).value_or(VoxelGrid{});
 }
 
 void make_group(const Place& folder) {
   if (is_zarr3_node(folder)) return;
   write_json(metadata_file(folder),
              {{"zarr_format", 3}, {"node_type", "group"}, {"attributes", Json::object()}});
-}
-
-// Every folder from the one ending in ".zarr" down to the array's parent is a group.
-void make_groups_above(const Place& place) {
-  std::vector<std::filesystem::path> folders;
-  for (std::filesystem::path folder = place.path().parent_path(); folder.has_relative_path();
-       folder = folder.parent_path()) {
-    folders.push_back(folder);
-    if (folder.extension() == ".zarr") {
-      for (const std::filesystem::path& group : folders) make_group(place.at(group));
-      return;
-    }
-  }
 }
 
 }  // namespace
@@ -189,7 +169,7 @@ std::shared_ptr<Dataset> create_zarr3(const std::string& address, const Place& p
   // Groups and arrays are told by the same file: a group would be lost, with all that it describes.
   if (is_zarr3_node(place))
     throw Error(ErrorKind::kAlreadyExists, fmt::format("{}: a group is there; name an array in it", address));
-  make_groups_above(place);
+  for (const Place& group : zarr_groups_above(place)) make_group(group);
   Json node = zarr3_array_of(spec);
   Json attributes;
   attributes["transform"] = cosem_transform_of(spec.grid);

@@ -8,6 +8,7 @@
 #include "organon/storage/json_file.h"
 #include "organon/storage/n5/n5_metadata.h"
 #include "organon/storage/zarr/zarr_chunk.h"
+#include "organon/storage/zarr/zarr_hierarchy.h"
 #include "organon/storage/zarr/zarr_metadata.h"
 
 namespace organon::storage {
@@ -47,60 +48,25 @@ class ZarrDataset : public Dataset {
   ZarrArray array_;
 };
 
-// Own COSEM `transform`; else the OME-NGFF entry of this array in a group above; else daisy's `resolution`
-// (zyx in Zarr) and `offset`, a corner; else voxels of 1 nm.
+// Own COSEM `transform`; else the OME-NGFF entry of this array in a group above; else daisy's `resolution`;
+// else voxels of 1 nm.
 VoxelGrid find_grid(const Place& place) {
   const std::string file = (place / ".zattrs").describe();
-  const std::filesystem::path path = place.path();
-  const std::optional<Json> own = read_zarr_attributes(place);
-  if (own) {
-    if (const Json* transform = optional_field(*own, "transform");
-        transform && transform->contains("scale")) {
-      return grid_of_cosem_transform(*transform, file);
-    }
-  }
-  // A level may lie several folders below its group, as in "scale0/image".
-  constexpr int kMaxFoldersUp = 3;
-  std::filesystem::path group = path.parent_path();
-  for (int i = 0; i < kMaxFoldersUp && !group.empty(); ++i, group = group.parent_path()) {
-    const std::optional<Json> attributes = read_zarr_attributes(place.at(group));
-    if (attributes && attributes->contains("multiscales")) {
-      const std::string name = path.lexically_relative(group).generic_string();
-      for (const NgffLevel& level : ngff_levels_of(*attributes, (place.at(group) / ".zattrs").describe())) {
-        if (level.path == name) return level.grid;
-      }
-    }
-    if (group == group.parent_path()) break;
-  }
-  if (own) {
-    if (const Json* resolution = optional_field(*own, "resolution")) {
-      const SizeNm size = size_of_voxel(*resolution, AxisOrder::kZyx, file);
-      const Json* offset = optional_field(*own, "offset");
-      const SizeNm corner =
-          offset != nullptr ? size_of_voxel(*offset, AxisOrder::kZyx, file) : SizeNm{0, 0, 0};
-      return {size, {corner.z + size.z / 2, corner.y + size.y / 2, corner.x + size.x / 2}};
-    }
-  }
-  return {};
+  const Json own = read_zarr_attributes(place).value_or(Json::object());
+  if (const auto grid = grid_of_transform(own, file)) return *grid;
+  const auto levels_in = [](const Place& group) -> std::vector<NgffLevel> {
+    const auto attributes = read_zarr_attributes(group);
+    if (!attributes) return {};
+    return ngff_levels_of(*attributes, (group / ".zattrs").describe());
+  };
+  if (const auto grid = grid_in_groups_above(place, levels_in)) return *grid;
+  return grid_of_resolution(own, file).value_or(VoxelGrid{});
 }
 
 void make_group(const Place& folder) {
   const Place file = folder / ".zgroup";
   if (file.exists() || is_zarr_dataset(folder)) return;
   write_json(file, {{"zarr_format", 2}});
-}
-
-// Every folder from the one ending in ".zarr" down to the array's parent is a group.
-void make_groups_above(const Place& place) {
-  std::vector<std::filesystem::path> folders;
-  for (std::filesystem::path folder = place.path().parent_path(); folder.has_relative_path();
-       folder = folder.parent_path()) {
-    folders.push_back(folder);
-    if (folder.extension() == ".zarr") {
-      for (const std::filesystem::path& group : folders) make_group(place.at(group));
-      return;
-    }
-  }
 }
 
 }  // namespace
@@ -140,7 +106,7 @@ std::shared_ptr<Dataset> create_zarr(const std::string& address, const Place& pl
     }
     return dataset;
   }
-  make_groups_above(place);
+  for (const Place& group : zarr_groups_above(place)) make_group(group);
   Json attributes = read_zarr_attributes(place).value_or(Json::object());
   attributes["_ARRAY_DIMENSIONS"] = {"z", "y", "x"};
   attributes["transform"] = cosem_transform_of(spec.grid);

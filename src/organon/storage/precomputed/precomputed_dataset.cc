@@ -9,6 +9,7 @@
 
 #include "organon/base/error.h"
 #include "organon/storage/byte_order.h"
+#include "organon/storage/channel_stack.h"
 #include "organon/storage/codecs/codec.h"
 #include "organon/storage/folder_lock.h"
 #include "organon/storage/json_fields.h"
@@ -111,35 +112,48 @@ class PrecomputedDataset : public Dataset {
   }
   std::string why_read_only() const override {
     if (scale_.sharding) return "shards of precomputed volumes are read only here";
+    if (spec().codec == Codec::kPng && spec().channels.count() > 1)
+      return "pictures of several channels are read only here";
     if (spec().codec == Codec::kJpeg) return "jpeg loses voxels: it is read only here";
     return {};
   }
 
   // Raw chunks are x fastest, little-endian: as in memory.
   AnyArray decode_chunk(std::span<const std::byte> bytes, const Shape3& shape) const override {
+    const std::int64_t num_channels = spec().channels.count();
     if (spec().codec == Codec::kCompressedSegmentation) {
-      return decode_compressed_segmentation(bytes, spec().data_type, shape, scale_.segmentation_block);
+      return wanted_channels(decode_compressed_segmentation(bytes, spec().data_type, shape,
+                                                            scale_.segmentation_block, num_channels),
+                             shape);
     }
-    if (spec().codec == Codec::kJpeg) return decode_jpeg_chunk(bytes, shape);
-    if (spec().codec == Codec::kPng) return decode_png_chunk(bytes, spec().data_type, shape);
-    if (bytes.size() != static_cast<std::size_t>(shape.product()) * size_of(spec().data_type)) {
+    if (spec().codec == Codec::kJpeg)
+      return wanted_channels(decode_jpeg_chunk(bytes, num_channels, shape), shape);
+    if (spec().codec == Codec::kPng)
+      return wanted_channels(decode_png_chunk(bytes, spec().data_type, num_channels, shape), shape);
+    const Shape3 stored = stack_of(shape, num_channels);
+    if (bytes.size() != static_cast<std::size_t>(stored.product()) * size_of(spec().data_type)) {
       throw Error(ErrorKind::kCorruptData, fmt::format("{} bytes for {} voxels of {}", bytes.size(),
-                                                       to_string(shape), to_string(spec().data_type)));
+                                                       to_string(stored), to_string(spec().data_type)));
     }
-    AnyArray voxels(spec().data_type, shape);
+    AnyArray voxels(spec().data_type, stored);
     decode(Codec::kRaw, bytes, voxels.bytes());
-    return voxels;
+    return wanted_channels(std::move(voxels), shape);
   }
 
   std::vector<std::byte> encode_chunk(const AnyArray& voxels) const override {
     if (spec().codec == Codec::kCompressedSegmentation) {
-      return encode_compressed_segmentation(voxels, scale_.segmentation_block);
+      return encode_compressed_segmentation(voxels, scale_.segmentation_block, spec().channels.count());
     }
     if (spec().codec == Codec::kPng) return encode_png_chunk(voxels);
     return {voxels.bytes().begin(), voxels.bytes().end()};
   }
 
  private:
+  AnyArray wanted_channels(AnyArray stored, const Shape3& shape) const {
+    const Channels& channels = spec().channels;
+    return take_channels(std::move(stored), shape, channels.chosen.value_or(0), channels.in_stack(), shape);
+  }
+
   std::uint64_t id_of(const Index3& position) const {
     return compressed_morton_code(position, chunk_grid().num_cells());
   }
@@ -215,10 +229,10 @@ double voxel_volume(const Json& entry) {
 }
 
 std::shared_ptr<Dataset> open_scale(const std::string& address, const ScalePlace& place, const Json& info,
-                                    const Json& entry) {
-  const std::string where = (place.folder / "info").describe();
-  return std::make_shared<PrecomputedDataset>(address, place.folder,
-                                              precomputed_scale_of(info, entry, where));
+                                    const Json& entry, std::optional<std::int64_t> channel = std::nullopt) {
+  PrecomputedScale scale = precomputed_scale_of(info, entry, (place.folder / "info").describe());
+  choose_channel(scale.spec.channels, channel, address);
+  return std::make_shared<PrecomputedDataset>(address, place.folder, std::move(scale));
 }
 
 }  // namespace
@@ -238,7 +252,8 @@ bool is_precomputed(const Place& place) {
   return scale->key.empty() || find_entry(*read_info(scale->folder), scale->key) != nullptr;
 }
 
-std::shared_ptr<Dataset> open_precomputed(const std::string& address, const Place& at) {
+std::shared_ptr<Dataset> open_precomputed(const std::string& address, const Place& at,
+                                          std::optional<std::int64_t> channel) {
   const auto place = find_volume(at);
   if (!place)
     throw Error(ErrorKind::kNotFound, fmt::format("{}: no info of a precomputed volume there", address));
@@ -249,14 +264,14 @@ std::shared_ptr<Dataset> open_precomputed(const std::string& address, const Plac
                   fmt::format("{}: a volume of {} scales; add the key of one to the path: {}", address,
                               info["scales"].size(), fmt::join(*precomputed_keys(place->folder), ", ")));
     }
-    return open_scale(address, *place, info, info["scales"].front());
+    return open_scale(address, *place, info, info["scales"].front(), channel);
   }
   const Json* entry = find_entry(info, place->key);
   if (entry == nullptr) {
     throw Error(ErrorKind::kNotFound, fmt::format("{}: {} has no scale '{}'", address,
                                                   (place->folder / "info").describe(), place->key));
   }
-  return open_scale(address, *place, info, *entry);
+  return open_scale(address, *place, info, *entry, channel);
 }
 
 std::shared_ptr<Dataset> create_precomputed(const std::string& address, const Place& at,
@@ -281,6 +296,10 @@ std::shared_ptr<Dataset> create_precomputed(const std::string& address, const Pl
       throw Error(ErrorKind::kAlreadyExists, fmt::format("{}: exists with {}", address, difference));
     }
     return dataset;
+  }
+  if (integer_field(info, "num_channels", address) != spec.channels.count()) {
+    throw Error(ErrorKind::kAlreadyExists,
+                fmt::format("{}: the volume exists with another number of channels", address));
   }
   if (string_field(info, "data_type", address) != to_string(spec.data_type)) {
     throw Error(ErrorKind::kAlreadyExists,

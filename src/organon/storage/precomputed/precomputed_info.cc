@@ -57,10 +57,8 @@ PrecomputedScale precomputed_scale_of(const Json& info, const Json& entry, std::
     throw Error(ErrorKind::kUnsupported, fmt::format("{}: data type '{}' is not supported", where, type));
   spec.data_type = *data_type;
   const std::int64_t num_channels = integer_field(info, "num_channels", where);
-  if (num_channels != 1) {
-    throw Error(ErrorKind::kUnsupported,
-                fmt::format("{}: {} channels, only 1 is supported", where, num_channels));
-  }
+  // A chunk has them all.
+  if (num_channels != 1) spec.channels.shape = spec.channels.chunk = {num_channels};
   if (const Json* sharding = optional_field(entry, "sharding"))
     scale.sharding = parse_volume_sharding(*sharding, place);
   spec.shape = shape_of(field(entry, "size", place), AxisOrder::kXyz, fmt::format("{}: 'size'", place));
@@ -153,7 +151,7 @@ Json precomputed_info_of(const DatasetSpec& spec) {
   info["@type"] = "neuroglancer_multiscale_volume";
   info["type"] = spec.codec == Codec::kCompressedSegmentation ? "segmentation" : "image";
   info["data_type"] = to_string(spec.data_type);
-  info["num_channels"] = 1;
+  info["num_channels"] = spec.channels.count();
   info["scales"] = Json::array();
   return info;
 }

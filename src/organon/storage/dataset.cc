@@ -103,7 +103,7 @@ std::optional<AnyArray> Dataset::read_chunk(const Index3& position) const {
   const auto bytes = read_chunk_file(position);
   if (!bytes) return std::nullopt;
   try {
-    return decode_chunk(*bytes, chunk_grid().box_of(position).shape());
+    return decode_chunk_at(position, *bytes, chunk_grid().box_of(position).shape());
   } catch (const Error& error) {
     throw error.within(describe_chunk(position));
   } catch (const std::bad_alloc&) {
@@ -203,7 +203,7 @@ ChunkRecord Dataset::write_chunk(const Index3& position, const AnyArray& voxels,
         sync_folder(file->parent_path());
       return record;
     }
-    const std::vector<std::byte> bytes = encode_chunk(voxels);
+    const std::vector<std::byte> bytes = encode_chunk_at(position, voxels);
     record.file = hash_bytes(bytes);
     record.file_bytes = static_cast<std::int64_t>(bytes.size());
     place_.store->write(key, bytes, fsync, before_commit);

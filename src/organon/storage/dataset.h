@@ -131,6 +131,16 @@ class Dataset {
   virtual AnyArray decode_chunk(std::span<const std::byte> bytes, const Shape3& shape) const = 0;
   /// `voxels`: the clipped chunk, all of its channels.
   virtual std::vector<std::byte> encode_chunk(const AnyArray& voxels) const = 0;
+  /// As these, of formats whose bytes say where they belong.
+  virtual AnyArray decode_chunk_at(const Index3& position, std::span<const std::byte> bytes,
+                                   const Shape3& shape) const {
+    (void)position;
+    return decode_chunk(bytes, shape);
+  }
+  virtual std::vector<std::byte> encode_chunk_at(const Index3& position, const AnyArray& voxels) const {
+    (void)position;
+    return encode_chunk(voxels);
+  }
 
  private:
   template <class Use>
@@ -165,8 +175,12 @@ std::shared_ptr<Dataset> create_dataset(const std::string& address, const Datase
 Format format_for_new(const std::string& address);
 /// Codecs that a format has, its usual one first.
 std::vector<Codec> codecs_of(Format format, DataType type = DataType::kUint8);
-/// `spec` as `format` can hold it: another codec, level and fill value where it lacks them; channels in one
-/// chunk, one alone without an axis of its own.
+/// `spec` as `format` can hold it: another codec, level and fill value where it lacks them, no shards where
+/// it lacks those; channels in one chunk, one alone without an axis of its own.
 DatasetSpec fitted_to(Format format, DatasetSpec spec);
+/// The shards that a dataset of `spec` has once made; zeros where it asks for none. Those of precomputed that
+/// reach beyond the volume have another shape than asked for, but hold the same voxels. Errors:
+/// kInvalidArgument for formats without shards, and for those of precomputed naming the nearest that can be.
+Shape3 shards_in(Format format, const DatasetSpec& spec);
 
 }  // namespace organon::storage

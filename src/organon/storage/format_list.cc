@@ -11,6 +11,7 @@
 #include "organon/storage/n5/n5_dataset.h"
 #include "organon/storage/n5/n5_metadata.h"
 #include "organon/storage/precomputed/precomputed_dataset.h"
+#include "organon/storage/precomputed/shard_boxes.h"
 #include "organon/storage/stores/store_list.h"
 #include "organon/storage/zarr/zarr3_dataset.h"
 #include "organon/storage/zarr/zarr_dataset.h"
@@ -205,7 +206,6 @@ DatasetSpec fitted_to(Format format, DatasetSpec spec) {
     spec.level = -1;
   }
   if (format != Format::kZarr2 && format != Format::kZarr3) spec.fill_value = 0;
-  if (format != Format::kZarr3) spec.shard_shape = {};
   Channels& channels = spec.channels;
   if (channels.in_stack() == 1) {
     channels = {};
@@ -215,11 +215,24 @@ DatasetSpec fitted_to(Format format, DatasetSpec spec) {
       if (spec.codec == Codec::kPng) spec.codec = Codec::kRaw;
     }
     channels.chunk = channels.shape;
+    spec.shard_shape = {};
+  }
+  if (format == Format::kPrecomputed) {
+    spec.shard_shape = find_precomputed_shards(spec).value_or(Shape3{});
+  } else if (format != Format::kZarr3) {
+    spec.shard_shape = {};
   }
   return spec;
 }
 
-std::shared_ptr<Dataset> create_dataset(const std::string& address, const DatasetSpec& spec) {
+Shape3 shards_in(Format format, const DatasetSpec& spec) {
+  if (format == Format::kPrecomputed) return precomputed_shards_of(spec);
+  if (format != Format::kZarr3) refuse_shards(spec, to_string(format));
+  return spec.shard_shape;
+}
+
+std::shared_ptr<Dataset> create_dataset(const std::string& address, const DatasetSpec& wanted) {
+  DatasetSpec spec = wanted;
   const Address parsed = parse_address(address);
   if (parsed.channel || spec.channels.chosen.value_or(0) != 0) {
     throw Error(ErrorKind::kInvalidArgument,
@@ -233,7 +246,7 @@ std::shared_ptr<Dataset> create_dataset(const std::string& address, const Datase
   if (problem.empty()) problem = find_level_problem(spec.codec, spec.level);
   if (!problem.empty()) throw Error(ErrorKind::kInvalidArgument, fmt::format("{}: {}", address, problem));
   const Format format = format_for_new(address);
-  if (format != Format::kZarr3) refuse_shards(spec, to_string(format));
+  spec.shard_shape = shards_in(format, spec);
   const auto codecs = codecs_of(format, spec.data_type);
   if (std::find(codecs.begin(), codecs.end(), spec.codec) == codecs.end()) {
     std::vector<std::string_view> names;

@@ -89,9 +89,9 @@ struct Set {
       level.spec.shard_shape = {};
       if (!options.shard_shape.empty()) {
         level.spec.shard_shape = blockwise::shape_from(options.shard_shape, "shard_shape");
-        if (format != storage::Format::kZarr3) storage::refuse_shards(level.spec, to_string(format));
         if (const std::string problem = storage::find_spec_problem(level.spec); !problem.empty())
           throw Error(ErrorKind::kInvalidArgument, "option shard_shape: " + problem);
+        level.spec.shard_shape = storage::shards_in(format, level.spec);
       }
       if (!options.codec.empty()) {
         level.spec.codec = codec_named(options.codec, format, level.spec.data_type);
@@ -259,7 +259,13 @@ void ConvertOptions::bind(OptionTable& table) {
       .add("chunk_shape", chunk_shape,
            {"chunks of the output: z,y,x, or one number; empty: the source's", "voxels", 1, 4096, {}})
       .add("shard_shape", shard_shape,
-           {"shards of whole chunks, for zarr3: z,y,x, or one number; empty: none", "voxels", 1, 65536, {}})
+           {"shards of whole chunks, for zarr3, and for precomputed where they are 2^k chunks along each "
+            "axis: "
+            "z,y,x, or one number; empty: none",
+            "voxels",
+            1,
+            65536,
+            {}})
       .add("codec", codec,
            {"compression of chunks; empty: the source's where the format has it", "", -kAny, kAny, {}})
       .add("level", level, {"compression level; -1: the codec's default", "", -1, 22, {}})

@@ -228,6 +228,35 @@ TEST(Convert, ShardsAreWholeChunksOfFormatsThatHaveThem) {
   expect_equal(again->read(again->spec().domain()), source->read(source->spec().domain()));
 }
 
+TEST(Convert, ShardsOfPrecomputedAreBoxesOfItsIds) {
+  const TemporaryFolder folder;
+  const auto source = make_source((folder.path() / "a.n5/x").string());
+  const std::string out = (folder.path() / "b.precomputed/s0").string();
+  const Json options{{"chunk_shape", {4, 6, 5}}, {"shard_shape", {8, 12, 20}}};
+  ASSERT_TRUE(run(convert(source->address(), out, options)).failures.empty());
+  const auto made = storage::open_dataset(out);
+  EXPECT_EQ(made->spec().shard_shape, (Shape3{8, 12, 20}));
+  expect_equal(made->read(made->spec().domain()), source->read(source->spec().domain()));
+  const Box part{{3, 5, 7}, {9, 30, 12}};
+  expect_equal(made->read(part), source->read(part));
+  // Shards that reach beyond the volume, and once more over what is there.
+  const std::string beyond = (folder.path() / "c.precomputed/s0").string();
+  for (int round = 0; round < 2; ++round)
+    ASSERT_TRUE(run(convert(out, beyond, {{"chunk_shape", {4, 6, 5}}, {"shard_shape", {64, 96, 80}}}))
+                    .failures.empty());
+  const auto again = storage::open_dataset(beyond);
+  EXPECT_EQ(again->chunk_grid().count(), 1);
+  expect_equal(again->read(again->spec().domain()), source->read(source->spec().domain()));
+  try {
+    make_convert_stage(convert(source->address(), (folder.path() / "d.precomputed/s0").string(),
+                               {{"chunk_shape", {4, 6, 5}}, {"shard_shape", {12, 12, 20}}}));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kInvalidArgument);
+    EXPECT_NE(error.message().find("the nearest are 8,12,20"), std::string::npos) << error.message();
+  }
+}
+
 TEST(Convert, RefusesWhatMakesNoSense) {
   const TemporaryFolder folder;
   const std::string source = make_source((folder.path() / "a.n5/x").string())->address();

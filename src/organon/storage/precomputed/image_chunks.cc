@@ -18,6 +18,16 @@ AnyArray in_shape(const AnyArray& image, const Shape3& shape) {
   return voxels;
 }
 
+// Chunks are far below the size at which a picture is refused for its size: that one is damaged too.
+ImageInfo png_chunk_info(std::span<const std::byte> bytes) {
+  try {
+    return png_info(bytes, "png");
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kResourceExhausted) throw;
+    throw Error(ErrorKind::kCorruptData, error.message());
+  }
+}
+
 }  // namespace
 
 AnyArray decode_jpeg_chunk(std::span<const std::byte> bytes, std::int64_t num_channels, const Shape3& shape) {
@@ -26,7 +36,7 @@ AnyArray decode_jpeg_chunk(std::span<const std::byte> bytes, std::int64_t num_ch
 
 AnyArray decode_png_chunk(std::span<const std::byte> bytes, DataType type, std::int64_t num_channels,
                           const Shape3& shape) {
-  const ImageInfo info = png_info(bytes, "png");
+  const ImageInfo info = png_chunk_info(bytes);
   if (info.shape.product() != shape.product()) {
     throw Error(ErrorKind::kCorruptData, fmt::format("a picture of {} pixels for a chunk of {} voxels",
                                                      to_string(info.shape), to_string(shape)));

@@ -7,6 +7,7 @@
 #include "organon/base/error.h"
 #include "organon/geometry/block_grid.h"
 #include "organon/storage/json_fields.h"
+#include "organon/storage/precomputed/shard_boxes.h"
 
 namespace organon::storage {
 namespace {
@@ -113,6 +114,9 @@ PrecomputedScale precomputed_scale_of(const Json& info, const Json& entry, std::
     throw Error(ErrorKind::kCorruptData,
                 fmt::format("{}: {} chunks have no ids of 64 bits", place, to_string(num_chunks)));
   }
+  // Of several channels they are read chunk by chunk alone.
+  if (scale.sharding && spec.channels.count() == 1)
+    spec.shard_shape = shards_that_are_boxes(*scale.sharding, spec).value_or(Shape3{});
   return scale;
 }
 
@@ -128,7 +132,6 @@ std::vector<PrecomputedScale> parse_precomputed_info(std::string_view text, std:
 
 Json precomputed_scale_entry(const PrecomputedScale& scale) {
   const DatasetSpec& spec = scale.spec;
-  refuse_shards(spec, "precomputed");
   Json entry;
   entry["key"] = scale.key;
   entry["size"] = to_json(spec.shape, AxisOrder::kXyz);

@@ -17,6 +17,7 @@ struct PrecomputedScale {
   DatasetSpec spec;
   Index3 voxel_offset;                 ///< part of the names of chunk files
   Shape3 segmentation_block{8, 8, 8};  ///< of compressed_segmentation
+  /// Where its shards are boxes, they are the spec's; else chunks count as stored alone, to be read only.
   std::optional<VolumeSharding> sharding;
 };
 

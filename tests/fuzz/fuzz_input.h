@@ -82,4 +82,11 @@ inline bool is_small(const storage::DatasetSpec& spec) {
   return storage::chunk_bytes(spec) <= std::int64_t{1} << 20;
 }
 
+/// Calls `use` for what a dataset of `spec` may be: its last channel, and where a chunk has them all, these.
+inline void for_each_choice_of_channels(storage::DatasetSpec& spec, const std::function<void()>& use) {
+  if (spec.channels.chunk == spec.channels.shape) use();
+  spec.channels.chosen = spec.channels.count() - 1;
+  use();
+}
+
 }  // namespace organon::fuzz

@@ -7,9 +7,10 @@
 namespace organon::fuzz {
 namespace {
 
-void decode_in(const storage::DatasetSpec& spec, std::span<const std::byte> bytes) {
+void decode_in(storage::DatasetSpec spec, std::span<const std::byte> bytes) {
   const Shape3 clipped = spec.domain().intersect(Box::of_shape(spec.chunk_shape)).shape();
-  allow_errors([&] { storage::decode_n5_block(bytes, spec, clipped); });
+  for_each_choice_of_channels(spec,
+                              [&] { allow_errors([&] { storage::decode_n5_block(bytes, spec, clipped); }); });
 }
 
 void run(const Input& input) {

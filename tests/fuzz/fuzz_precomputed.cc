@@ -18,7 +18,7 @@ void run(const Input& input) {
       storage::precomputed_scale_entry(scale);
       if (scale.spec.codec != storage::Codec::kCompressedSegmentation || !is_small(scale.spec)) continue;
       storage::decode_compressed_segmentation(input.bytes, scale.spec.data_type, scale.spec.chunk_shape,
-                                              scale.segmentation_block);
+                                              scale.segmentation_block, scale.spec.channels.count());
     }
   });
   storage::VolumeSharding sharding;

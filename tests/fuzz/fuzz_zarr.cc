@@ -10,12 +10,14 @@ namespace {
 
 void run(const Input& input) {
   allow_errors([&] {
-    const storage::ZarrArray array = storage::parse_zarray(input.text, ".zarray");
+    storage::ZarrArray array = storage::parse_zarray(input.text, ".zarray");
     const storage::ZarrArray written =
         storage::parse_zarray(to_text(storage::zarray_of(array.spec)), "written");
     ORGANON_CHECK(storage::describe_difference(written.spec, array.spec).empty());
     const Shape3 clipped = array.spec.domain().intersect(Box::of_shape(array.spec.chunk_shape)).shape();
-    if (is_small(array.spec)) storage::decode_zarr_chunk(input.bytes, array, clipped);
+    if (!is_small(array.spec)) return;
+    for_each_choice_of_channels(
+        array.spec, [&] { allow_errors([&] { storage::decode_zarr_chunk(input.bytes, array, clipped); }); });
   });
   allow_errors([&] { storage::ngff_levels_of(parse_json(input.text, ".zattrs"), ".zattrs"); });
   if (input.bytes.empty()) return;

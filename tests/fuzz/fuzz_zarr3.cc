@@ -29,15 +29,26 @@ constexpr std::string_view kChains[] = {
 storage::Zarr3Array small_array(std::uint8_t choice) {
   constexpr std::string_view kTypes[] = {"uint8", "int16", "float32", "uint64"};
   Json json = parse_json(
-      R"({"zarr_format":3,"node_type":"array","shape":[5,6,7],"fill_value":7,"chunk_key_encoding":"default",
-          "chunk_grid":{"name":"regular","configuration":{"chunk_shape":[4,4,6]}}})",
-      "array");
+      R"({"zarr_format":3,"node_type":"array","fill_value":7,"chunk_key_encoding":"default"})", "array");
   json["data_type"] = kTypes[choice / 6 % 4];
-  json["codecs"] = parse_json(kChains[choice % 6], "codecs");
+  std::string chain(kChains[choice % 6]);
+  Json shape = {5, 6, 7};
+  Json chunk = {4, 4, 6};
+  // Three channels, each in an inner chunk of its own where there are shards.
+  if (choice / 24 % 2 == 1 && chain.find("transpose") == std::string::npos) {
+    shape.insert(shape.begin(), 3);
+    chunk.insert(chunk.begin(), 3);
+    constexpr std::string_view kKey = "\"chunk_shape\":[";
+    for (std::size_t at = 0; (at = chain.find(kKey, at)) != std::string::npos; at += kKey.size())
+      chain.insert(at + kKey.size(), "1,");
+  }
+  json["shape"] = shape;
+  json["chunk_grid"] = {{"name", "regular"}, {"configuration", {{"chunk_shape", chunk}}}};
+  json["codecs"] = parse_json(chain, "codecs");
   return storage::zarr3_array_from(json, "array");
 }
 
-void decode_all(const storage::Zarr3Array& array, std::span<const std::byte> bytes) {
+void decode_as(const storage::Zarr3Array& array, std::span<const std::byte> bytes) {
   const Shape3 unit = storage::stored_shape(array.spec);
   const Shape3 clipped = array.spec.domain().intersect(Box::of_shape(unit)).shape();
   allow_errors([&] { storage::decode_zarr3_unit(bytes, array, clipped); });
@@ -57,6 +68,10 @@ void decode_all(const storage::Zarr3Array& array, std::span<const std::byte> byt
   });
 }
 
+void decode_all(storage::Zarr3Array array, std::span<const std::byte> bytes) {
+  for_each_choice_of_channels(array.spec, [&] { decode_as(array, bytes); });
+}
+
 void run(const Input& input) {
   allow_errors([&] {
     const storage::Zarr3Array array = storage::parse_zarr3_array(input.text, "zarr.json");
@@ -71,9 +86,10 @@ void run(const Input& input) {
   const storage::Zarr3Array array = small_array(std::to_integer<std::uint8_t>(input.bytes.front()));
   const auto bytes = input.bytes.subspan(1);
   decode_all(array, bytes);
+  if (array.spec.channels.count() > 1 && !array.chain.shards.empty()) return;  // not written
   for (const Shape3& shape : {storage::stored_shape(array.spec), Shape3{3, 2, 1}}) {
     check_round_trip(
-        bytes, array.spec.data_type, shape,
+        bytes, array.spec.data_type, storage::stack_of(shape, array.spec.channels.count()),
         [&](const AnyArray& voxels) { return storage::encode_zarr3_unit(voxels, array); },
         [&](std::span<const std::byte> encoded) {
           return storage::decode_zarr3_unit(encoded, array, shape);

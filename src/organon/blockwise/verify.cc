@@ -246,7 +246,7 @@ Verification verify_dataset(const std::string& address, Progress& progress) {
           return;
         }
         try {
-          dataset->read_chunk(position);
+          if (file) dataset->decode_chunk_file(position, *file);
         } catch (const Error& error) {
           if (error.kind() == ErrorKind::kCancelled) throw;
           note(id, error.message(), -1);

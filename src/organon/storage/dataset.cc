@@ -102,8 +102,12 @@ std::optional<std::vector<std::byte>> Dataset::read_chunk_file(const Index3& pos
 std::optional<AnyArray> Dataset::read_chunk(const Index3& position) const {
   const auto bytes = read_chunk_file(position);
   if (!bytes) return std::nullopt;
+  return decode_chunk_file(position, *bytes);
+}
+
+AnyArray Dataset::decode_chunk_file(const Index3& position, std::span<const std::byte> bytes) const {
   try {
-    return decode_chunk_at(position, *bytes, chunk_grid().box_of(position).shape());
+    return decode_chunk_at(position, bytes, chunk_grid().box_of(position).shape());
   } catch (const Error& error) {
     throw error.within(describe_chunk(position));
   } catch (const std::bad_alloc&) {
@@ -215,9 +219,7 @@ ChunkRecord Dataset::write_chunk(const Index3& position, const AnyArray& voxels,
   }
 }
 
-std::vector<ChunkRecord> Dataset::write_chunks(const Box& box, DataType type, const Shape3& shape,
-                                               Fsync fsync, const std::function<void()>& before_commit,
-                                               const std::function<AnyArray(const Box&)>& voxels_of) {
+void Dataset::require_writable(const Box& box, DataType type, const Shape3& shape) const {
   require_in_domain(box);
   if (const std::string reason = why_read_only(); !reason.empty())
     throw Error(ErrorKind::kUnsupported, fmt::format("dataset {}: {}", address_, reason));
@@ -239,6 +241,13 @@ std::vector<ChunkRecord> Dataset::write_chunks(const Box& box, DataType type, co
         fmt::format("dataset {}: expected {} voxels of {}, given {} of {}", address_, to_string(expected),
                     to_string(spec_.data_type), to_string(shape), to_string(type)));
   }
+}
+
+std::vector<ChunkRecord> Dataset::write_chunks(const Box& box, DataType type, const Shape3& shape,
+                                               Fsync fsync, const std::function<void()>& before_commit,
+                                               const std::function<AnyArray(const Box&)>& voxels_of) {
+  require_writable(box, type, shape);
+  const BlockGrid grid = chunk_grid();
   std::vector<ChunkRecord> records;
   for_each_position(grid.positions_touching(box), [&](const Index3& position) {
     records.push_back(write_chunk(position, voxels_of(grid.box_of(position)), fsync, before_commit));
@@ -263,6 +272,14 @@ std::vector<ChunkRecord> Dataset::write(const Box& box, ArrayView<const T> voxel
 
 std::vector<ChunkRecord> Dataset::write(const Box& box, const AnyArray& voxels, Fsync fsync,
                                         const std::function<void()>& before_commit) {
+  // Whole shards are large: one that is all of the voxels is not copied.
+  if (const BlockGrid grid = chunk_grid(); spec_.domain().contains(box) && !box.empty()) {
+    const Index3 position = grid.position_containing(box.begin);
+    if (grid.box_of(position) == box) {
+      require_writable(box, voxels.type(), voxels.shape());
+      return {write_chunk(position, voxels, fsync, before_commit)};
+    }
+  }
   return dispatch(voxels.type(), [&](auto zero) {
     return write<decltype(zero)>(box, voxels.view<decltype(zero)>(), fsync, before_commit);
   });

@@ -97,6 +97,8 @@ class Dataset {
   }
   /// The stored bytes of a chunk; nothing where it is missing.
   std::optional<std::vector<std::byte>> read_chunk_file(const Index3& position) const;
+  /// The voxels of what read_chunk_file() gave. Errors: kCorruptData naming the chunk.
+  AnyArray decode_chunk_file(const Index3& position, std::span<const std::byte> bytes) const;
   /// One whole (clipped) chunk; nothing where it is missing.
   std::optional<AnyArray> read_chunk(const Index3& position) const;
 
@@ -154,6 +156,9 @@ class Dataset {
   std::string describe_chunk(const Index3& position) const;
   void require_in_domain(const Box& box) const;
   void require_one_channel() const;
+  /// Errors: kUnsupported where nothing can be written; kInvalidArgument where `box` or the voxels do not
+  /// fit.
+  void require_writable(const Box& box, DataType type, const Shape3& shape) const;
   template <class Use>
   void for_each_chunk_of_shard(const Index3& shard, const Box& box, Use use) const;
 

@@ -10,7 +10,8 @@ const output = path.join(root, "public/viewer");
 
 await rm(output, { recursive: true, force: true });
 // The atlas has precomputed layers over http only.
-const outputs = await bundleNeuroglancer({ main: path.join(root, "src/viewer/main.ts"), output, datasources: ["precomputed"] });
+const main = path.join(root, "src/viewer/main.ts");
+const outputs = await bundleNeuroglancer({ main, output, datasources: ["precomputed"] });
 for (const [file, { bytes }] of Object.entries(outputs)) {
   if (file.endsWith(".js") || file.endsWith(".css")) console.log(`${path.relative(root, file)}  ${(bytes / 1024).toFixed(0)} KiB`);
 }

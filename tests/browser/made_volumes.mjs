@@ -105,35 +105,44 @@ function levelOf(type, s0, factors) {
 
 const factorsOfLevels = [[1, 1, 1], [1, 2, 2], [2, 4, 4]]; // z is twice as coarse as y and x to begin with
 
-const allTypes = Object.keys(types);
+const idTypes = ["uint32", "uint64"];
 
-/** Lone arrays of a format: one of each type, with the codec that stands at its place. */
-const ofTypes = (format, codecs, extra = {}) => codecs.flatMap((codec, i) => (codec === undefined ? [] : [{ format, type: allTypes[i], codec, ...extra }]));
+/** Lone arrays: codecs by type. */
+const lone = (format, codecs, more = {}) => Object.entries(codecs).map(([type, codec]) => ({ format, type, codec, ...more }));
 
-/** A group with coarser levels, of intensities (means) or of ids (most frequent ones). */
-const groups = (format, codecs, extra = {}) => Object.entries(codecs).map(([type, codec]) => ({ format, type, codec, isGroup: true, ...extra }));
+/** Groups with coarser levels, of intensities (means: uint8) and of ids (most frequent ones: uint64). */
+const groups = (format, codecs, more = {}) => lone(format, codecs, { isGroup: true, ...more });
 
-// Each codec, each type, each way to store, and blosc for each size of a voxel that it shuffles.
-const kinds = [
-  ...ofTypes("n5", ["raw", "gzip", "zstd", "blosc", "zlib", "blosc"]),
-  ...ofTypes("zarr", ["raw", "gzip", "zstd", "zlib", "blosc", "blosc"]),
-  { format: "zarr", type: "uint16", codec: "lz4" },
-  ...ofTypes("zarr3", ["raw", "gzip", "zstd", "blosc", "zstd", "blosc"]),
-  ...ofTypes("zarr3", ["blosc", "zstd", "raw", "gzip", "blosc", "zstd"], { isSharded: true }),
-  ...ofTypes("precomputed", ["png", "raw", "png", "compressed_segmentation", "compressed_segmentation", "raw"]),
-  ...ofTypes("precomputed", ["raw", undefined, undefined, undefined, "raw"]),
-  ...groups("n5", { uint8: "gzip", uint64: "zstd" }),
+// Each codec, type and way to store of each format, in as few volumes as that takes: to start takes organon longer than to
+// write one. The first are what `import` and `pyramid` write, all others are converted from them.
+const sources = [
+  ...lone("n5", { int16: "gzip", uint16: "gzip", uint32: "gzip", float32: "gzip" }),
+  ...groups("n5", { uint8: "gzip", uint64: "gzip" }),
+];
+const converted = [
+  ...lone("n5", { int16: "raw", uint16: "zstd", uint32: "zlib", float32: "blosc" }),
+  ...lone("zarr", { int16: "raw", uint16: "zstd", uint32: "zlib", float32: "blosc" }),
+  ...lone("zarr", { uint16: "lz4" }),
   ...groups("zarr", { uint8: "blosc", uint64: "gzip" }),
+  ...lone("zarr3", { int16: "raw", uint16: "gzip", uint32: "blosc", float32: "zstd" }),
   ...groups("zarr3", { uint8: "zstd", uint64: "blosc" }),
+  ...lone("zarr3", { int16: "blosc", uint16: "raw", uint32: "zstd", float32: "blosc" }, { isSharded: true }),
   ...groups("zarr3", { uint8: "gzip", uint64: "zstd" }, { isSharded: true }),
+  ...lone("precomputed", { int16: "raw", uint16: "png", uint32: "compressed_segmentation", uint64: "raw", float32: "raw" }),
   ...groups("precomputed", { uint8: "png", uint64: "compressed_segmentation" }),
 ];
 
-const painted = Object.fromEntries(allTypes.map((type) => [type, paint(type)]));
+function describe(kind) {
+  const { format, type, codec, isSharded = false, isGroup = false } = kind;
+  const name = [format, codec, isSharded ? "shards" : "", type, isGroup ? "levels" : ""].filter(Boolean).join("_");
+  const levels = levelsOf[type].slice(0, isGroup ? undefined : 1);
+  return { ...kind, isSharded, isGroup, name, path: isGroup || format === "precomputed" ? name : `${name}/s0`, levels };
+}
+
 const levelsOf = Object.fromEntries(
-  allTypes.map((type) => {
-    const isReduced = kinds.some((kind) => kind.isGroup && kind.type === type);
-    return [type, factorsOfLevels.slice(0, isReduced ? undefined : 1).map((factors) => levelOf(type, painted[type], factors))];
+  sources.map(({ type, isGroup }) => {
+    const voxels = paint(type);
+    return [type, factorsOfLevels.slice(0, isGroup ? undefined : 1).map((factors) => levelOf(type, voxels, factors))];
   }),
 );
 
@@ -141,45 +150,44 @@ const levelsOf = Object.fromEntries(
  * All that is written: { name, path, format, type, codec, isSharded, isGroup, levels }. `path`: of the array or group, from the
  * folder of all. `levels`: as they must be read, one for a lone array.
  */
-export const volumes = kinds.map((kind) => {
-  const { format, type, codec, isSharded = false, isGroup = false } = kind;
-  const name = [format, codec, isSharded ? "shards" : "", type, isGroup ? "levels" : ""].filter(Boolean).join("_");
-  const levels = isGroup ? levelsOf[type] : levelsOf[type].slice(0, 1);
-  return { ...kind, isSharded, isGroup, name, path: isGroup || format === "precomputed" ? name : `${name}/s0`, levels };
-});
+export const volumes = [...sources, ...converted].map(describe);
 
-/** Writes all volumes into an empty folder, two at a time: to start takes organon longer than to write. */
-export async function writeVolumes(folder, organon) {
+/** Calls `act` for each of the list, two at a time. */
+async function forEach(list, act) {
+  const left = list.values();
+  const work = async () => {
+    for (const one of left) await act(one);
+  };
+  await Promise.all([work(), work()]);
+}
+
+/** Writes all volumes into an empty folder. */
+async function writeVolumes(folder, organon) {
   const run = async (...words) => {
     try {
-      await execute(organon, [...words, "--no-fsync", "--workers", "1"], { cwd: folder, timeout: 60_000 });
+      await execute(organon, [...words, "--no-fsync", "--workers", "1"], { cwd: folder, timeout: 120_000 });
     } catch (error) {
       throw new Error(`organon ${words.join(" ")}: ${error.stderr || error.message}`);
     }
   };
-  const writeSource = async (type) => {
+  const chunks = ["--chunk-shape", String(chunk)];
+  await forEach(sources.map(describe), async ({ type, codec, name, isGroup, levels }) => {
     const sizes = [...shape].reverse().join(" ");
     const header = `NRRD0004\ntype: ${types[type].nrrd}\ndimension: 3\nsizes: ${sizes}\nencoding: raw\nendian: little\n\n`;
-    await writeFile(path.join(folder, `${type}.nrrd`), Buffer.concat([Buffer.from(header), Buffer.from(painted[type].buffer)]));
-    const place = ["--voxel-size-nm", voxelSizeNm.join(), "--offset-nm", offsetNm.join(), "--chunk-shape", String(chunk)];
-    const role = type === "uint32" || type === "uint64" ? "labels" : "raw";
-    await run("import", `${type}.nrrd`, `source_${type}.n5/s0`, ...place, "--role", role);
-    if (levelsOf[type].length > 1) await run("pyramid", `source_${type}.n5/s0`, `source_${type}.n5`);
-  };
-  const writeVolume = async ({ format, type, codec, isSharded, isGroup, name }) => {
-    const [from, to] = isGroup ? [`source_${type}.n5`, name] : [`source_${type}.n5/s0`, `${name}/s0`];
-    const chunks = isSharded ? ["--chunk-shape", "8,16,16", "--shard-shape", "16,32,32"] : ["--chunk-shape", String(chunk)];
-    await run("convert", from, `${format}://${to}`, "--codec", codec, ...chunks);
-  };
-  const forEach = async (list, act) => {
-    const left = list.values();
-    const worker = async () => {
-      for (const one of left) await act(one);
-    };
-    await Promise.all([worker(), worker()]);
-  };
-  await forEach(allTypes, writeSource);
-  await forEach(volumes, writeVolume);
+    const nrrd = `${type}.nrrd`;
+    await writeFile(path.join(folder, nrrd), Buffer.concat([Buffer.from(header), Buffer.from(levels[0].voxels.buffer)]));
+    const place = ["--voxel-size-nm", voxelSizeNm.join(), "--offset-nm", offsetNm.join()];
+    const role = ["--role", idTypes.includes(type) ? "labels" : "raw"];
+    await run("import", nrrd, `n5://${name}/s0`, "--codec", codec, ...chunks, ...place, ...role);
+    if (isGroup) await run("pyramid", `n5://${name}/s0`, `n5://${name}`);
+  });
+  await forEach(converted.map(describe), async ({ format, type, codec, isSharded, isGroup, name }) => {
+    const source = volumes.find((volume) => volume.type === type); // sources stand first
+    const from = isGroup ? source.name : `${source.name}/s0`;
+    const to = isGroup ? name : `${name}/s0`;
+    const shapes = isSharded ? ["--chunk-shape", "8,16,16", "--shard-shape", "16,32,32"] : chunks;
+    await run("convert", `n5://${from}`, `${format}://${to}`, "--codec", codec, ...shapes);
+  });
 }
 
 /** How many voxels differ, bit by bit: NaN equals itself, and 0 differs from -0. */

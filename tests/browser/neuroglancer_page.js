@@ -1,4 +1,4 @@
-// A page around Neuroglancer that tells what it reads: bundled and driven by neuroglancer_voxels_test.mjs.
+// A page around Neuroglancer that tells what it reads: bundled and driven by neuroglancer_test.mjs.
 
 import "neuroglancer/unstable/util/polyfills.js";
 import "neuroglancer/unstable/layer/enabled_frontend_modules.js";
@@ -16,7 +16,7 @@ const viewer = makeMinimalViewer({
 });
 
 /** Resolves with what `find` gives, once that is something. */
-async function until(find, what, timeoutMs = 30_000) {
+async function until(find, what, timeoutMs = 90_000) {
   for (const start = performance.now(); performance.now() - start < timeoutMs; ) {
     const found = find();
     if (found) return found;
@@ -25,7 +25,14 @@ async function until(find, what, timeoutMs = 30_000) {
   throw new Error(`${what}: not within ${timeoutMs} ms`);
 }
 
-const arrays = { UINT8: Uint8Array, INT16: Int16Array, UINT16: Uint16Array, UINT32: Uint32Array, UINT64: BigUint64Array, FLOAT32: Float32Array };
+const arrays = {
+  UINT8: Uint8Array,
+  INT16: Int16Array,
+  UINT16: Uint16Array,
+  UINT32: Uint32Array,
+  UINT64: BigUint64Array,
+  FLOAT32: Float32Array,
+};
 
 function toBase64(array) {
   const bytes = new Uint8Array(array.buffer);
@@ -93,7 +100,7 @@ window.readSource = async (type, source) => {
 window.valuesShown = async (place, positions) => {
   const { layer } = viewer.layerManager.getLayerByName("it");
   viewer.navigationState.pose.position.value = Float32Array.from(place);
-  viewer.navigationState.zoomFactor.value = 0.5; // voxels of s0 in a pixel, so s0 is shown
+  viewer.navigationState.zoomFactor.value = 1; // voxels of s0 in a pixel: s0 is shown
   await new Promise((resolve) => setTimeout(resolve, 50));
   await until(() => viewer.isReady(), "drawing");
   return positions.map((position) => {
@@ -102,4 +109,4 @@ window.valuesShown = async (place, positions) => {
   });
 };
 
-window.isVoxelsPage = true;
+window.isPageLoaded = true;

@@ -1,6 +1,6 @@
 // Whether Neuroglancer in Chromium reads and shows the voxels that organon wrote, each at its place.
 //
-//   node neuroglancer_voxels_test.mjs <folder of made_volumes.mjs> <organon>
+//   node neuroglancer_test.mjs <folder of made_volumes.mjs> <organon>
 //
 // Of every volume: all voxels of all levels, decoded by Neuroglancer's own worker, bit by bit; the axes, voxel sizes and places
 // of the levels; and the values that the viewer tells at places on its sections, in its own coordinates. Exit code 0 where all
@@ -53,24 +53,17 @@ function isSameSpace(found, expected) {
   return isNamed && ["scales", "lowerBounds", "upperBounds"].every((key) => isNear(found[key], expected[key]));
 }
 
-function decode(level, constructor) {
-  const bytes = Uint8Array.from(Buffer.from(level.voxels, "base64"));
-  return new constructor(bytes.buffer);
+function checkVoxels(claim, type, found, { shape, voxels }) {
+  const bytes = Uint8Array.from(Buffer.from(found.voxels, "base64"));
+  const isShaped = found.shape.join() === shape.join() && found.dataType === type;
+  const different = isShaped ? countDifferent(new voxels.constructor(bytes.buffer), voxels) : Infinity;
+  check(claim, different === 0, `${found.shape.join(" x ")} ${found.dataType}, ${different} of ${voxels.length} voxels differ`);
 }
 
-function checkVoxels(claim, found, expected) {
-  const voxels = decode(found, expected.voxels.constructor);
-  const isShaped = found.shape.join() === expected.shape.join() && found.dataType === dataTypeOf(expected.voxels);
-  const different = isShaped ? countDifferent(voxels, expected.voxels) : Infinity;
-  check(claim, different === 0, `${found.shape.join(" x ")} ${found.dataType}, ${different} of ${expected.voxels.length} voxels differ`);
-}
-
-const dataTypeOf = (array) => array.constructor.name.replace(/^Big|Array$/g, "").replace("Uint", "uint").replace("Int", "int").replace("Float", "float");
-
-/** Places on the three sections through a voxel, anywhere within their voxels, corners of the volume's sections among them. */
+/** A voxel, and places on the three sections through it: anywhere in their voxels, some at the volume's edges. */
 function choosePlaces(shape, seed) {
   let state = seed;
-  const random = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
+  const random = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32; // Numerical Recipes' generator
   const centre = shape.map((size) => Math.floor(random() * size));
   const places = Array.from({ length: numPositions }, (_, i) => {
     const isCorner = i < 12;
@@ -84,8 +77,10 @@ function choosePlaces(shape, seed) {
 async function checkShown(page, { name, levels }, space, seed) {
   const { shape, voxels } = levels[0];
   const { centre, places } = choosePlaces(shape, seed);
-  const toViewer = ({ voxel, within }) => space.names.map((axis, i) => space.lowerBounds[i] + voxel[zyx.indexOf(axis)] + within[zyx.indexOf(axis)]);
-  const found = await page.evaluate(([at, positions]) => window.valuesShown(at, positions), [toViewer(centre), places.map(toViewer)]);
+  const inViewer = ({ voxel, within }) =>
+    space.names.map((name, i) => space.lowerBounds[i] + voxel[zyx.indexOf(name)] + within[zyx.indexOf(name)]);
+  const asked = [inViewer(centre), places.map(inViewer)];
+  const found = await page.evaluate(([centre, places]) => window.valuesShown(centre, places), asked);
   const expected = places.map(({ voxel: [z, y, x] }) => String(voxels[(z * shape[1] + y) * shape[2] + x]));
   const different = found.filter((value, i) => value !== expected[i]).length;
   check(`${name}: values shown`, different === 0, `${different} of ${numPositions} differ`);
@@ -100,8 +95,8 @@ async function checkVolume(page, volume, source, seed) {
   check(`${name}: levels`, found.levels.length === levels.length, `${found.levels.length}`);
   for (const [k, level] of levels.entries()) {
     const transform = found.levels[k].chunkToMultiscaleTransform;
-    check(`${name}: place of level ${k}`, isNear(transform, expectedTransform(space, level)), levels.length > 1 ? transform.join(" ") : "");
-    checkVoxels(`${name}: voxels of level ${k}`, found.levels[k], level);
+    check(`${name}: place of level ${k}`, isNear(transform, expectedTransform(space, level)), transform.join(" "));
+    checkVoxels(`${name}: voxels of level ${k}`, type, found.levels[k], level);
   }
   await checkShown(page, volume, space, seed);
 }
@@ -109,14 +104,14 @@ async function checkVolume(page, volume, source, seed) {
 /** Bundles the page into a folder. */
 async function writePage(folder) {
   await bundleNeuroglancer({
-    main: path.join(here, "voxels_page.js"),
+    main: path.join(here, "neuroglancer_page.js"),
     output: folder,
     datasources: ["n5", "precomputed", "zarr"],
     minify: false,
   });
   const parts = [
     ...["<!doctype html>", '<link rel="icon" href="data:,">', '<link rel="stylesheet" href="main.css">'],
-    ...['<div id="viewer" style="width: 640px; height: 480px"></div>', '<script type="module" src="main.js"></script>'],
+    ...['<div id="viewer" style="width: 320px; height: 240px"></div>', '<script type="module" src="main.js"></script>'],
   ];
   await writeFile(path.join(folder, "index.html"), parts.join("\n"));
 }
@@ -132,8 +127,8 @@ async function run(folder, organon) {
     const troubles = [];
     page.on("pageerror", (error) => troubles.push(String(error)));
     await page.goto(`${address}page/index.html`);
-    await page.waitForFunction(() => window.isVoxelsPage);
-    // lz4 is in no list of Neuroglancer's.
+    await page.waitForFunction(() => window.isPageLoaded);
+    // Neuroglancer has no lz4.
     for (const [i, volume] of volumes.filter(({ codec }) => codec !== "lz4").entries()) {
       const scheme = volume.format === "zarr" ? "zarr2" : volume.format;
       await checkVolume(page, volume, `${scheme}://${address}${volume.path}`, i);
@@ -147,7 +142,7 @@ async function run(folder, organon) {
 
 const [folder, organon] = process.argv.slice(2);
 if (organon === undefined) {
-  console.error("usage: node neuroglancer_voxels_test.mjs <folder of made_volumes.mjs> <organon>");
+  console.error("usage: node neuroglancer_test.mjs <folder of made_volumes.mjs> <organon>");
   process.exit(2);
 }
 requireChromium();

@@ -80,15 +80,15 @@ def main():
     found = readers()
     print("readers: " + ", ".join(found))
     print("| written | reader | equal |\n|---|---|---|")
-    for kind in ("uint8", "uint16", "uint64", "int16", "float32"):
+    for kind in ("uint8", "uint16", "uint32", "uint64", "int16", "float32"):
         volume = base.astype(kind)
-        name = {"uint8": "uchar", "uint16": "ushort", "uint64": "ulonglong", "int16": "short", "float32": "float"}[kind]
+        name = {"uint8": "uchar", "uint16": "ushort", "uint32": "uint", "uint64": "ulonglong", "int16": "short", "float32": "float"}[kind]
         with open(os.path.join(a.work, f"{kind}.nrrd"), "wb") as file:
             file.write((f"NRRD0004\ntype: {name}\ndimension: 3\nsizes: 100 70 45\nencoding: raw\nendian: little\n"
                         "spacings: 4 4 8\nspace units: \"nm\" \"nm\" \"nm\"\n\n").encode())
             file.write(volume.tobytes())
         run("import", f"{kind}.nrrd", f"{kind}.n5/s0", "--voxel-size-nm", "8,4,4", "--role",
-            "raw" if kind != "uint64" else "labels")
+            "raw" if kind not in ("uint32", "uint64") else "labels")
         targets = []
         for codec in ("gzip", "zstd", "blosc", "raw", "bzip2", "xz", "lz4"):
             targets.append(("n5", f"{codec}_{kind}.n5/s0", ["--codec", codec]))
@@ -100,6 +100,15 @@ def main():
         targets.append(("precomputed", f"{kind}.precomputed/s0", []))
         if kind in ("uint8", "uint16"):
             targets.append(("precomputed", f"png_{kind}.precomputed/s0", ["--codec", "png"]))
+        # Several shards, of several minishards where chunks are small, and one.
+        for chunk, shard in (("16", "32"), ("8,16,8", "16,64,32"), ("2,2,2", "32"), ("16", "128")):
+            shape = chunk.replace(",", "x") + "in" + shard.replace(",", "x")
+            more = ["--chunk-shape", chunk, "--shard-shape", shard]
+            targets.append(("precomputed", f"shards_{shape}_{kind}.precomputed/s0", more))
+            if kind in ("uint8", "uint16"):
+                targets.append(("precomputed", f"shards_{shape}_png_{kind}.precomputed/s0", [*more, "--codec", "png"]))
+            if kind in ("uint32", "uint64"):
+                targets.append(("precomputed", f"shards_{shape}_raw_{kind}.precomputed/s0", [*more, "--codec", "raw"]))
         for format_name, place, more in targets:
             address = place if format_name != "zarr3" else "zarr3://" + place
             chunks = [] if "--chunk-shape" in more else ["--chunk-shape", "32"]

@@ -42,7 +42,9 @@ std::string kind_of(const storage::DatasetSpec& spec) {
   const PointNm& offset = spec.grid.offset_nm;
   return fmt::format("{} {} {} {} {} {} | {} {} {} | {} {} {}", to_string(spec.chunk_shape),
                      to_string(spec.shard_shape), to_string(spec.data_type), storage::to_string(spec.codec),
-                     spec.level, spec.fill_value, size.z, size.y, size.x, offset.z, offset.y, offset.x);
+                     spec.level, spec.fill_value, size.z, size.y, size.x, offset.z, offset.y, offset.x) +
+         (spec.channels.shape.empty() ? ""
+                                      : fmt::format(" | channels {}", fmt::join(spec.channels.shape, ",")));
 }
 
 void fill_from_journals(const std::filesystem::path& step_folder, std::size_t output, ChunkContent& content) {

@@ -108,8 +108,8 @@ std::string identity_of_remote(const std::string& address) {
   std::string text = storage::absolute_place(address);
   for (const auto& level : storage::open_multiscale(address).levels) {
     const storage::DatasetSpec& spec = level->spec();
-    text += fmt::format("\n{} {} {} {}", to_string(spec.shape), to_string(spec.chunk_shape),
-                        to_string(spec.data_type), level->attributes().dump());
+    text += fmt::format("\n{} {} {} {} {}", fmt::join(spec.channels.shape, ","), to_string(spec.shape),
+                        to_string(spec.chunk_shape), to_string(spec.data_type), level->attributes().dump());
   }
   return to_hex(hash_text(text));
 }

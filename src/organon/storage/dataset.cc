@@ -77,9 +77,18 @@ void Dataset::require_in_domain(const Box& box) const {
                                                        to_string(box), to_string(spec_.domain())));
 }
 
+void Dataset::require_one_channel() const {
+  if (spec_.channels.in_stack() == 1) return;
+  throw Error(ErrorKind::kInvalidArgument,
+              fmt::format("dataset {}: it has {} channels; choose one by #0 to #{} behind the address",
+                          address_, spec_.channels.count(), spec_.channels.count() - 1));
+}
+
 bool Dataset::chunk_exists(const Index3& position) const { return has_chunk(position); }
 
 std::optional<std::vector<std::byte>> Dataset::read_chunk_file(const Index3& position) const {
+  // Else a position has several.
+  if (!spec_.channels.chosen && spec_.channels.chunk != spec_.channels.shape) require_one_channel();
   try {
     fault_point("chunk read");
     return load_chunk(position, kMaxChunkFileBytes);
@@ -94,7 +103,7 @@ std::optional<AnyArray> Dataset::read_chunk(const Index3& position) const {
   const auto bytes = read_chunk_file(position);
   if (!bytes) return std::nullopt;
   try {
-    return decode_chunk(*bytes, chunk_grid().box_of(position).shape());
+    return decode_chunk_at(position, *bytes, chunk_grid().box_of(position).shape());
   } catch (const Error& error) {
     throw error.within(describe_chunk(position));
   } catch (const std::bad_alloc&) {
@@ -139,6 +148,7 @@ std::optional<AnyArray> Dataset::read_in_shard(const Index3&, const Index3&, con
 
 AnyArray Dataset::read(const Box& box) const {
   require_in_domain(box);
+  require_one_channel();
   const BlockGrid grid = chunk_grid();
   const Box positions = grid.positions_touching(box);
   if (positions.volume() == 1 && grid.box_of(positions.begin) == box) {
@@ -159,6 +169,7 @@ AnyArray Dataset::read(const Box& box) const {
 template <class T>
 Array<T> Dataset::read_as(const Box& box) const {
   require_in_domain(box);
+  require_one_channel();
   return dispatch(spec_.data_type, [&](auto zero) -> Array<T> {
     using Stored = decltype(zero);
     if constexpr (fits_exactly<Stored, T>()) {
@@ -192,7 +203,7 @@ ChunkRecord Dataset::write_chunk(const Index3& position, const AnyArray& voxels,
         sync_folder(file->parent_path());
       return record;
     }
-    const std::vector<std::byte> bytes = encode_chunk(voxels);
+    const std::vector<std::byte> bytes = encode_chunk_at(position, voxels);
     record.file = hash_bytes(bytes);
     record.file_bytes = static_cast<std::int64_t>(bytes.size());
     place_.store->write(key, bytes, fsync, before_commit);
@@ -210,16 +221,22 @@ std::vector<ChunkRecord> Dataset::write_chunks(const Box& box, DataType type, co
   require_in_domain(box);
   if (const std::string reason = why_read_only(); !reason.empty())
     throw Error(ErrorKind::kUnsupported, fmt::format("dataset {}: {}", address_, reason));
+  if (!spec_.channels.are_whole_in_chunks()) {
+    throw Error(ErrorKind::kUnsupported,
+                fmt::format("dataset {}: chunks of other channels than those of a block are read only here",
+                            address_));
+  }
   const BlockGrid grid = chunk_grid();
   if (!grid.is_union_of_cells(box)) {
     throw Error(ErrorKind::kInvalidArgument,
                 fmt::format("dataset {}: box {} cuts chunks of {} voxels", address_, to_string(box),
                             to_string(stored_shape(spec_))));
   }
-  if (type != spec_.data_type || shape != box.shape()) {
+  const Shape3 expected = stack_of(box.shape(), spec_.channels.in_stack());
+  if (type != spec_.data_type || shape != expected) {
     throw Error(
         ErrorKind::kInvalidArgument,
-        fmt::format("dataset {}: expected {} voxels of {}, given {} of {}", address_, to_string(box.shape()),
+        fmt::format("dataset {}: expected {} voxels of {}, given {} of {}", address_, to_string(expected),
                     to_string(spec_.data_type), to_string(shape), to_string(type)));
   }
   std::vector<ChunkRecord> records;
@@ -232,12 +249,16 @@ std::vector<ChunkRecord> Dataset::write_chunks(const Box& box, DataType type, co
 template <class T>
 std::vector<ChunkRecord> Dataset::write(const Box& box, ArrayView<const T> voxels, Fsync fsync,
                                         const std::function<void()>& before_commit) {
-  return write_chunks(box, data_type_of<T>(), voxels.shape(), fsync, before_commit,
-                      [&](const Box& chunk_box) {
-                        AnyArray chunk(data_type_of<T>(), chunk_box.shape());
-                        copy_overlap<T>(voxels, box, chunk.view<T>(), chunk_box);
-                        return chunk;
-                      });
+  return write_chunks(
+      box, data_type_of<T>(), voxels.shape(), fsync, before_commit, [&](const Box& chunk_box) {
+        const std::int64_t channels = spec_.channels.in_stack();
+        AnyArray chunk(data_type_of<T>(), stack_of(chunk_box.shape(), channels));
+        for (std::int64_t channel = 0; channel < channels; ++channel) {
+          copy_overlap<T>(voxels.part(box_in_stack(box.shape(), channel)), box,
+                          chunk.view<T>().part(box_in_stack(chunk_box.shape(), channel)), chunk_box);
+        }
+        return chunk;
+      });
 }
 
 std::vector<ChunkRecord> Dataset::write(const Box& box, const AnyArray& voxels, Fsync fsync,

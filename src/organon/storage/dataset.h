@@ -20,14 +20,15 @@
 
 namespace organon::storage {
 
-/// Where a dataset lies: `[format://][store://authority/]path`. Formats are `n5`, `zarr`, `precomputed`;
-/// without one it is found from the metadata (attributes.json, .zarray, info), or, when creating, from a path
-/// component ending in `.n5`, `.zarr` or `.precomputed`. Stores are listed in stores/store_list.h; without
-/// one the path is a file's.
+/// Where a dataset lies: `[format://][store://authority/]path[#channel]`. Formats are `n5`, `zarr`,
+/// `precomputed`; without one it is found from the metadata (attributes.json, .zarray, info), or, when
+/// creating, from a path component ending in `.n5`, `.zarr` or `.precomputed`. Stores are listed in
+/// stores/store_list.h; without one the path is a file's.
 struct Address {
   std::optional<Format> format;
-  std::string store;           ///< "s3://bucket"; empty: files
-  std::filesystem::path path;  ///< in the store
+  std::string store;                    ///< "s3://bucket"; empty: files
+  std::filesystem::path path;           ///< in the store
+  std::optional<std::int64_t> channel;  ///< of an array that has several
 
   bool is_local() const { return store.empty(); }
   Place place() const;
@@ -50,8 +51,10 @@ struct ChunkRecord {
   std::int64_t file_bytes = 0;
 };
 
-/// An opened array of voxels in chunks. Thread-safe for reading, and for writing different chunks.
-/// Missing chunks read as the fill value. All boxes are in voxels, zyx, of this dataset.
+/// An opened array of voxels in chunks. Of an array with channels (rank 4 and more) it is the one that its
+/// address chooses, or all: then read() refuses, and what is written or read as a chunk holds the channels
+/// one behind the other along z. Thread-safe for reading, and for writing different chunks. Missing chunks
+/// read as the fill value. All boxes are in voxels, zyx, of this dataset.
 class Dataset {
  public:
   virtual ~Dataset() = default;
@@ -68,14 +71,16 @@ class Dataset {
   BlockGrid chunk_grid() const { return BlockGrid(spec_.domain(), stored_shape(spec_)); }
 
   /// Voxels of `box`, which must lie in the domain.
-  /// Errors: kCorruptData naming dataset, chunk position and reason; kIo.
+  /// Errors: kCorruptData naming dataset, chunk position and reason; kIo; kInvalidArgument where no channel
+  /// of several is chosen.
   AnyArray read(const Box& box) const;
   /// As read(), converting the stored type where every value of it fits T exactly.
   /// Errors: also kInvalidArgument where the stored type does not fit T.
   template <class T>
   Array<T> read_as(const Box& box) const;
 
-  /// Writes `voxels` at `box`, a union of whole chunks (clipped at the domain's faces).
+  /// Writes `voxels` at `box`, a union of whole chunks (clipped at the domain's faces): its shape, or a stack
+  /// of that for each channel.
   /// Chunks that are all fill value are not stored. Each file appears whole or not at all; just before,
   /// `before_commit` is called: where it throws, that chunk and those after it stay as they were.
   /// Errors: kInvalidArgument where the box cuts a chunk or the type differs; kIo, kResourceExhausted.
@@ -121,11 +126,21 @@ class Dataset {
   virtual void forget(const Index3& position) const { (void)position; }
   /// Why nothing can be written; empty where it can.
   virtual std::string why_read_only() const { return {}; }
-  /// `shape`: of the clipped chunk. `bytes` come from outside: hostile. Errors without the place: read() adds
-  /// it.
+  /// `shape`: of the clipped chunk. One stack of the channels that the dataset is. `bytes` come from outside:
+  /// hostile. Errors without the place: read() adds it.
   virtual AnyArray decode_chunk(std::span<const std::byte> bytes, const Shape3& shape) const = 0;
-  /// `voxels`: the clipped chunk.
+  /// `voxels`: the clipped chunk, all of its channels.
   virtual std::vector<std::byte> encode_chunk(const AnyArray& voxels) const = 0;
+  /// As these, of formats whose bytes say where they belong.
+  virtual AnyArray decode_chunk_at(const Index3& position, std::span<const std::byte> bytes,
+                                   const Shape3& shape) const {
+    (void)position;
+    return decode_chunk(bytes, shape);
+  }
+  virtual std::vector<std::byte> encode_chunk_at(const Index3& position, const AnyArray& voxels) const {
+    (void)position;
+    return encode_chunk(voxels);
+  }
 
  private:
   template <class Use>
@@ -138,6 +153,7 @@ class Dataset {
   /// "dataset x: chunk 0,1,2 (file y)".
   std::string describe_chunk(const Index3& position) const;
   void require_in_domain(const Box& box) const;
+  void require_one_channel() const;
   template <class Use>
   void for_each_chunk_of_shard(const Index3& shard, const Box& box, Use use) const;
 
@@ -146,8 +162,8 @@ class Dataset {
   Place place_;
 };
 
-/// Opens what is there. Errors: kNotFound; kUnsupported (rank other than 3, codec, type) naming it;
-/// kCorruptData.
+/// Opens what is there. Errors: kNotFound; kUnsupported (rank below 3, codec, type) naming it;
+/// kCorruptData; kInvalidArgument for a channel that is not there.
 std::shared_ptr<Dataset> open_dataset(const std::string& address);
 
 /// Makes the metadata of a new dataset. Where one of equal spec exists already it is opened, so that a rerun
@@ -159,7 +175,12 @@ std::shared_ptr<Dataset> create_dataset(const std::string& address, const Datase
 Format format_for_new(const std::string& address);
 /// Codecs that a format has, its usual one first.
 std::vector<Codec> codecs_of(Format format, DataType type = DataType::kUint8);
-/// `spec` as `format` can hold it: another codec, level and fill value where it lacks them.
+/// `spec` as `format` can hold it: another codec, level and fill value where it lacks them, no shards where
+/// it lacks those; channels in one chunk, one alone without an axis of its own.
 DatasetSpec fitted_to(Format format, DatasetSpec spec);
+/// The shards that a dataset of `spec` has once made; zeros where it asks for none. Those of precomputed that
+/// reach beyond the volume have another shape than asked for, but hold the same voxels. Errors:
+/// kInvalidArgument for formats without shards, and for those of precomputed naming the nearest that can be.
+Shape3 shards_in(Format format, const DatasetSpec& spec);
 
 }  // namespace organon::storage

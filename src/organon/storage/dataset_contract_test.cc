@@ -107,6 +107,36 @@ std::vector<DatasetCase> sharded_cases() {
 }
 INSTANTIATE_TEST_SUITE_P(Zarr3Shards, DatasetContract, ::testing::ValuesIn(sharded_cases()), name_of);
 
+// Chunks and shards of precomputed: boxes of Morton codes, one with axes that end before the others.
+std::vector<DatasetCase> precomputed_shards(std::vector<Codec> codecs, std::vector<DataType> types) {
+  std::vector<DatasetCase> cases = cases_of(Format::kPrecomputed, std::move(codecs), std::move(types));
+  for (DatasetCase& c : cases) {
+    c.has_checksum = false;  // voxels have one, the index of minishards has none
+    if (c.shape == kOddShape) {
+      c.chunk_shape = {4, 3, 8};
+      c.shard_shape = {8, 6, 16};
+    } else if (c.shape.z == 2) {
+      c.chunk_shape = {1, 2, 8};
+      c.shard_shape = {2, 4, 32};
+    } else {
+      c.chunk_shape = {4, 8, 4};
+      c.shard_shape = {4, 16, 8};
+    }
+  }
+  return cases;
+}
+INSTANTIATE_TEST_SUITE_P(PrecomputedShards, DatasetContract,
+                         ::testing::ValuesIn(precomputed_shards({Codec::kRaw, Codec::kPng},
+                                                                {DataType::kUint8, DataType::kUint16})),
+                         name_of);
+INSTANTIATE_TEST_SUITE_P(PrecomputedRealShards, DatasetContract,
+                         ::testing::ValuesIn(precomputed_shards({Codec::kRaw}, {DataType::kFloat32})),
+                         name_of);
+INSTANTIATE_TEST_SUITE_P(PrecomputedLabelShards, DatasetContract,
+                         ::testing::ValuesIn(precomputed_shards({Codec::kCompressedSegmentation},
+                                                                {DataType::kUint32, DataType::kUint64})),
+                         name_of);
+
 std::uint64_t unusual_fill(DataType type) {
   switch (type) {
     case DataType::kInt16:

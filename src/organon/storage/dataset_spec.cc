@@ -128,19 +128,22 @@ void refuse_shards(const DatasetSpec& spec, std::string_view format) {
 }
 
 std::int64_t chunk_bytes(const DatasetSpec& spec) {
-  return spec.chunk_shape.product() * static_cast<std::int64_t>(size_of(spec.data_type));
+  return spec.chunk_shape.product() * spec.channels.per_chunk() *
+         static_cast<std::int64_t>(size_of(spec.data_type));
 }
 
 std::string find_spec_problem(const DatasetSpec& spec) {
   if (spec.shape.smallest() <= 0 || spec.shape.largest() > kMaxExtent) {
     return fmt::format("shape {} is not in 1 .. 2^40 per axis", to_string(spec.shape));
   }
+  if (std::string problem = find_channels_problem(spec.channels); !problem.empty()) return problem;
   const double voxel_bytes = static_cast<double>(size_of(spec.data_type));
-  if (float_product(spec.shape) * voxel_bytes > kMaxBytes) {
+  if (float_product(spec.shape) * voxel_bytes * static_cast<double>(spec.channels.count()) > kMaxBytes) {
     return fmt::format("shape {} is above 9e18 bytes", to_string(spec.shape));
   }
+  const auto channels = static_cast<double>(spec.channels.per_chunk());
   if (spec.chunk_shape.smallest() <= 0 || spec.chunk_shape.largest() > kMaxChunkBytes ||
-      float_product(spec.chunk_shape) * voxel_bytes > static_cast<double>(kMaxChunkBytes)) {
+      float_product(spec.chunk_shape) * channels * voxel_bytes > static_cast<double>(kMaxChunkBytes)) {
     return fmt::format("chunks of {} voxels of {} are not in 1 byte .. 2 GiB", to_string(spec.chunk_shape),
                        to_string(spec.data_type));
   }
@@ -174,6 +177,13 @@ std::string find_spec_problem(const DatasetSpec& spec) {
 std::string describe_difference(const DatasetSpec& found, const DatasetSpec& expected) {
   if (found.shape != expected.shape) {
     return fmt::format("shape {} instead of {}", to_string(found.shape), to_string(expected.shape));
+  }
+  if (found.channels.shape != expected.channels.shape || found.channels.chunk != expected.channels.chunk) {
+    const auto name = [](const Channels& channels) {
+      return fmt::format("channels {} in chunks of {}", fmt::join(channels.shape, ","),
+                         fmt::join(channels.chunk, ","));
+    };
+    return fmt::format("{} instead of {}", name(found.channels), name(expected.channels));
   }
   if (found.chunk_shape != expected.chunk_shape) {
     return fmt::format("chunks {} instead of {}", to_string(found.chunk_shape),

@@ -8,6 +8,7 @@
 
 #include "organon/array/data_type.h"
 #include "organon/geometry/voxel_grid.h"
+#include "organon/storage/channels.h"
 
 namespace organon::storage {
 
@@ -50,6 +51,7 @@ struct DatasetSpec {
   /// (fill_value.h).
   std::uint64_t fill_value = 0;
   VoxelGrid grid;
+  Channels channels;  ///< of an array of more than three axes
 
   Box domain() const { return Box::of_shape(shape); }
 };
@@ -67,12 +69,12 @@ Shape3 stored_shape(const DatasetSpec& spec);
 /// For formats that are not. Errors: kInvalidArgument "N5 is not written in shards" where `spec` has them.
 void refuse_shards(const DatasetSpec& spec, std::string_view format);
 
-/// Bytes of a whole decoded chunk. Requires: the spec passed find_spec_problem().
+/// Bytes of a whole decoded chunk with all of its channels. Requires: the spec passed find_spec_problem().
 std::int64_t chunk_bytes(const DatasetSpec& spec);
 
 /// What makes the spec unusable in any format: extents that are not positive or overflow, chunks above
-/// kMaxChunkBytes, shards that are not whole chunks or too many of them, voxel sizes that are not positive
-/// and finite, a fill value outside the type. Empty where it is sound.
+/// kMaxChunkBytes (all channels of it), shards that are not whole chunks or too many of them, voxel sizes
+/// that are not positive and finite, a fill value outside the type. Empty where it is sound.
 std::string find_spec_problem(const DatasetSpec& spec);
 
 /// The first difference that would give a reader other voxels or other places: "shape 64,64,64 instead of

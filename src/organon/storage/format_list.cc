@@ -11,6 +11,7 @@
 #include "organon/storage/n5/n5_dataset.h"
 #include "organon/storage/n5/n5_metadata.h"
 #include "organon/storage/precomputed/precomputed_dataset.h"
+#include "organon/storage/precomputed/shard_boxes.h"
 #include "organon/storage/stores/store_list.h"
 #include "organon/storage/zarr/zarr3_dataset.h"
 #include "organon/storage/zarr/zarr_dataset.h"
@@ -49,6 +50,10 @@ bool lies_in_zarr3(const Place& place) {
   return false;
 }
 
+std::string channel_suffix(const Address& address) {
+  return address.channel ? fmt::format("#{}", *address.channel) : std::string();
+}
+
 // The standard library's errors of the file system become organon's.
 template <class Call>
 std::shared_ptr<Dataset> with_file_errors(const std::string& address, Call call) {
@@ -76,16 +81,17 @@ std::shared_ptr<Dataset> open_parsed(const std::string& address, const Address& 
   }
   switch (*format) {
     case Format::kN5:
-      return open_n5(address, place);
+      return open_n5(address, place, parsed.channel);
     case Format::kZarr2:
       // "zarr://" before what is there already means either version.
-      return is_zarr3_node(place) ? open_zarr3(address, place) : open_zarr(address, place);
+      return is_zarr3_node(place) ? open_zarr3(address, place, parsed.channel)
+                                  : open_zarr(address, place, parsed.channel);
     case Format::kZarr3:
-      return open_zarr3(address, place);
+      return open_zarr3(address, place, parsed.channel);
     case Format::kPrecomputed:
       break;
   }
-  return open_precomputed(address, place);
+  return open_precomputed(address, place, parsed.channel);
 }
 
 std::shared_ptr<Dataset> create_parsed(const std::string& address, Format format, const Place& place,
@@ -115,13 +121,16 @@ const std::filesystem::path& Address::local_path() const {
 
 std::string absolute_place(const std::string& address) {
   const Address parsed = parse_address(address);
-  if (parsed.is_local()) return std::filesystem::absolute(parsed.path).lexically_normal().string();
-  return parsed.store + "/" + parsed.path.lexically_normal().string();
+  if (parsed.is_local())
+    return std::filesystem::absolute(parsed.path).lexically_normal().string() + channel_suffix(parsed);
+  return parsed.store + "/" + parsed.path.lexically_normal().string() + channel_suffix(parsed);
 }
 
 Address parse_address(const std::string& text) {
   Address address;
-  std::string rest = text;
+  std::string channel;
+  std::string rest = without_channel(text, &channel);
+  if (!channel.empty()) address.channel = std::stoll(channel.substr(1));
   for (std::size_t colon = rest.find("://"); colon != std::string::npos; colon = rest.find("://")) {
     const std::string scheme = rest.substr(0, colon);
     const auto* format = std::find_if(std::begin(kFormats), std::end(kFormats),
@@ -153,7 +162,7 @@ Address parse_address(const std::string& text) {
 std::string address_in(const std::filesystem::path& folder, const std::string& address) {
   const Address parsed = parse_address(address);
   if (!parsed.is_local()) return address;
-  const std::string path = (folder / parsed.path).lexically_normal().string();
+  const std::string path = (folder / parsed.path).lexically_normal().string() + channel_suffix(parsed);
   return parsed.format ? fmt::format("{}://{}", to_string(*parsed.format), path) : path;
 }
 
@@ -197,17 +206,47 @@ DatasetSpec fitted_to(Format format, DatasetSpec spec) {
     spec.level = -1;
   }
   if (format != Format::kZarr2 && format != Format::kZarr3) spec.fill_value = 0;
-  if (format != Format::kZarr3) spec.shard_shape = {};
+  Channels& channels = spec.channels;
+  if (channels.in_stack() == 1) {
+    channels = {};
+  } else {
+    if (format == Format::kPrecomputed) {
+      channels.shape = {channels.count()};
+      if (spec.codec == Codec::kPng) spec.codec = Codec::kRaw;
+    }
+    channels.chunk = channels.shape;
+    spec.shard_shape = {};
+  }
+  if (format == Format::kPrecomputed) {
+    spec.shard_shape = find_precomputed_shards(spec).value_or(Shape3{});
+  } else if (format != Format::kZarr3) {
+    spec.shard_shape = {};
+  }
   return spec;
 }
 
-std::shared_ptr<Dataset> create_dataset(const std::string& address, const DatasetSpec& spec) {
+Shape3 shards_in(Format format, const DatasetSpec& spec) {
+  if (format == Format::kPrecomputed) return precomputed_shards_of(spec);
+  if (format != Format::kZarr3) refuse_shards(spec, to_string(format));
+  return spec.shard_shape;
+}
+
+std::shared_ptr<Dataset> create_dataset(const std::string& address, const DatasetSpec& wanted) {
+  DatasetSpec spec = wanted;
   const Address parsed = parse_address(address);
+  if (parsed.channel || spec.channels.chosen.value_or(0) != 0) {
+    throw Error(ErrorKind::kInvalidArgument,
+                fmt::format("{}: arrays are made with all of their channels; leave the # out", address));
+  }
+  if (spec.channels.chunk != spec.channels.shape)
+    throw Error(ErrorKind::kInvalidArgument, fmt::format("{}: chunks are made with all channels", address));
+  if (has_shards(spec) && spec.channels.count() > 1)
+    throw Error(ErrorKind::kInvalidArgument, fmt::format("{}: shards are made of one channel", address));
   std::string problem = find_spec_problem(spec);
   if (problem.empty()) problem = find_level_problem(spec.codec, spec.level);
   if (!problem.empty()) throw Error(ErrorKind::kInvalidArgument, fmt::format("{}: {}", address, problem));
   const Format format = format_for_new(address);
-  if (format != Format::kZarr3) refuse_shards(spec, to_string(format));
+  spec.shard_shape = shards_in(format, spec);
   const auto codecs = codecs_of(format, spec.data_type);
   if (std::find(codecs.begin(), codecs.end(), spec.codec) == codecs.end()) {
     std::vector<std::string_view> names;

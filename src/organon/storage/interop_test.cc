@@ -1,5 +1,6 @@
 // Files written by other implementations, read where they lie (shared data, folder interop).
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <png.h>
 
@@ -260,17 +261,34 @@ TEST(Interop, WebknossosImageIsTheSameInN5AndZarr) {
   }
 }
 
-TEST(Interop, WebknossosDatasetsOfRank4AreRefusedClearly) {
+TEST(Interop, WebknossosAxesInAnotherOrderAreRefusedClearly) {
   ORGANON_REQUIRE_DATA("interop/webknossos");
   const auto root = interop("webknossos/webknossos/testdata");
-  expect_error(ErrorKind::kUnsupported, "4 axes",
-               [&] { open_dataset((root / "simple_n5_dataset/color/1").string()); });
-  expect_error(ErrorKind::kUnsupported, "4 axes",
+  expect_error(ErrorKind::kUnsupported, "axis 1 is 'x'",
                [&] { open_dataset((root / "simple_zarr_dataset/color/1-1-1").string()); });
-  expect_error(ErrorKind::kUnsupported, "4 axes",
+  expect_error(ErrorKind::kUnsupported, "the order of axes c, x, y, z",
                [&] { open_dataset((root / "simple_zarr3_dataset/color/1").string()); });
-  expect_error(ErrorKind::kUnsupported, "3 channels",
-               [&] { open_dataset((root / "simple_ng_dataset/color/1").string()); });
+}
+
+// A png of red, green and blue is a volume of three channels.
+TEST(Interop, WebknossosColoursOfPrecomputedAreChannels) {
+  ORGANON_REQUIRE_DATA("interop/webknossos");
+  const auto root = interop("webknossos/webknossos/testdata");
+  const auto zarr = read_file_if_exists(root / "simple_zarr_dataset/color/1-1-1/0.0.0.0");
+  for (std::int64_t channel = 0; channel < 3; ++channel) {
+    const auto voxels =
+        open_dataset(fmt::format("{}#{}", (root / "simple_ng_dataset/color").string(), channel))
+            ->read_as<std::uint8_t>(Box::of_shape(Shape3::cube(24)));
+    for (std::int64_t z = 0; z < 24; ++z) {
+      for (std::int64_t y = 0; y < 24; ++y) {
+        for (std::int64_t x = 0; x < 24; ++x) {
+          ASSERT_EQ(voxels.view()(z, y, x),
+                    std::to_integer<std::uint8_t>(
+                        (*zarr)[static_cast<std::size_t>(((channel * 32 + x) * 32 + y) * 32 + z)]));
+        }
+      }
+    }
+  }
 }
 
 TEST(Interop, PrecomputedPngOfWebknossos) {
@@ -399,8 +417,8 @@ TEST(Interop, PrecomputedInfosAreRead) {
   EXPECT_EQ(spec.shape, (Shape3{15, 10, 5}));
   // Corners at 0: the first centre lies half a voxel further.
   EXPECT_EQ(spec.grid, (VoxelGrid{{10, 8, 6}, {5, 4, 3}}));
-  expect_error(ErrorKind::kUnsupported, "2 channels",
-               [&] { open_multiscale((folder / "two_channels").string()); });
+  const Multiscale second = open_multiscale((folder / "two_channels").string() + "#1");
+  EXPECT_EQ(second.levels.at(2)->spec().channels, (Channels{{2}, {2}, 1}));
 }
 
 }  // namespace

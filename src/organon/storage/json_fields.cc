@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "organon/base/error.h"
+#include "organon/storage/channels.h"
 
 namespace organon::storage {
 namespace {
@@ -34,6 +35,18 @@ void require_rank_3(const Json& list, std::string_view where) {
     throw Error(ErrorKind::kUnsupported,
                 fmt::format("{}: {} axes found, only datasets of 3 are supported", where, list.size()));
   }
+}
+
+// The three axes of space, in the order of the file.
+Json spatial_part(const Json& list, AxisOrder order, std::string_view where) {
+  if (!list.is_array()) throw_corrupt(where, "a list");
+  if (list.size() < 3 || list.size() > 3 + kMaxChannelAxes) {
+    throw Error(ErrorKind::kUnsupported,
+                fmt::format("{}: {} axes found, only datasets of 3 to {} are supported", where, list.size(),
+                            3 + kMaxChannelAxes));
+  }
+  const auto begin = order == AxisOrder::kXyz ? list.begin() : list.end() - 3;
+  return Json(std::vector<Json>(begin, begin + 3));
 }
 
 template <class V>
@@ -103,6 +116,29 @@ SizeNm size_of_voxel(const Json& list, AxisOrder order, std::string_view where) 
   require_rank_3(list, where);
   const std::vector<double> v = numbers_of(list, where);
   return order == AxisOrder::kXyz ? SizeNm{v[2], v[1], v[0]} : SizeNm{v[0], v[1], v[2]};
+}
+
+Shape3 spatial_shape_of(const Json& list, AxisOrder order, std::string_view where) {
+  return shape_of(spatial_part(list, order, where), order, where);
+}
+
+SizeNm spatial_size_of_voxel(const Json& list, AxisOrder order, std::string_view where) {
+  return size_of_voxel(spatial_part(list, order, where), order, where);
+}
+
+std::vector<std::int64_t> channel_extents_of(const Json& list, AxisOrder order, std::string_view where) {
+  spatial_part(list, order, where);
+  std::vector<std::int64_t> extents = integers_of(list, where);
+  if (order == AxisOrder::kXyz) std::reverse(extents.begin(), extents.end());
+  extents.resize(extents.size() - 3);
+  return extents;
+}
+
+Json extents_json(std::span<const std::int64_t> channels, const Shape3& shape, AxisOrder order) {
+  std::vector<std::int64_t> extents(channels.begin(), channels.end());
+  extents.insert(extents.end(), {shape.z, shape.y, shape.x});
+  if (order == AxisOrder::kXyz) std::reverse(extents.begin(), extents.end());
+  return extents;
 }
 
 Json to_json(const Shape3& shape, AxisOrder order) { return list_of(shape, order); }

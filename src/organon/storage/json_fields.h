@@ -33,7 +33,15 @@ std::vector<std::string> strings_of(const Json& list, std::string_view where);
 /// Three numbers in zyx, whatever their order in the file.
 Shape3 shape_of(const Json& list, AxisOrder order, std::string_view where);
 SizeNm size_of_voxel(const Json& list, AxisOrder order, std::string_view where);
+/// As these, of lists of arrays that may have more axes, before z y x and so behind x y z: without those.
+/// Errors: also kUnsupported for less than three axes or more than eight.
+Shape3 spatial_shape_of(const Json& list, AxisOrder order, std::string_view where);
+SizeNm spatial_size_of_voxel(const Json& list, AxisOrder order, std::string_view where);
+/// Those axes alone, slowest first: none in a list of three.
+std::vector<std::int64_t> channel_extents_of(const Json& list, AxisOrder order, std::string_view where);
 
+/// The list that spatial_shape_of() and channel_extents_of() read.
+Json extents_json(std::span<const std::int64_t> channels, const Shape3& shape, AxisOrder order);
 Json to_json(const Shape3& shape, AxisOrder order);
 Json to_json(const SizeNm& size, AxisOrder order);
 Json to_json(const PointNm& point, AxisOrder order);

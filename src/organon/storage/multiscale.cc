@@ -14,11 +14,6 @@
 namespace organon::storage {
 namespace {
 
-std::string without_trailing_slashes(std::string text) {
-  while (text.size() > 1 && text.back() == '/') text.pop_back();
-  return text;
-}
-
 bool is_n5_dataset_folder(const Place& place) {
   const auto attributes = read_n5_attributes(place);
   return attributes && is_n5_dataset(*attributes);
@@ -64,7 +59,7 @@ std::vector<std::string> level_paths_of(const Address& address) {
 }
 
 bool holds_level(const Address& address, const std::string& name) {
-  return is_plain_dataset({address.format, address.store, address.path / name});
+  return is_plain_dataset({address.format, address.store, address.path / name, std::nullopt});
 }
 
 std::vector<std::string> numbered_levels(const Address& address) {
@@ -108,12 +103,17 @@ void write_n5_group(const Place& place, const Multiscale& pyramid) {
   set_n5_group_attributes(place, group);
 }
 
+std::size_t num_channel_axes(const Multiscale& pyramid) {
+  return pyramid.levels.front()->spec().channels.shape.size();
+}
+
 void write_zarr_group(const Place& place, const Multiscale& pyramid) {
   std::vector<NgffLevel> levels;
   for (const auto& level : pyramid.levels)
     levels.push_back({level->path().filename().string(), level->spec().grid});
   const std::string name = place.path().filename().string();
-  set_zarr_group_attributes(place, Json{{"multiscales", ngff_multiscales_of(name, levels)}});
+  set_zarr_group_attributes(
+      place, Json{{"multiscales", ngff_multiscales_of(name, levels, num_channel_axes(pyramid))}});
 }
 
 // OME-NGFF 0.5: as 0.4, in `ome`, where the version stands once.
@@ -121,7 +121,7 @@ void write_zarr3_group(const Place& place, const Multiscale& pyramid) {
   std::vector<NgffLevel> levels;
   for (const auto& level : pyramid.levels)
     levels.push_back({level->path().filename().string(), level->spec().grid});
-  Json multiscales = ngff_multiscales_of(place.path().filename().string(), levels);
+  Json multiscales = ngff_multiscales_of(place.path().filename().string(), levels, num_channel_axes(pyramid));
   for (Json& multiscale : multiscales) multiscale.erase("version");
   set_zarr3_group_attributes(place, {{"ome", {{"version", "0.5"}, {"multiscales", multiscales}}}});
 }
@@ -144,7 +144,7 @@ Multiscale open_multiscale(const std::string& address) {
     return pyramid;
   }
   for (const std::string& name : names) {
-    pyramid.levels.push_back(open_dataset(without_trailing_slashes(address) + "/" + name));
+    pyramid.levels.push_back(open_dataset(address_below(address, name)));
   }
   return pyramid;
 }
@@ -157,7 +157,7 @@ std::string level_address(const std::string& group, int index) {
     if (keys && static_cast<std::size_t>(index) < keys->size())
       name = (*keys)[static_cast<std::size_t>(index)];
   }
-  return without_trailing_slashes(group) + "/" + name;
+  return address_below(group, name);
 }
 
 void write_multiscale_metadata(const std::string& group) {
@@ -169,7 +169,7 @@ void write_multiscale_metadata(const std::string& group) {
   }
   Multiscale pyramid;
   for (const std::string& name : numbered_levels(parsed)) {
-    pyramid.levels.push_back(open_dataset(without_trailing_slashes(group) + "/" + name));
+    pyramid.levels.push_back(open_dataset(address_below(group, name)));
   }
   if (pyramid.levels.empty()) throw Error(ErrorKind::kNotFound, fmt::format("{}: no level s0 there", group));
   if (is_zarr_dataset(pyramid.levels.front()->place())) {

@@ -48,6 +48,7 @@ storage::Codec codec_named(const std::string& name, storage::Format format, Data
 // One level of the source and where it goes.
 struct Level {
   std::shared_ptr<storage::Dataset> source;
+  std::vector<std::shared_ptr<storage::Dataset>> channels;  // of the source, each as a dataset
   std::string output;
   Box box;  // of the source
   storage::DatasetSpec spec;
@@ -70,6 +71,7 @@ struct Set {
     for (std::size_t i = 0; i < source.levels.size(); ++i) {
       Level level;
       level.source = source.levels[i];
+      level.channels = channels_of(level.source);
       level.output = is_pyramid ? fmt::format("{}/s{}", output, i) : output;
       const storage::DatasetSpec& from = level.source->spec();
       level.box = box_of(description.box_nm, source.levels[0]->spec(), from);
@@ -87,9 +89,9 @@ struct Set {
       level.spec.shard_shape = {};
       if (!options.shard_shape.empty()) {
         level.spec.shard_shape = blockwise::shape_from(options.shard_shape, "shard_shape");
-        if (format != storage::Format::kZarr3) storage::refuse_shards(level.spec, to_string(format));
         if (const std::string problem = storage::find_spec_problem(level.spec); !problem.empty())
           throw Error(ErrorKind::kInvalidArgument, "option shard_shape: " + problem);
+        level.spec.shard_shape = storage::shards_in(format, level.spec);
       }
       if (!options.codec.empty()) {
         level.spec.codec = codec_named(options.codec, format, level.spec.data_type);
@@ -101,6 +103,16 @@ struct Set {
       level.block_shape = block_shape_for(description.block_shape, level);
       levels.push_back(std::move(level));
     }
+  }
+
+  static std::vector<std::shared_ptr<storage::Dataset>> channels_of(
+      const std::shared_ptr<storage::Dataset>& source) {
+    const std::int64_t count = source->spec().channels.in_stack();
+    if (count == 1) return {source};
+    std::vector<std::shared_ptr<storage::Dataset>> channels;
+    for (std::int64_t channel = 0; channel < count; ++channel)
+      channels.push_back(storage::open_dataset(fmt::format("{}#{}", source->address(), channel)));
+    return channels;
   }
 
   // The voxels of a level that lie in what is asked for.
@@ -136,8 +148,9 @@ struct Set {
     const Shape3& from = level.source->spec().chunk_shape;
     const auto grown = [](std::int64_t unit, std::int64_t size) { return round_up_to_multiple(size, unit); };
     Shape3 standard{grown(chunk.z, from.z), grown(chunk.y, from.y), grown(chunk.x, from.x)};
-    const auto bytes = static_cast<std::int64_t>(
-        std::max(size_of(level.spec.data_type), size_of(level.source->spec().data_type)));
+    const auto bytes = std::ssize(level.channels) *
+                       static_cast<std::int64_t>(
+                           std::max(size_of(level.spec.data_type), size_of(level.source->spec().data_type)));
     if (standard.product() * bytes > kBlockBytes) standard = chunk;
     return blockwise::block_shape_or(wanted, standard, level.spec.shape, chunk);
   }
@@ -150,15 +163,18 @@ class CopyLevel : public Step {
   StepPlan plan() const override {
     StepPlan plan = StepPlan::over(level_.spec.domain(), level_.block_shape);
     plan.outputs = {{level_.output, level_.spec, level_.attributes}};
-    plan.inputs.push_back({level_.source->address(), [begin = level_.box.begin](const Box& write_box) {
-                             return write_box.translate(begin);
-                           }});
+    for (const auto& channel : level_.channels) {
+      plan.inputs.push_back({channel->address(), [begin = level_.box.begin](const Box& write_box) {
+                               return write_box.translate(begin);
+                             }});
+    }
     // A part that is cut out ends where it ends, whatever its source does.
     plan.reuse = blockwise::Reuse::kAnywhere;
     plan.depends_on = {{"attributes", level_.attributes}};
     const storage::DatasetSpec& from = level_.source->spec();
-    const auto bytes_of = [](const storage::DatasetSpec& spec, const Shape3& shape) {
-      return shape.product() * static_cast<std::int64_t>(size_of(spec.data_type));
+    const auto bytes_of = [&](const storage::DatasetSpec& spec, const Shape3& shape) {
+      return shape.product() * std::ssize(level_.channels) *
+             static_cast<std::int64_t>(size_of(spec.data_type));
     };
     plan.bytes_per_worker = bytes_of(from, level_.block_shape) + 2 * storage::chunk_bytes(from) +
                             bytes_of(level_.spec, level_.block_shape) +
@@ -171,7 +187,18 @@ class CopyLevel : public Step {
 
   void process(const Block& block, BlockOutput& output) const override {
     const Box box = block.write_box.translate(level_.box.begin);
-    AnyArray voxels = level_.source->read(box);
+    if (level_.channels.size() == 1) return output.write(0, block.write_box, voxels_of(*level_.source, box));
+    AnyArray stack(level_.spec.data_type, storage::stack_of(box.shape(), std::ssize(level_.channels)));
+    for (std::size_t i = 0; i < level_.channels.size(); ++i) {
+      const AnyArray voxels = voxels_of(*level_.channels[i], box);
+      std::ranges::copy(voxels.bytes(), stack.bytes().subspan(i * voxels.bytes().size()).begin());
+    }
+    output.write(0, block.write_box, stack);
+  }
+
+ private:
+  AnyArray voxels_of(const storage::Dataset& source, const Box& box) const {
+    AnyArray voxels = source.read(box);
     if (voxels.type() != level_.spec.data_type) {
       const bool clips = options_.out_of_range == "clip";
       try {
@@ -182,10 +209,9 @@ class CopyLevel : public Step {
                                               error.message(), clips ? "" : " or --out-of-range clip"));
       }
     }
-    output.write(0, block.write_box, voxels);
+    return voxels;
   }
 
- private:
   const ConvertOptions& options_;
   const Level& level_;
 };
@@ -233,7 +259,13 @@ void ConvertOptions::bind(OptionTable& table) {
       .add("chunk_shape", chunk_shape,
            {"chunks of the output: z,y,x, or one number; empty: the source's", "voxels", 1, 4096, {}})
       .add("shard_shape", shard_shape,
-           {"shards of whole chunks, for zarr3: z,y,x, or one number; empty: none", "voxels", 1, 65536, {}})
+           {"shards of whole chunks, for zarr3, and for precomputed where they are 2^k chunks along each "
+            "axis: "
+            "z,y,x, or one number; empty: none",
+            "voxels",
+            1,
+            65536,
+            {}})
       .add("codec", codec,
            {"compression of chunks; empty: the source's where the format has it", "", -kAny, kAny, {}})
       .add("level", level, {"compression level; -1: the codec's default", "", -1, 22, {}})

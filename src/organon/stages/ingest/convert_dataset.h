@@ -28,7 +28,8 @@ struct ConvertOptions {
 /// Copies a dataset, or all levels of a pyramid with its metadata, voxel by voxel; free attributes go along.
 /// `--box` and
 /// `--box-nm` cut out a part, whose voxels stay where they are in space (levels are cut where their voxel
-/// centres lie in it). Chunks that are missing stay missing where the fill values agree.
+/// centres lie in it). All channels of an array are copied, or the one that the address chooses (`#1`),
+/// without the axis. Chunks that are missing stay missing where the fill values agree.
 ///
 /// Steps: one block map per level; of a pyramid its metadata at last. Blocks are whole chunks of the output
 /// and, where that stays small, of the source, so that no chunk is decoded twice. Exact.

@@ -154,6 +154,41 @@ TEST(Convert, APyramidGoesAlongWithItsMetadata) {
   EXPECT_EQ(levels[1]->spec().grid.offset_nm, (PointNm{136, 34, 14}));
 }
 
+// From one chunk for all channels into every format, all of them and one alone; a part of them too.
+TEST(Convert, ChannelsGoTogetherOrAlone) {
+  const TemporaryFolder folder;
+  storage::DatasetSpec spec;
+  spec.shape = kShape;
+  spec.chunk_shape = {8, 16, 8};
+  spec.data_type = DataType::kUint16;
+  spec.grid = kGrid;
+  spec.channels.shape = spec.channels.chunk = {3};
+  const std::string source = (folder.path() / "a.zarr/x/s0").string();
+  const auto all = storage::create_dataset(source, spec);
+  all->write(spec.domain(), random_voxels(spec.data_type, storage::stack_of(kShape, 3), 5), Fsync::kNo);
+  storage::write_multiscale_metadata((folder.path() / "a.zarr/x").string());
+  const auto digest_of = [](const std::string& address) {
+    return storage::digest_dataset(*storage::open_dataset(address));
+  };
+  const Json options{{"chunk_shape", {5, 10, 6}}};
+  const std::string folder_text = folder.path().string() + "/";
+  for (const std::string format : {"n5", "zarr", "zarr3", "precomputed"}) {
+    const std::string to = fmt::format("{0}://{1}{0}_all.zarr/x", format, folder_text);
+    ASSERT_TRUE(run(convert(folder_text + "a.zarr/x", to, options)).failures.empty());
+    for (int channel = 0; channel < 3; ++channel)
+      EXPECT_EQ(digest_of(fmt::format("{}/s0#{}", to, channel)),
+                digest_of(fmt::format("{}#{}", source, channel)));
+  }
+  const std::string one = folder_text + "one.n5/x";
+  run(convert(source + "#1", one, options));
+  EXPECT_EQ(digest_of(one), digest_of(source + "#1"));
+  EXPECT_TRUE(storage::open_dataset(one)->spec().channels.shape.empty());
+  const std::string part = folder_text + "part.n5/x";
+  run(convert(source, part, {{"box", {2, 3, 4, 12, 33, 30}}, {"data_type", "float32"}}));
+  EXPECT_EQ(storage::open_dataset(part + "#2")->read_as<double>(Box::of_shape({10, 30, 26})).view()(1, 2, 3),
+            storage::open_dataset(source + "#2")->read_as<double>(spec.domain()).view()(3, 5, 7));
+}
+
 TEST(Convert, ValuesThatDoNotFitAreRefusedOrClipped) {
   const TemporaryFolder folder;
   const auto source = make_source((folder.path() / "a.n5/x").string(), DataType::kInt16);
@@ -191,6 +226,35 @@ TEST(Convert, ShardsAreWholeChunksOfFormatsThatHaveThem) {
   const auto again = storage::open_dataset(back);
   EXPECT_EQ(storage::stored_shape(again->spec()), (Shape3{4, 6, 5}));
   expect_equal(again->read(again->spec().domain()), source->read(source->spec().domain()));
+}
+
+TEST(Convert, ShardsOfPrecomputedAreBoxesOfItsIds) {
+  const TemporaryFolder folder;
+  const auto source = make_source((folder.path() / "a.n5/x").string());
+  const std::string out = (folder.path() / "b.precomputed/s0").string();
+  const Json options{{"chunk_shape", {4, 6, 5}}, {"shard_shape", {8, 12, 20}}};
+  ASSERT_TRUE(run(convert(source->address(), out, options)).failures.empty());
+  const auto made = storage::open_dataset(out);
+  EXPECT_EQ(made->spec().shard_shape, (Shape3{8, 12, 20}));
+  expect_equal(made->read(made->spec().domain()), source->read(source->spec().domain()));
+  const Box part{{3, 5, 7}, {9, 30, 12}};
+  expect_equal(made->read(part), source->read(part));
+  // Shards that reach beyond the volume, and once more over what is there.
+  const std::string beyond = (folder.path() / "c.precomputed/s0").string();
+  for (int round = 0; round < 2; ++round)
+    ASSERT_TRUE(run(convert(out, beyond, {{"chunk_shape", {4, 6, 5}}, {"shard_shape", {64, 96, 80}}}))
+                    .failures.empty());
+  const auto again = storage::open_dataset(beyond);
+  EXPECT_EQ(again->chunk_grid().count(), 1);
+  expect_equal(again->read(again->spec().domain()), source->read(source->spec().domain()));
+  try {
+    make_convert_stage(convert(source->address(), (folder.path() / "d.precomputed/s0").string(),
+                               {{"chunk_shape", {4, 6, 5}}, {"shard_shape", {12, 12, 20}}}));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kInvalidArgument);
+    EXPECT_NE(error.message().find("the nearest are 8,12,20"), std::string::npos) << error.message();
+  }
 }
 
 TEST(Convert, RefusesWhatMakesNoSense) {

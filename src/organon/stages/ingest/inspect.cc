@@ -26,7 +26,7 @@ bool is_foreign_volume(const std::string& address) {
   if (std::filesystem::is_regular_file(storage::volume_path(address), error))
     return storage::is_volume_file_name(address);
   if (!std::filesystem::is_directory(address, error)) return false;
-  for (const char* metadata : {"attributes.json", ".zarray", ".zgroup", ".zattrs", "info"}) {
+  for (const char* metadata : {"attributes.json", ".zarray", ".zgroup", ".zattrs", "zarr.json", "info"}) {
     if (std::filesystem::exists(std::filesystem::path(address) / metadata)) return false;
   }
   std::filesystem::directory_iterator entries(address, error);
@@ -39,6 +39,7 @@ std::string format_of(const storage::Dataset& dataset) {
   if (format) return std::string(to_string(*format));
   if ((dataset.place() / "attributes.json").exists()) return "n5";
   if ((dataset.place() / ".zarray").exists()) return "zarr";
+  if ((dataset.place() / "zarr.json").exists()) return "zarr3";
   return "precomputed";
 }
 
@@ -223,6 +224,11 @@ DatasetReport inspect(const std::string& address, std::int64_t max_voxels) {
   const storage::Multiscale pyramid = storage::open_multiscale(address);
   const storage::Dataset& finest = *pyramid.levels.at(0);
   DatasetReport report;
+  report.num_channels = finest.spec().channels.count();
+  // The first stands for all.
+  const auto first = finest.spec().channels.in_stack() == 1 ? pyramid.levels.at(0)
+                                                            : storage::open_dataset(finest.address() + "#0");
+  report.channel = first->spec().channels.chosen.value_or(0);
   report.address = address;
   report.format = format_of(finest);
   report.shape = finest.spec().shape;
@@ -235,7 +241,7 @@ DatasetReport inspect(const std::string& address, std::int64_t max_voxels) {
   }
   report.num_chunks = finest.chunk_grid().count();
   read_attributes(finest, report);
-  report.sample = sample_values(finest, max_voxels);
+  report.sample = sample_values(*first, max_voxels);
   count_stored_chunks(report);
   judge_values(report);
   return report;
@@ -263,6 +269,10 @@ std::string to_text(const DatasetReport& report, int width) {
   lines.add("format", report.role.empty() ? report.format : report.format + ", " + report.role);
   lines.add("shape",
             fmt::format("{} voxels (z, y, x) of {}", shape_text(report.shape), to_string(report.type)));
+  if (report.num_channels > 1) {
+    lines.add("channels", fmt::format("{}, as #0 to #{} behind the address; below, those of #{}",
+                                      report.num_channels, report.num_channels - 1, report.channel));
+  }
   if (report.levels.empty() && !report.stated_grid) {
     lines.add("voxel size", "not known: it " + report.stated_by);
   } else {

@@ -24,6 +24,8 @@ struct DatasetReport {
   std::string address;
   std::string format;  ///< "n5", "zarr", "precomputed", "png slices", "MRC", ...
   Shape3 shape;
+  std::int64_t num_channels = 1;
+  std::int64_t channel = 0;  ///< whose values are told
   DataType type = DataType::kUint8;
   std::vector<LevelReport> levels;       ///< empty for files of other programs, which have no chunks
   std::optional<VoxelGrid> stated_grid;  ///< of such files, where they state it

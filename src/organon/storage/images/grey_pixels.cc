@@ -31,6 +31,22 @@ void take_grey(std::span<const std::byte> samples, std::size_t num_channels, std
   }
 }
 
+template <class T>
+void split_channels(std::span<const std::byte> samples, std::size_t num_channels, std::size_t num_pixels,
+                    T* target, std::size_t row_stride) {
+  ORGANON_CHECK(samples.size() >= num_pixels * num_channels * sizeof(T));
+  for (std::size_t channel = 0; channel < num_channels; ++channel) {
+    for (std::size_t x = 0; x < num_pixels; ++x) {
+      std::memcpy(target + channel * row_stride + x,
+                  samples.data() + (x * num_channels + channel) * sizeof(T), sizeof(T));
+    }
+  }
+}
+
+template void split_channels(std::span<const std::byte>, std::size_t, std::size_t, std::uint8_t*,
+                             std::size_t);
+template void split_channels(std::span<const std::byte>, std::size_t, std::size_t, std::uint16_t*,
+                             std::size_t);
 template void take_grey(std::span<const std::byte>, std::size_t, std::span<std::uint8_t>, std::string_view);
 template void take_grey(std::span<const std::byte>, std::size_t, std::span<std::uint16_t>, std::string_view);
 

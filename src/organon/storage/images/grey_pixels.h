@@ -13,4 +13,10 @@ template <class T>
 void take_grey(std::span<const std::byte> samples, std::size_t num_channels, std::span<T> target,
                std::string_view where);
 
+/// Interleaved samples of `num_channels` to one row of each channel, `row_stride` samples apart from `target`
+/// on.
+template <class T>
+void split_channels(std::span<const std::byte> samples, std::size_t num_channels, std::size_t num_pixels,
+                    T* target, std::size_t row_stride);
+
 }  // namespace organon::storage

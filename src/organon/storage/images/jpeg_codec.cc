@@ -10,6 +10,7 @@
 #include <jpeglib.h>
 
 #include "organon/base/error.h"
+#include "organon/storage/images/grey_pixels.h"
 
 namespace organon::storage {
 namespace {
@@ -40,31 +41,40 @@ class JpegReader {
   JpegReader& operator=(const JpegReader&) = delete;
   ~JpegReader() { jpeg_destroy_decompress(&info_); }
 
-  AnyArray read(std::int64_t num_pixels) {
+  AnyArray read(std::int64_t num_pixels, std::int64_t num_channels) {
     if (!run([this] {
           jpeg_create_decompress(&info_);
           jpeg_mem_src(&info_, reinterpret_cast<const unsigned char*>(bytes_.data()), bytes_.size());
           jpeg_read_header(&info_, TRUE);
         }))
       refuse();
-    if (info_.num_components != 1)
-      throw Error(ErrorKind::kUnsupported, fmt::format("a jpeg of {} channels", info_.num_components));
+    if (info_.num_components != num_channels || (num_channels != 1 && num_channels != 3)) {
+      throw Error(ErrorKind::kUnsupported,
+                  fmt::format("a jpeg of {} channels, expected {}", info_.num_components, num_channels));
+    }
     const auto width = static_cast<std::int64_t>(info_.image_width);
     const auto height = static_cast<std::int64_t>(info_.image_height);
     if (width * height != num_pixels) {
       throw Error(ErrorKind::kCorruptData,
                   fmt::format("a jpeg of {} x {} pixels, expected {}", width, height, num_pixels));
     }
-    AnyArray image(DataType::kUint8, {1, height, width});
+    AnyArray image(DataType::kUint8, {1, height, width * num_channels});
     row_ = reinterpret_cast<JSAMPLE*>(image.bytes().data());
     if (!run([this] {
+          if (info_.num_components == 3) info_.out_color_space = JCS_RGB;
           jpeg_start_decompress(&info_);
-          for (; info_.output_scanline < info_.output_height; row_ += info_.output_width)
+          for (; info_.output_scanline < info_.output_height;
+               row_ += info_.output_width * static_cast<JDIMENSION>(info_.output_components))
             jpeg_read_scanlines(&info_, &row_, 1);
           jpeg_finish_decompress(&info_);
         }))
       refuse();
-    return image;
+    if (num_channels == 1) return image;
+    AnyArray planes(DataType::kUint8, {num_channels, height, width});
+    const auto pixels = static_cast<std::size_t>(num_pixels);
+    split_channels<std::uint8_t>(image.bytes(), static_cast<std::size_t>(num_channels), pixels,
+                                 planes.view<std::uint8_t>().data(), pixels);
+    return planes;
   }
 
  private:
@@ -87,9 +97,9 @@ class JpegReader {
 
 }  // namespace
 
-AnyArray decode_jpeg(std::span<const std::byte> bytes, std::int64_t num_pixels) {
+AnyArray decode_jpeg(std::span<const std::byte> bytes, std::int64_t num_pixels, std::int64_t num_channels) {
   if (bytes.empty()) throw Error(ErrorKind::kCorruptData, "jpeg: no bytes");
-  return JpegReader(bytes).read(num_pixels);
+  return JpegReader(bytes).read(num_pixels, num_channels);
 }
 
 }  // namespace organon::storage

@@ -8,9 +8,10 @@
 
 namespace organon::storage {
 
-/// Grey values of the JPEG in `bytes`, shape (1, y, x), uint8. Errors: kCorruptData for every damage that
-/// libjpeg sees, and where it has another number of pixels than `num_pixels` (before anything is allocated);
-/// kUnsupported for colour.
-AnyArray decode_jpeg(std::span<const std::byte> bytes, std::int64_t num_pixels);
+/// Values of the JPEG in `bytes`, shape (num_channels, y, x), uint8: grey (1) or red, green, blue (3).
+/// Errors: kCorruptData for every damage that libjpeg sees, and where it has another number of pixels than
+/// `num_pixels` (before anything is allocated); kUnsupported for another number of channels.
+AnyArray decode_jpeg(std::span<const std::byte> bytes, std::int64_t num_pixels,
+                     std::int64_t num_channels = 1);
 
 }  // namespace organon::storage

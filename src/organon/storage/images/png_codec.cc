@@ -137,15 +137,21 @@ ImageInfo checked_header(PngReader& reader, std::size_t file_bytes, std::string_
   return {{1, height, width}, sample_bytes == 2 ? DataType::kUint16 : DataType::kUint8};
 }
 
+// Grey values, or as many channels as `wanted_channels` says.
 template <class T>
-AnyArray read_pixels(PngReader& reader, const ImageInfo& header, std::string_view where) {
+AnyArray read_pixels(PngReader& reader, const ImageInfo& header, std::int64_t wanted_channels,
+                     std::string_view where) {
   if (!reader.start_rows()) fail(where, reader.message());
   const int num_channels = reader.num_channels();
   const std::size_t row_bytes = reader.row_bytes();
   const std::int64_t height = header.shape.y;
   if (row_bytes != static_cast<std::size_t>(header.shape.x * num_channels) * sizeof(T))
     fail(where, "its rows have a wrong length");
-  AnyArray slice(header.type, header.shape);
+  if (wanted_channels > 1 && wanted_channels != num_channels) {
+    throw Error(ErrorKind::kUnsupported,
+                fmt::format("{}: a png of {} channels, expected {}", where, num_channels, wanted_channels));
+  }
+  AnyArray slice(header.type, {wanted_channels, header.shape.y, header.shape.x});
   T* target = slice.view<T>().data();
   const auto width = static_cast<std::size_t>(header.shape.x);
   const bool is_interlaced = reader.num_passes() > 1;
@@ -164,8 +170,13 @@ AnyArray read_pixels(PngReader& reader, const ImageInfo& header, std::string_vie
     if (!is_interlaced && !reader.read_rows(buffer.data(), row_bytes, 1)) fail(where, reader.message());
     const std::span row =
         std::span(buffer).subspan(is_interlaced ? static_cast<std::size_t>(y) * row_bytes : 0, row_bytes);
-    take_grey<T>(row, static_cast<std::size_t>(num_channels),
-                 {target + static_cast<std::size_t>(y) * width, width}, where);
+    T* const target_row = target + static_cast<std::size_t>(y) * width;
+    if (wanted_channels == 1) {
+      take_grey<T>(row, static_cast<std::size_t>(num_channels), {target_row, width}, where);
+    } else {
+      split_channels<T>(row, static_cast<std::size_t>(num_channels), width, target_row,
+                        static_cast<std::size_t>(height) * width);
+    }
   }
   if (!reader.read_end()) fail(where, reader.message());
   return slice;
@@ -256,11 +267,16 @@ ImageInfo png_info(std::span<const std::byte> bytes, std::string_view where) {
   return {{1, height, width}, depth == 16 ? DataType::kUint16 : DataType::kUint8};
 }
 
-AnyArray decode_png(std::span<const std::byte> bytes, std::string_view where) {
+AnyArray decode_png_channels(std::span<const std::byte> bytes, std::int64_t num_channels,
+                             std::string_view where) {
   PngReader reader(bytes);
   const ImageInfo header = checked_header(reader, bytes.size(), where);
-  return header.type == DataType::kUint16 ? read_pixels<std::uint16_t>(reader, header, where)
-                                          : read_pixels<std::uint8_t>(reader, header, where);
+  return header.type == DataType::kUint16 ? read_pixels<std::uint16_t>(reader, header, num_channels, where)
+                                          : read_pixels<std::uint8_t>(reader, header, num_channels, where);
+}
+
+AnyArray decode_png(std::span<const std::byte> bytes, std::string_view where) {
+  return decode_png_channels(bytes, 1, where);
 }
 
 std::vector<std::byte> encode_png(ArrayView<const std::uint8_t> image) {

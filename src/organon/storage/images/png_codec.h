@@ -35,6 +35,11 @@ ImageInfo png_info(std::span<const std::byte> bytes, std::string_view where);
 /// kResourceExhausted as above.
 AnyArray decode_png(std::span<const std::byte> bytes, std::string_view where);
 
+/// The samples of a PNG that has exactly `num_channels` a pixel, 2 to 4, shape (num_channels, y, x). Errors:
+/// as above; kUnsupported for another number.
+AnyArray decode_png_channels(std::span<const std::byte> bytes, std::int64_t num_channels,
+                             std::string_view where);
+
 /// A PNG of `image`, shape (1, y, x), uint8 or uint16 grey, or colour. The same bytes for the same image.
 std::vector<std::byte> encode_png(ArrayView<const std::uint8_t> image);
 std::vector<std::byte> encode_png(ArrayView<const std::uint16_t> image);

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
-#include "organon/array/copy.h"
 #include "organon/base/error.h"
 #include "organon/storage/byte_order.h"
+#include "organon/storage/channel_stack.h"
 #include "organon/storage/codecs/codec.h"
 
 namespace organon::storage {
@@ -78,7 +78,8 @@ N5BlockHeader parse_n5_block_header(std::span<const std::byte> bytes, int rank) 
 }
 
 AnyArray decode_n5_block(std::span<const std::byte> bytes, const DatasetSpec& spec, const Shape3& shape) {
-  const N5BlockHeader header = parse_n5_block_header(bytes, 3);
+  const std::size_t num_axes = spec.channels.chunk.size();
+  const N5BlockHeader header = parse_n5_block_header(bytes, static_cast<int>(3 + num_axes));
   const Shape3 stored{header.extents[2], header.extents[1], header.extents[0]};
   const Shape3& full = spec.chunk_shape;
   if (!is_clipped_or_full(stored.z, shape.z, full.z) || !is_clipped_or_full(stored.y, shape.y, full.y) ||
@@ -86,26 +87,35 @@ AnyArray decode_n5_block(std::span<const std::byte> bytes, const DatasetSpec& sp
     throw Error(ErrorKind::kCorruptData, fmt::format("block of {} voxels, expected {} or {}",
                                                      to_string(stored), to_string(shape), to_string(full)));
   }
-  AnyArray block(spec.data_type, stored);
+  const std::vector<std::int64_t> channels(header.extents.rbegin(), header.extents.rend() - 3);
+  std::int64_t num_channels = 1;
+  // Blocks at the last channels are truncated, or padded, as along the other axes.
+  const std::vector<std::int64_t> first = spec.channels.chunk_position();
+  for (std::size_t axis = 0; axis < num_axes; ++axis) {
+    const std::int64_t full_extent = spec.channels.chunk[axis];
+    const std::int64_t clipped = std::min(full_extent, spec.channels.shape[axis] - first[axis] * full_extent);
+    if (!is_clipped_or_full(channels[axis], clipped, full_extent)) {
+      throw Error(ErrorKind::kCorruptData, fmt::format("block of {} channels, expected {} or {}",
+                                                       channels[axis], clipped, full_extent));
+    }
+    num_channels *= channels[axis];
+  }
+  const std::int64_t wanted = raster_index(spec.channels.position_in_chunk(), channels);
+  AnyArray block(spec.data_type, stack_of(stored, num_channels));
   decode(spec.codec, bytes.subspan(header.num_bytes), block.bytes(), Lz4Framing::kJava);
   swap_byte_order(block.bytes(), size_of(spec.data_type));
-  if (stored == shape) return block;
-  AnyArray clipped(spec.data_type, shape);
-  dispatch(spec.data_type, [&](auto zero) {
-    using T = decltype(zero);
-    copy_overlap<T>(block.view<T>(), Box::of_shape(stored), clipped.view<T>(), Box::of_shape(shape));
-  });
-  return clipped;
+  return take_channels(std::move(block), stored, wanted, spec.channels.in_stack(), shape);
 }
 
 std::vector<std::byte> encode_n5_block(const AnyArray& voxels, const DatasetSpec& spec) {
   std::vector<std::byte> output;
   const Shape3& shape = voxels.shape();
+  std::vector<std::int64_t> extents = spec.channels.chunk;
+  extents.insert(extents.end(), {shape.z / spec.channels.in_stack(), shape.y, shape.x});
   append_big_endian(0, 2, output);
-  append_big_endian(3, 2, output);
-  for (const std::int64_t extent : {shape.x, shape.y, shape.z}) {
-    append_big_endian(static_cast<std::uint32_t>(extent), 4, output);
-  }
+  append_big_endian(static_cast<std::uint32_t>(extents.size()), 2, output);
+  for (std::size_t axis = extents.size(); axis-- > 0;)
+    append_big_endian(static_cast<std::uint32_t>(extents[axis]), 4, output);
   const Encoding encoding = encoding_of(spec, Lz4Framing::kJava);
   if (encoding.voxel_bytes == 1) {
     append_encoded(encoding, voxels.bytes(), output);

@@ -19,12 +19,13 @@ struct N5BlockHeader {
 /// Errors: kCorruptData where the bytes are too few or of another rank; kUnsupported for other modes.
 N5BlockHeader parse_n5_block_header(std::span<const std::byte> bytes, int rank);
 
-/// One block. `shape`: of the chunk clipped at the domain. Along each axis the block may also be padded to
-/// the full chunk; the padding is dropped. Errors: kCorruptData for other extents, damaged or short streams;
-/// kUnsupported.
+/// One block, of it the channels of the spec as a stack. `shape`: of the chunk clipped at the domain. Along
+/// each axis the block may also be padded to the full chunk; the padding is dropped. Errors: kCorruptData for
+/// other extents, damaged or short streams; kUnsupported.
 AnyArray decode_n5_block(std::span<const std::byte> bytes, const DatasetSpec& spec, const Shape3& shape);
 
-/// Mode 0, extents those of `voxels`: edge blocks are truncated, as other implementations write them.
+/// Mode 0, extents those of `voxels`, which is a stack of all channels: edge blocks are truncated, as other
+/// implementations write them.
 std::vector<std::byte> encode_n5_block(const AnyArray& voxels, const DatasetSpec& spec);
 
 }  // namespace organon::storage

@@ -36,7 +36,10 @@ class N5Dataset : public Dataset {
 
  protected:
   std::string chunk_key(const Index3& position) const override {
-    return (place() / fmt::format("{}/{}/{}", position.x, position.y, position.z)).key;
+    std::string name = fmt::format("{}/{}/{}", position.x, position.y, position.z);
+    const std::vector<std::int64_t> channels = spec().channels.chunk_position();
+    for (std::size_t axis = channels.size(); axis-- > 0;) name += fmt::format("/{}", channels[axis]);
+    return (place() / name).key;
   }
   AnyArray decode_chunk(std::span<const std::byte> bytes, const Shape3& shape) const override {
     return decode_n5_block(bytes, spec(), shape);
@@ -70,7 +73,8 @@ void set_n5_group_attributes(const Place& folder, const Json& keys_and_values) {
   write_json(attributes_file(folder), attributes);
 }
 
-std::shared_ptr<Dataset> open_n5(const std::string& address, const Place& place) {
+std::shared_ptr<Dataset> open_n5(const std::string& address, const Place& place,
+                                 std::optional<std::int64_t> channel) {
   const std::optional<Json> attributes = read_n5_attributes(place);
   if (!attributes || !is_n5_dataset(*attributes)) {
     throw Error(ErrorKind::kNotFound, fmt::format("{}: no N5 dataset there", address));
@@ -87,6 +91,7 @@ std::shared_ptr<Dataset> open_n5(const std::string& address, const Place& place)
   if (const std::string problem = find_spec_problem(spec); !problem.empty()) {
     throw Error(ErrorKind::kCorruptData, fmt::format("{}: {}", address, problem));
   }
+  choose_channel(spec.channels, channel, address);
   return std::make_shared<N5Dataset>(address, place, std::move(spec));
 }
 

@@ -60,7 +60,7 @@ VoxelGrid read_pixel_resolution(const Json& attributes, std::string_view where) 
   const Json& dimensions = resolution.is_object() ? field(resolution, "dimensions", place) : resolution;
   const Json* unit = optional_field(resolution, "unit");
   const double nm = unit != nullptr && unit->is_string() ? nm_per_unit(unit->get<std::string>(), place) : 1;
-  return {size_of_voxel(dimensions, AxisOrder::kXyz, place) * nm, {}};
+  return {spatial_size_of_voxel(dimensions, AxisOrder::kXyz, place) * nm, {}};
 }
 
 // Calls use(path, transform or null) for each dataset of the first COSEM multiscale; foreign entries are
@@ -79,6 +79,16 @@ void for_each_cosem_level(const Json& group, Use use) {
   }
 }
 
+// x, y, z come first or z, y, x last; what else is there are channels.
+void drop_channel_axes(std::vector<std::string>& names) {
+  if (names.size() <= 3) return;
+  if (names.front() == "x") {
+    names.resize(3);
+  } else {
+    names.erase(names.begin(), names.end() - 3);
+  }
+}
+
 VoxelGrid read_grid(const Json& attributes, std::string_view where) {
   if (const Json* transform = optional_field(attributes, "transform");
       transform && transform->contains("scale")) {
@@ -88,16 +98,18 @@ VoxelGrid read_grid(const Json& attributes, std::string_view where) {
     const VoxelGrid full = read_pixel_resolution(attributes, where);
     if (const Json* factors = optional_field(attributes, "downsamplingFactors")) {
       return full.downsampled(
-          shape_of(*factors, AxisOrder::kXyz, fmt::format("{}: 'downsamplingFactors'", where)));
+          spatial_shape_of(*factors, AxisOrder::kXyz, fmt::format("{}: 'downsamplingFactors'", where)));
     }
     return full;
   }
   if (const Json* resolution = optional_field(attributes, "resolution")) {
-    const SizeNm size = size_of_voxel(*resolution, AxisOrder::kXyz, fmt::format("{}: 'resolution'", where));
+    const SizeNm size =
+        spatial_size_of_voxel(*resolution, AxisOrder::kXyz, fmt::format("{}: 'resolution'", where));
     const Json* offset = optional_field(attributes, "offset");
-    return corner_grid(size, offset
-                                 ? size_of_voxel(*offset, AxisOrder::kXyz, fmt::format("{}: 'offset'", where))
-                                 : SizeNm{0, 0, 0});
+    const auto corner = [&] {
+      return spatial_size_of_voxel(*offset, AxisOrder::kXyz, fmt::format("{}: 'offset'", where));
+    };
+    return corner_grid(size, offset != nullptr ? corner() : SizeNm{0, 0, 0});
   }
   return {};
 }
@@ -108,7 +120,8 @@ VoxelGrid grid_of_cosem_transform(const Json& transform, std::string_view where)
   const std::string place = fmt::format("{}: 'transform'", where);
   AxisOrder order = AxisOrder::kZyx;
   if (const Json* axes = optional_field(transform, "axes")) {
-    const std::vector<std::string> names = strings_of(*axes, place);
+    std::vector<std::string> names = strings_of(*axes, place);
+    drop_channel_axes(names);
     if (names == std::vector<std::string>{"x", "y", "z"}) {
       order = AxisOrder::kXyz;
     } else if (names != std::vector<std::string>{"z", "y", "x"}) {
@@ -118,14 +131,17 @@ VoxelGrid grid_of_cosem_transform(const Json& transform, std::string_view where)
   }
   double nm[3] = {1, 1, 1};
   if (const Json* units = optional_field(transform, "units")) {
-    const std::vector<std::string> names = strings_of(*units, place);
+    std::vector<std::string> names = strings_of(*units, place);
+    if (order == AxisOrder::kXyz && names.size() > 3) names.resize(3);
+    if (names.size() > 3) names.erase(names.begin(), names.end() - 3);
     if (names.size() != 3) throw Error(ErrorKind::kCorruptData, fmt::format("{}: expected 3 units", place));
     for (int axis = 0; axis < 3; ++axis) nm[axis] = nm_per_unit(names[static_cast<std::size_t>(axis)], place);
   }
   if (order == AxisOrder::kXyz) std::swap(nm[0], nm[2]);
-  const SizeNm scale = size_of_voxel(field(transform, "scale", place), order, place);
+  const SizeNm scale = spatial_size_of_voxel(field(transform, "scale", place), order, place);
   const Json* translate = optional_field(transform, "translate");
-  const SizeNm offset = translate != nullptr ? size_of_voxel(*translate, order, place) : SizeNm{0, 0, 0};
+  const SizeNm offset =
+      translate != nullptr ? spatial_size_of_voxel(*translate, order, place) : SizeNm{0, 0, 0};
   return {{scale.z * nm[0], scale.y * nm[1], scale.x * nm[2]},
           {offset.z * nm[0], offset.y * nm[1], offset.x * nm[2]}};
 }
@@ -151,10 +167,10 @@ std::optional<VoxelGrid> n5_grid_of_group(const Json& group, const Json& dataset
   if (grid) return grid;
   std::optional<VoxelGrid> full;
   if (const Json* resolution = optional_field(group, "resolution")) {
-    SizeNm size = size_of_voxel(*resolution, AxisOrder::kXyz, where);
+    SizeNm size = spatial_size_of_voxel(*resolution, AxisOrder::kXyz, where);
     if (const Json* units = optional_field(group, "units")) {
       const std::vector<std::string> names = strings_of(*units, where);
-      if (names.size() != 3) throw Error(ErrorKind::kCorruptData, fmt::format("{}: expected 3 units", where));
+      if (names.size() < 3) throw Error(ErrorKind::kCorruptData, fmt::format("{}: expected 3 units", where));
       size = {size.z * nm_per_unit(names[2], where), size.y * nm_per_unit(names[1], where),
               size.x * nm_per_unit(names[0], where)};
     }
@@ -164,13 +180,13 @@ std::optional<VoxelGrid> n5_grid_of_group(const Json& group, const Json& dataset
   }
   if (!full) return std::nullopt;
   if (const Json* factors = optional_field(dataset, "downsamplingFactors")) {
-    return full->downsampled(shape_of(*factors, AxisOrder::kXyz, where));
+    return full->downsampled(spatial_shape_of(*factors, AxisOrder::kXyz, where));
   }
   const Json* scales = optional_field(group, "scales");
   if (scales == nullptr || !scales->is_array()) return full;
   for (std::size_t level = 0; level < scales->size(); ++level) {
     if (name == fmt::format("s{}", level)) {
-      return full->downsampled(shape_of((*scales)[level], AxisOrder::kXyz, where));
+      return full->downsampled(spatial_shape_of((*scales)[level], AxisOrder::kXyz, where));
     }
   }
   return full;
@@ -187,10 +203,14 @@ DatasetSpec n5_spec_of(const Json& attributes, std::string_view where) {
     throw Error(ErrorKind::kUnsupported, fmt::format("{}: label multisets are not supported", where));
   }
   DatasetSpec spec;
-  spec.shape = shape_of(field(attributes, "dimensions", where), AxisOrder::kXyz,
-                        fmt::format("{}: 'dimensions'", where));
-  spec.chunk_shape =
-      shape_of(field(attributes, "blockSize", where), AxisOrder::kXyz, fmt::format("{}: 'blockSize'", where));
+  const Json& dimensions = field(attributes, "dimensions", where);
+  const Json& block = field(attributes, "blockSize", where);
+  const std::string of_dimensions = fmt::format("{}: 'dimensions'", where);
+  const std::string of_block = fmt::format("{}: 'blockSize'", where);
+  spec.shape = spatial_shape_of(dimensions, AxisOrder::kXyz, of_dimensions);
+  spec.chunk_shape = spatial_shape_of(block, AxisOrder::kXyz, of_block);
+  spec.channels.shape = channel_extents_of(dimensions, AxisOrder::kXyz, of_dimensions);
+  spec.channels.chunk = channel_extents_of(block, AxisOrder::kXyz, of_block);
   const std::string type = string_field(attributes, "dataType", where);
   const auto data_type = data_type_from_string(type);
   if (!data_type)
@@ -227,8 +247,8 @@ Json pixel_resolution_of(const VoxelGrid& grid) {
 Json n5_attributes_of(const DatasetSpec& spec) {
   refuse_shards(spec, "N5");
   Json attributes;
-  attributes["dimensions"] = to_json(spec.shape, AxisOrder::kXyz);
-  attributes["blockSize"] = to_json(spec.chunk_shape, AxisOrder::kXyz);
+  attributes["dimensions"] = extents_json(spec.channels.shape, spec.shape, AxisOrder::kXyz);
+  attributes["blockSize"] = extents_json(spec.channels.chunk, spec.chunk_shape, AxisOrder::kXyz);
   attributes["dataType"] = to_string(spec.data_type);
   Json& compression = attributes["compression"];
   const int level = spec.level == -1 ? default_level(spec.codec) : spec.level;

@@ -10,6 +10,7 @@
 #include "organon/base/error.h"
 #include "organon/geometry/block_grid.h"
 #include "organon/storage/byte_order.h"
+#include "organon/storage/channels.h"
 
 namespace organon::storage {
 namespace {
@@ -170,35 +171,46 @@ std::vector<std::uint32_t> encode_channel(ArrayView<const T> labels, const Shape
 }  // namespace
 
 AnyArray decode_compressed_segmentation(std::span<const std::byte> bytes, DataType type, const Shape3& shape,
-                                        const Shape3& block_shape) {
+                                        const Shape3& block_shape, std::int64_t num_channels) {
   ORGANON_CHECK(type == DataType::kUint32 || type == DataType::kUint64);
   if (bytes.size() < 4 || bytes.size() % 4 != 0)
     throw_corrupt(fmt::format("{} bytes are no whole words", bytes.size()));
   const Words all(bytes);
-  // One channel: the first word is the place of its data.
-  if (all[0] == 0 || all[0] > all.count()) throw_corrupt("the channel begins outside the chunk");
-  const Words channel(bytes.subspan(std::size_t{4} * all[0]));
-  AnyArray labels(type, shape);
-  if (type == DataType::kUint32) {
-    decode_channel<std::uint32_t>(channel, block_shape, labels.view<std::uint32_t>());
-  } else {
-    decode_channel<std::uint64_t>(channel, block_shape, labels.view<std::uint64_t>());
+  if (all.count() < static_cast<std::size_t>(num_channels)) throw_corrupt("fewer words than channels");
+  AnyArray labels(type, stack_of(shape, num_channels));
+  for (std::int64_t i = 0; i < num_channels; ++i) {
+    // The first words are the places of the channels.
+    const std::uint32_t begin = all[static_cast<std::size_t>(i)];
+    if (begin == 0 || begin > all.count()) throw_corrupt("the channel begins outside the chunk");
+    const Words channel(bytes.subspan(std::size_t{4} * begin));
+    const Box part = box_in_stack(shape, i);
+    if (type == DataType::kUint32) {
+      decode_channel<std::uint32_t>(channel, block_shape, labels.view<std::uint32_t>().part(part));
+    } else {
+      decode_channel<std::uint64_t>(channel, block_shape, labels.view<std::uint64_t>().part(part));
+    }
   }
   return labels;
 }
 
-std::vector<std::byte> encode_compressed_segmentation(const AnyArray& labels, const Shape3& block_shape) {
-  std::vector<std::uint32_t> words;
-  if (labels.type() == DataType::kUint32) {
-    words = encode_channel<std::uint32_t>(labels.view<std::uint32_t>(), block_shape);
-  } else if (labels.type() == DataType::kUint64) {
-    words = encode_channel<std::uint64_t>(labels.view<std::uint64_t>(), block_shape);
-  } else {
+std::vector<std::byte> encode_compressed_segmentation(const AnyArray& labels, const Shape3& block_shape,
+                                                      std::int64_t num_channels) {
+  if (labels.type() != DataType::kUint32 && labels.type() != DataType::kUint64) {
     throw Error(
         ErrorKind::kInvalidArgument,
         fmt::format("compressed_segmentation holds uint32 or uint64, not {}", to_string(labels.type())));
   }
-  words.insert(words.begin(), 1);
+  const Shape3 shape{labels.shape().z / num_channels, labels.shape().y, labels.shape().x};
+  std::vector<std::uint32_t> words(static_cast<std::size_t>(num_channels));
+  for (std::int64_t i = 0; i < num_channels; ++i) {
+    words[static_cast<std::size_t>(i)] = static_cast<std::uint32_t>(words.size());
+    const Box part = box_in_stack(shape, i);
+    const std::vector<std::uint32_t> channel =
+        labels.type() == DataType::kUint32
+            ? encode_channel<std::uint32_t>(labels.view<std::uint32_t>().part(part), block_shape)
+            : encode_channel<std::uint64_t>(labels.view<std::uint64_t>().part(part), block_shape);
+    words.insert(words.end(), channel.begin(), channel.end());
+  }
   const auto bytes = std::as_bytes(std::span(words));
   return {bytes.begin(), bytes.end()};
 }

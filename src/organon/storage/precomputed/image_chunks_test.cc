@@ -55,7 +55,7 @@ AnyArray smooth_voxels(const Shape3& shape) {
 TEST(ImageChunks, JpegIsReadWhateverItsWidth) {
   const AnyArray voxels = smooth_voxels({6, 8, 16});
   for (const std::int64_t width : {16, 128}) {
-    const AnyArray read = decode_jpeg_chunk(jpeg_of(voxels, width), voxels.shape());
+    const AnyArray read = decode_jpeg_chunk(jpeg_of(voxels, width), 1, voxels.shape());
     for (std::size_t i = 0; i < voxels.bytes().size(); ++i)
       ASSERT_NEAR(std::to_integer<int>(read.bytes()[i]), std::to_integer<int>(voxels.bytes()[i]), 6);
   }
@@ -66,7 +66,7 @@ TEST(ImageChunks, DamagedOrOtherJpegsAreRefused) {
   const std::vector<std::byte> good = jpeg_of(voxels, 16);
   const auto kind_of = [&](std::vector<std::byte> bytes, const Shape3& shape) {
     try {
-      decode_jpeg_chunk(bytes, shape);
+      decode_jpeg_chunk(bytes, 1, shape);
     } catch (const Error& error) {
       return error.kind();
     }
@@ -86,9 +86,9 @@ TEST(ImageChunks, PngRoundTrip) {
     AnyArray voxels(type, {3, 5, 7});
     for (std::size_t i = 0; i < voxels.bytes().size(); ++i)
       voxels.bytes()[i] = static_cast<std::byte>(i * 37 % 256);
-    const AnyArray read = decode_png_chunk(encode_png_chunk(voxels), type, voxels.shape());
+    const AnyArray read = decode_png_chunk(encode_png_chunk(voxels), type, 1, voxels.shape());
     EXPECT_TRUE(std::equal(read.bytes().begin(), read.bytes().end(), voxels.bytes().begin()));
-    EXPECT_THROW(decode_png_chunk(encode_png_chunk(voxels), type, {3, 5, 8}), Error);
+    EXPECT_THROW(decode_png_chunk(encode_png_chunk(voxels), type, 1, {3, 5, 8}), Error);
   }
 }
 

@@ -13,7 +13,8 @@ namespace organon::storage {
 /// folder of the `info` followed by the scale's key; opening also takes the folder alone where it has a
 /// single scale. Free attributes (`type`, `mesh`, `segment_properties`, ...) lie in the info and are shared
 /// by all scales.
-std::shared_ptr<Dataset> open_precomputed(const std::string& address, const Place& place);
+std::shared_ptr<Dataset> open_precomputed(const std::string& address, const Place& place,
+                                          std::optional<std::int64_t> channel = std::nullopt);
 /// A create beside existing scales adds one; scales are kept in the order of their voxel volume, finest
 /// first.
 std::shared_ptr<Dataset> create_precomputed(const std::string& address, const Place& place,

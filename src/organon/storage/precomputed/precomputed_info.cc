@@ -7,6 +7,7 @@
 #include "organon/base/error.h"
 #include "organon/geometry/block_grid.h"
 #include "organon/storage/json_fields.h"
+#include "organon/storage/precomputed/shard_boxes.h"
 
 namespace organon::storage {
 namespace {
@@ -57,10 +58,8 @@ PrecomputedScale precomputed_scale_of(const Json& info, const Json& entry, std::
     throw Error(ErrorKind::kUnsupported, fmt::format("{}: data type '{}' is not supported", where, type));
   spec.data_type = *data_type;
   const std::int64_t num_channels = integer_field(info, "num_channels", where);
-  if (num_channels != 1) {
-    throw Error(ErrorKind::kUnsupported,
-                fmt::format("{}: {} channels, only 1 is supported", where, num_channels));
-  }
+  // A chunk has them all.
+  if (num_channels != 1) spec.channels.shape = spec.channels.chunk = {num_channels};
   if (const Json* sharding = optional_field(entry, "sharding"))
     scale.sharding = parse_volume_sharding(*sharding, place);
   spec.shape = shape_of(field(entry, "size", place), AxisOrder::kXyz, fmt::format("{}: 'size'", place));
@@ -115,6 +114,9 @@ PrecomputedScale precomputed_scale_of(const Json& info, const Json& entry, std::
     throw Error(ErrorKind::kCorruptData,
                 fmt::format("{}: {} chunks have no ids of 64 bits", place, to_string(num_chunks)));
   }
+  // Of several channels they are read chunk by chunk alone.
+  if (scale.sharding && spec.channels.count() == 1)
+    spec.shard_shape = shards_that_are_boxes(*scale.sharding, spec).value_or(Shape3{});
   return scale;
 }
 
@@ -130,7 +132,6 @@ std::vector<PrecomputedScale> parse_precomputed_info(std::string_view text, std:
 
 Json precomputed_scale_entry(const PrecomputedScale& scale) {
   const DatasetSpec& spec = scale.spec;
-  refuse_shards(spec, "precomputed");
   Json entry;
   entry["key"] = scale.key;
   entry["size"] = to_json(spec.shape, AxisOrder::kXyz);
@@ -153,7 +154,7 @@ Json precomputed_info_of(const DatasetSpec& spec) {
   info["@type"] = "neuroglancer_multiscale_volume";
   info["type"] = spec.codec == Codec::kCompressedSegmentation ? "segmentation" : "image";
   info["data_type"] = to_string(spec.data_type);
-  info["num_channels"] = 1;
+  info["num_channels"] = spec.channels.count();
   info["scales"] = Json::array();
   return info;
 }

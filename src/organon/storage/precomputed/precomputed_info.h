@@ -17,6 +17,7 @@ struct PrecomputedScale {
   DatasetSpec spec;
   Index3 voxel_offset;                 ///< part of the names of chunk files
   Shape3 segmentation_block{8, 8, 8};  ///< of compressed_segmentation
+  /// Where its shards are boxes, they are the spec's; else chunks count as stored alone, to be read only.
   std::optional<VolumeSharding> sharding;
 };
 
@@ -26,7 +27,7 @@ struct PrecomputedScale {
 /// nm, so its centre, which organon's grid means, lies half a voxel further. `voxel_offset` is whole; where
 /// organon's own offset is not on a corner lattice, the scale carries `organon: {offset_nm}` (centre, x
 /// first), which counts as long as it lies within one voxel of what voxel_offset says. Errors: kCorruptData;
-/// kUnsupported for several channels and encodings that organon lacks, by name.
+/// kUnsupported for encodings that organon lacks, by name.
 std::vector<PrecomputedScale> parse_precomputed_info(std::string_view text, std::string_view where);
 /// One scale of it. Requires: `info` was parsed. Errors: as above; the type of volume and channels are
 /// checked too.

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 
+#include "organon/base/check.h"
 #include "organon/base/error.h"
 #include "organon/storage/codecs/gzip.h"
 #include "organon/storage/json_fields.h"
@@ -16,7 +17,8 @@ namespace {
 
 constexpr int kMaxMinishardBits = 24;  // an index of 256 MiB
 constexpr std::size_t kMaxIndexBytes = std::size_t{64} << 20;
-constexpr std::size_t kEntryBytes = 24;  // id, begin, size of one value
+constexpr std::size_t kEntryBytes = 24;       // id, begin, size of one value
+constexpr std::size_t kIndexEntryBytes = 16;  // begin, end of one minishard's index
 constexpr int kGzipLevel = 1;
 
 std::uint64_t load_u64(const std::byte* bytes) {
@@ -78,11 +80,9 @@ bool gzip_field(const Json& json, std::string_view key, std::string_view where) 
   throw Error(ErrorKind::kUnsupported, fmt::format("{}: {} '{}'", where, key, name));
 }
 
-std::vector<std::byte> encoded(bool is_gzip, std::span<const std::byte> bytes) {
-  if (!is_gzip) return {bytes.begin(), bytes.end()};
-  std::vector<std::byte> output;
-  append_gzip(bytes, kGzipLevel, GzipFraming::kGzip, output);
-  return output;
+void append_encoded(bool is_gzip, std::span<const std::byte> bytes, std::vector<std::byte>& output) {
+  if (is_gzip) return append_gzip(bytes, kGzipLevel, GzipFraming::kGzip, output);
+  output.insert(output.end(), bytes.begin(), bytes.end());
 }
 
 int bits_of(std::int64_t count) { return std::bit_width(static_cast<std::uint64_t>(count - 1)); }
@@ -147,12 +147,12 @@ std::string shard_name(const VolumeSharding& sharding, std::uint64_t shard) {
 }
 
 std::size_t shard_index_bytes(const VolumeSharding& sharding) {
-  return std::size_t{16} << sharding.minishard_bits;
+  return kIndexEntryBytes << sharding.minishard_bits;
 }
 
 std::optional<ShardRange> minishard_index_range(const VolumeSharding& sharding,
                                                 std::span<const std::byte> entry) {
-  if (entry.size() != 16) throw Error(ErrorKind::kCorruptData, "shard ends inside its index");
+  if (entry.size() != kIndexEntryBytes) throw Error(ErrorKind::kCorruptData, "shard ends inside its index");
   const std::uint64_t begin = load_u64(entry.data());
   const std::uint64_t end = load_u64(entry.data() + 8);
   const std::uint64_t base = shard_index_bytes(sharding);
@@ -189,43 +189,97 @@ std::map<std::uint64_t, ShardRange> decode_minishard_index(const VolumeSharding&
   return values;
 }
 
+std::map<std::uint64_t, ShardRange> read_minishard_index(
+    const VolumeSharding& sharding, const ShardPlace& place,
+    const std::function<std::optional<std::vector<std::byte>>(const ShardRange& range)>& read) {
+  const auto entry = read({kIndexEntryBytes * place.minishard, kIndexEntryBytes * (place.minishard + 1)});
+  if (!entry) return {};
+  const auto range = minishard_index_range(sharding, *entry);
+  if (!range) return {};
+  const auto bytes = read(*range);
+  if (!bytes || bytes->size() != range->end - range->begin)
+    throw Error(ErrorKind::kCorruptData, "the shard ends before the minishard that its index names");
+  auto values = decode_minishard_index(sharding, *bytes);
+  for (const auto& [id, value] : values) {
+    const ShardPlace found = place_in_shards(sharding, id);
+    if (found == place) continue;
+    throw Error(
+        ErrorKind::kCorruptData,
+        fmt::format("value {} is listed in minishard {} of shard {:x}, it belongs to minishard {} of shard "
+                    "{:x}",
+                    id, place.minishard, place.shard, found.minishard, found.shard));
+  }
+  return values;
+}
+
 std::vector<std::byte> decode_shard_value(const VolumeSharding& sharding, std::vector<std::byte> bytes,
                                           std::size_t max_bytes) {
   if (sharding.has_gzip_data) return decode_gzip_of_unknown_size(bytes, max_bytes);
   return bytes;
 }
 
+VolumeShardReader::VolumeShardReader(const VolumeSharding& sharding, std::span<const std::byte> file)
+    : sharding_(sharding), file_(file) {}
+
+std::span<const std::byte> VolumeShardReader::part(const ShardRange& range) const {
+  if (range.end > file_.size()) {
+    throw Error(ErrorKind::kCorruptData, fmt::format("shard of {} bytes: its index names bytes {} to {}",
+                                                     file_.size(), range.begin, range.end));
+  }
+  return file_.subspan(range.begin, range.end - range.begin);
+}
+
+std::optional<std::span<const std::byte>> VolumeShardReader::find(std::uint64_t id) {
+  const ShardPlace place = place_in_shards(sharding_, id);
+  if (minishard_ != place.minishard) {
+    values_ = read_minishard_index(sharding_, place, [this](const ShardRange& range) {
+      const auto bytes = part(range);
+      return std::optional<std::vector<std::byte>>({bytes.begin(), bytes.end()});
+    });
+    minishard_ = place.minishard;
+  }
+  const auto found = values_.find(id);
+  if (found == values_.end()) return std::nullopt;
+  return part(found->second);
+}
+
+VolumeShardWriter::VolumeShardWriter(const VolumeSharding& sharding)
+    : sharding_(sharding), file_(shard_index_bytes(sharding)) {}
+
+void VolumeShardWriter::add(std::uint64_t id, std::span<const std::byte> value) {
+  Minishard& minishard = minishards_[place_in_shards(sharding_, id).minishard];
+  ORGANON_DCHECK(minishard.sizes.empty() || id > minishard.last_id);
+  const std::uint64_t begin = file_.size() - shard_index_bytes(sharding_);
+  append_encoded(sharding_.has_gzip_data, value, file_);
+  const std::uint64_t end = file_.size() - shard_index_bytes(sharding_);
+  minishard.id_steps.push_back(id - minishard.last_id);
+  minishard.gaps.push_back(begin - minishard.end);
+  minishard.sizes.push_back(end - begin);
+  minishard.last_id = id;
+  minishard.end = end;
+}
+
+std::vector<std::byte> VolumeShardWriter::finish() {
+  const std::size_t base = shard_index_bytes(sharding_);
+  for (const auto& [number, minishard] : minishards_) {
+    std::vector<std::byte> list;
+    for (const auto* column : {&minishard.id_steps, &minishard.gaps, &minishard.sizes})
+      for (const std::uint64_t value : *column) append_u64(value, list);
+    const std::uint64_t begin = file_.size() - base;
+    append_encoded(sharding_.has_gzip_index, list, file_);
+    const std::uint64_t end = file_.size() - base;
+    std::byte* const entry = file_.data() + kIndexEntryBytes * number;
+    std::memcpy(entry, &begin, sizeof(begin));
+    std::memcpy(entry + sizeof(begin), &end, sizeof(end));
+  }
+  return std::move(file_);
+}
+
 std::vector<std::byte> encode_volume_shard(const VolumeSharding& sharding,
                                            const std::map<std::uint64_t, std::vector<std::byte>>& values) {
-  std::map<std::uint64_t, std::vector<std::uint64_t>> ids_of;  // by minishard
-  for (const auto& [id, bytes] : values) ids_of[place_in_shards(sharding, id).minishard].push_back(id);
-  const std::size_t base = shard_index_bytes(sharding);
-  std::vector<std::byte> file(base);
-  std::map<std::uint64_t, std::vector<std::byte>> lists;
-  for (const auto& [minishard, ids] : ids_of) {
-    std::vector<std::uint64_t> id_steps, gaps, sizes;
-    std::uint64_t previous = 0;
-    for (const std::uint64_t id : ids) {
-      const std::vector<std::byte> value = encoded(sharding.has_gzip_data, values.at(id));
-      id_steps.push_back(id - previous);
-      // Values of a minishard follow one another: only the first has a gap, from the index's end.
-      gaps.push_back(gaps.empty() ? file.size() - base : 0);
-      sizes.push_back(value.size());
-      file.insert(file.end(), value.begin(), value.end());
-      previous = id;
-    }
-    for (const auto* column : {&id_steps, &gaps, &sizes})
-      for (const std::uint64_t number : *column) append_u64(number, lists[minishard]);
-  }
-  for (const auto& [minishard, list] : lists) {
-    const std::vector<std::byte> bytes = encoded(sharding.has_gzip_index, list);
-    const std::uint64_t begin = file.size() - base;
-    const std::uint64_t end = begin + bytes.size();
-    std::memcpy(file.data() + 16 * minishard, &begin, sizeof(begin));
-    std::memcpy(file.data() + 16 * minishard + 8, &end, sizeof(end));
-    file.insert(file.end(), bytes.begin(), bytes.end());
-  }
-  return file;
+  VolumeShardWriter writer(sharding);
+  for (const auto& [id, bytes] : values) writer.add(id, bytes);
+  return writer.finish();
 }
 
 }  // namespace organon::storage

@@ -9,6 +9,7 @@
 #include "organon/base/error.h"
 #include "organon/geometry/block_grid.h"
 #include "organon/storage/byte_order.h"
+#include "organon/storage/channel_stack.h"
 #include "organon/storage/codecs/crc32c.h"
 #include "organon/storage/fill_value.h"
 
@@ -17,13 +18,16 @@ namespace {
 
 constexpr std::size_t kChecksumBytes = 4;
 
-// What a chain encodes.
+// What a chain encodes, and which of its channels are wanted.
 struct Cell {
   Shape3 shape;
   DataType type;
   std::uint64_t fill_value = 0;
+  Channels channels;  // `shape` and `chosen` alone
 
-  std::size_t num_bytes() const { return static_cast<std::size_t>(shape.product()) * size_of(type); }
+  std::size_t num_bytes() const {
+    return static_cast<std::size_t>(shape.product() * channels.count()) * size_of(type);
+  }
 };
 
 bool is_in_order(const Zarr3Chain& chain) { return chain.order == Zarr3Chain().order; }
@@ -41,6 +45,29 @@ Shape3 num_chunks_in(const Shape3& shard, const Shape3& chunk) {
   return {shard.z / chunk.z, shard.y / chunk.y, shard.x / chunk.x};
 }
 
+// The channels of a shard in the chunks of its layout.
+Channels channels_in(const ShardLayout& layout, const Channels& of_shard) {
+  return {of_shard.shape, layout.channel_chunk, of_shard.chosen};
+}
+
+// Chunks of a shard as its index lists them: those of further channels behind the first along z.
+Shape3 indexed_chunks(const ShardLayout& layout, const Cell& shard) {
+  const Channels channels = channels_in(layout, shard.channels);
+  return stack_of(num_chunks_in(shard.shape, layout.chunk_shape), channels.count() / channels.per_chunk());
+}
+
+// Where the chunk of the wanted channel stands in the index.
+Index3 indexed_position(const Channels& channels, const Shape3& num_chunks, const Index3& position) {
+  std::vector<std::int64_t> counts = channels.shape;
+  for (std::size_t axis = 0; axis < counts.size(); ++axis) counts[axis] /= channels.chunk[axis];
+  return position + Index3{raster_index(channels.chunk_position(), counts) * num_chunks.z, 0, 0};
+}
+
+// A chunk of the shard, with the channels of it that are wanted.
+Cell chunk_in(const ShardLayout& layout, const Cell& shard) {
+  return {layout.chunk_shape, shard.type, shard.fill_value, channels_in(layout, shard.channels).in_chunk({})};
+}
+
 // No encoder of this chain makes more: codecs store what they cannot compress, with little around it.
 std::uint64_t max_encoded_bytes(const Zarr3Chain& chain, const Cell& cell) {
   constexpr std::uint64_t kSlackBytes = 65536;
@@ -48,10 +75,10 @@ std::uint64_t max_encoded_bytes(const Zarr3Chain& chain, const Cell& cell) {
   std::uint64_t bytes = 2 * cell.num_bytes() + kSlackBytes;
   if (!chain.shards.empty()) {
     const ShardLayout& layout = chain.shards.front();
-    const Shape3 num_chunks = num_chunks_in(in_order(chain.order, cell.shape), layout.chunk_shape);
+    const Cell encoded{in_order(chain.order, cell.shape), cell.type, cell.fill_value, cell.channels};
+    const Shape3 num_chunks = indexed_chunks(layout, encoded);
     const auto count = static_cast<std::uint64_t>(num_chunks.product());
-    const std::uint64_t of_chunk =
-        max_encoded_bytes(layout.chunk_chain, {layout.chunk_shape, cell.type, cell.fill_value});
+    const std::uint64_t of_chunk = max_encoded_bytes(layout.chunk_chain, chunk_in(layout, encoded));
     bytes = std::min(of_chunk, kMost / count) * count + shard_index_bytes(layout, num_chunks);
   }
   return bytes + kChecksumBytes *
@@ -72,22 +99,25 @@ AnyArray decode_inner_chunk(std::span<const std::byte> bytes, const ShardLayout&
   }
 }
 
+// One channel of a shard.
 AnyArray decode_shard(std::span<const std::byte> bytes, const ShardLayout& layout, const Cell& shard) {
-  const Cell chunk{layout.chunk_shape, shard.type, shard.fill_value};
+  const Cell chunk = chunk_in(layout, shard);
+  const Channels channels = channels_in(layout, shard.channels);
   const BlockGrid grid(Box::of_shape(shard.shape), chunk.shape);
-  const std::size_t index_bytes = shard_index_bytes(layout, grid.num_cells());
+  const Shape3 num_chunks = indexed_chunks(layout, shard);
+  const std::size_t index_bytes = shard_index_bytes(layout, num_chunks);
   if (bytes.size() < index_bytes) {
     throw Error(ErrorKind::kCorruptData,
                 fmt::format("shard of {} bytes ends inside its index of {}", bytes.size(), index_bytes));
   }
   const auto place = layout.is_index_at_start ? bytes.first(index_bytes) : bytes.last(index_bytes);
-  const ShardIndex index = decode_shard_index(place, layout, grid.num_cells(),
+  const ShardIndex index = decode_shard_index(place, layout, num_chunks,
                                               max_encoded_bytes(layout.chunk_chain, chunk), bytes.size());
   AnyArray voxels(shard.type, shard.shape);
   dispatch(shard.type, [&](auto zero) {
     using T = decltype(zero);
     for (std::int64_t id = 0; id < grid.count(); ++id) {
-      const Index3 position = grid.position_of(id);
+      const Index3 position = indexed_position(channels, grid.num_cells(), grid.position_of(id));
       const ArrayView<T> target = voxels.view<T>().part(grid.box_of(id));
       if (const auto encoded = bytes_of_inner_chunk(bytes, index, position)) {
         const AnyArray decoded = decode_inner_chunk(*encoded, layout, chunk, chunk.shape, position);
@@ -102,7 +132,7 @@ AnyArray decode_shard(std::span<const std::byte> bytes, const ShardLayout& layou
 
 void append_as_shard(const AnyArray& voxels, const ShardLayout& layout, const Cell& shard,
                      std::vector<std::byte>& output) {
-  const Cell chunk{layout.chunk_shape, shard.type, shard.fill_value};
+  const Cell chunk = chunk_in(layout, shard);
   const BlockGrid grid(Box::of_shape(shard.shape), chunk.shape);
   const auto append_chunk = [&](const Index3& position, std::vector<std::byte>& target) {
     AnyArray inner(chunk.type, chunk.shape);
@@ -117,12 +147,25 @@ void append_as_shard(const AnyArray& voxels, const ShardLayout& layout, const Ce
   append_shard(layout, grid.num_cells(), append_chunk, output);
 }
 
-// What the bytes stand for, with its axes in the chain's order.
+// The wanted channels of what the bytes stand for, with its axes in the chain's order.
 AnyArray decode_in_order(std::span<const std::byte> bytes, const Zarr3Chain& chain, const Cell& cell) {
   for (int i = 0; i < chain.num_checksums_outside; ++i) bytes = without_crc32c(bytes);
-  const Cell encoded{in_order(chain.order, cell.shape), cell.type, cell.fill_value};
-  if (!chain.shards.empty()) return decode_shard(bytes, chain.shards.front(), encoded);
-  AnyArray voxels(encoded.type, encoded.shape);
+  Cell encoded{in_order(chain.order, cell.shape), cell.type, cell.fill_value, cell.channels};
+  if (!chain.shards.empty()) {
+    if (encoded.channels.in_stack() == 1) {
+      encoded.channels.chosen = encoded.channels.chosen.value_or(0);
+      return decode_shard(bytes, chain.shards.front(), encoded);
+    }
+    AnyArray stack(cell.type, stack_of(encoded.shape, encoded.channels.count()));
+    for (std::int64_t channel = 0; channel < cell.channels.count(); ++channel) {
+      encoded.channels.chosen = channel;
+      const AnyArray one = decode_shard(bytes, chain.shards.front(), encoded);
+      std::ranges::copy(
+          one.bytes(), stack.bytes().subspan(one.bytes().size() * static_cast<std::size_t>(channel)).begin());
+    }
+    return stack;
+  }
+  AnyArray voxels(encoded.type, stack_of(encoded.shape, encoded.channels.count()));
   if (chain.num_checksums_inside == 0) {
     decode(chain.compression.codec, bytes, voxels.bytes());
   } else {
@@ -134,20 +177,24 @@ AnyArray decode_in_order(std::span<const std::byte> bytes, const Zarr3Chain& cha
     decode(Codec::kRaw, content, voxels.bytes());
   }
   if (chain.is_big_endian) swap_byte_order(voxels.bytes(), size_of(cell.type));
-  return voxels;
+  return take_channels(std::move(voxels), encoded.shape, encoded.channels.chosen.value_or(0),
+                       encoded.channels.in_stack(), encoded.shape);
 }
 
-// The voxels of `shape` at the begin of a cell.
+// The voxels of `shape` at the begin of a cell, in each of the wanted channels.
 AnyArray decode_chain(std::span<const std::byte> bytes, const Zarr3Chain& chain, const Cell& cell,
                       const Shape3& shape) {
   AnyArray encoded = decode_in_order(bytes, chain, cell);
   if (shape == cell.shape && is_in_order(chain)) return encoded;
-  AnyArray voxels(cell.type, shape);
+  const std::int64_t num_channels = cell.channels.in_stack();
+  AnyArray voxels(cell.type, stack_of(shape, num_channels));
   dispatch(cell.type, [&](auto zero) {
     using T = decltype(zero);
-    const ArrayView<const T> from(encoded.view<T>().data(), cell.shape,
-                                  stride_in_order(chain.order, cell.shape));
-    copy_voxels<T>(from.part(Box::of_shape(shape)), voxels.view<T>());
+    for (std::int64_t channel = 0; channel < num_channels; ++channel) {
+      const ArrayView<const T> from(encoded.view<T>().data() + channel * cell.shape.product(), cell.shape,
+                                    stride_in_order(chain.order, cell.shape));
+      copy_voxels<T>(from.part(Box::of_shape(shape)), voxels.view<T>().part(box_in_stack(shape, channel)));
+    }
   });
   return voxels;
 }
@@ -172,32 +219,39 @@ void append_in_order(const AnyArray& voxels, const Zarr3Chain& chain, const Cell
   for (int i = 0; i < chain.num_checksums_outside; ++i) append_crc32c(output, start);
 }
 
-// `voxels` lie at the begin of a cell, of which the rest is the fill value.
+// `voxels`, a stack of all channels, lie at the begin of a cell, of which the rest is the fill value.
 void append_chain(const AnyArray& voxels, const Zarr3Chain& chain, const Cell& cell,
                   std::vector<std::byte>& output) {
-  if (voxels.shape() == cell.shape && is_in_order(chain)) return append_in_order(voxels, chain, cell, output);
-  const Cell encoded{in_order(chain.order, cell.shape), cell.type, cell.fill_value};
-  AnyArray whole(encoded.type, encoded.shape);
+  const std::int64_t num_channels = cell.channels.count();
+  if (voxels.shape() == stack_of(cell.shape, num_channels) && is_in_order(chain))
+    return append_in_order(voxels, chain, cell, output);
+  const Shape3 shape{voxels.shape().z / num_channels, voxels.shape().y, voxels.shape().x};
+  const Cell encoded{in_order(chain.order, cell.shape), cell.type, cell.fill_value, cell.channels};
+  AnyArray whole(encoded.type, stack_of(encoded.shape, num_channels));
   dispatch(cell.type, [&](auto zero) {
     using T = decltype(zero);
-    if (voxels.shape() != cell.shape) fill_voxels<T>(whole.view<T>(), fill_voxel<T>(cell.fill_value));
-    const ArrayView<T> to(whole.view<T>().data(), cell.shape, stride_in_order(chain.order, cell.shape));
-    copy_voxels<T>(voxels.view<T>(), to.part(Box::of_shape(voxels.shape())));
+    if (shape != cell.shape) fill_voxels<T>(whole.view<T>(), fill_voxel<T>(cell.fill_value));
+    for (std::int64_t channel = 0; channel < num_channels; ++channel) {
+      const ArrayView<T> to(whole.view<T>().data() + channel * cell.shape.product(), cell.shape,
+                            stride_in_order(chain.order, cell.shape));
+      copy_voxels<T>(voxels.view<T>().part(box_in_stack(shape, channel)), to.part(Box::of_shape(shape)));
+    }
   });
   append_in_order(whole, chain, encoded, output);
 }
 
 Cell unit_of(const Zarr3Array& array) {
-  return {stored_shape(array.spec), array.spec.data_type, array.spec.fill_value};
-}
-
-Cell chunk_of(const Zarr3Array& array) {
-  return {array.spec.chunk_shape, array.spec.data_type, array.spec.fill_value};
+  return {stored_shape(array.spec), array.spec.data_type, array.spec.fill_value,
+          array.spec.channels.in_chunk({})};
 }
 
 const ShardLayout& layout_of(const Zarr3Array& array) {
   ORGANON_CHECK(has_shards(array.spec) && !array.chain.shards.empty());
   return array.chain.shards.front();
+}
+
+Cell chunk_of(const Zarr3Array& array) {
+  return has_shards(array.spec) ? chunk_in(layout_of(array), unit_of(array)) : unit_of(array);
 }
 
 const Zarr3Chain& chain_of_chunk(const Zarr3Array& array) {
@@ -209,7 +263,8 @@ const Zarr3Chain& chain_of_chunk(const Zarr3Array& array) {
 AnyArray decode_zarr3_unit(std::span<const std::byte> bytes, const Zarr3Array& array, const Shape3& shape) {
   const Cell unit = unit_of(array);
   const double num_bytes = static_cast<double>(unit.shape.z) * static_cast<double>(unit.shape.y) *
-                           static_cast<double>(unit.shape.x) * static_cast<double>(size_of(unit.type));
+                           static_cast<double>(unit.shape.x) * static_cast<double>(size_of(unit.type)) *
+                           static_cast<double>(unit.channels.count());
   if (num_bytes > static_cast<double>(kMaxStoredBytes)) {
     throw Error(ErrorKind::kUnsupported,
                 fmt::format("shard of {:.0f} bytes is above the {} that are decoded whole", num_bytes,
@@ -234,10 +289,7 @@ std::vector<std::byte> encode_zarr3_chunk(const AnyArray& voxels, const Zarr3Arr
   return output;
 }
 
-Shape3 chunks_per_shard(const Zarr3Array& array) {
-  layout_of(array);
-  return num_chunks_in(array.spec.shard_shape, array.spec.chunk_shape);
-}
+Shape3 chunks_per_shard(const Zarr3Array& array) { return indexed_chunks(layout_of(array), unit_of(array)); }
 
 ShardIndex decode_zarr3_index(std::span<const std::byte> bytes, const Zarr3Array& array,
                               std::optional<std::uint64_t> shard_bytes) {
@@ -249,7 +301,9 @@ ShardIndex decode_zarr3_index(std::span<const std::byte> bytes, const Zarr3Array
 std::optional<AnyArray> read_inner_chunk(const Zarr3Array& array, const ShardIndex& index,
                                          const Index3& position, const Shape3& shape,
                                          const ReadRange& read_range) {
-  const ShardEntry& entry = index.at(position);
+  const Channels channels = channels_in(layout_of(array), unit_of(array).channels);
+  const Shape3 num_chunks = num_chunks_in(array.spec.shard_shape, array.spec.chunk_shape);
+  const ShardEntry& entry = index.at(indexed_position(channels, num_chunks, position));
   if (entry.is_absent()) return std::nullopt;
   const auto bytes = read_range(entry.begin, entry.num_bytes);
   if (!bytes || bytes->size() != entry.num_bytes) {

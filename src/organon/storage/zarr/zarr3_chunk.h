@@ -13,7 +13,8 @@
 namespace organon::storage {
 
 // Stored chunks and shards always have their full shape; `shape` is that of the voxels inside the domain.
-// Outside of it the fill value is stored, and dropped when read.
+// Outside of it the fill value is stored, and dropped when read. Voxels are a stack of the channels that the
+// array's spec has; what is encoded holds all channels of a unit.
 
 /// A whole stored unit: a chunk, or a shard with all of its inner chunks; absent ones are the fill value.
 /// Errors: kCorruptData naming the inner chunk; kUnsupported for units above kMaxStoredBytes.
@@ -28,7 +29,7 @@ std::vector<std::byte> encode_zarr3_chunk(const AnyArray& voxels, const Zarr3Arr
 
 // Parts of shards. Requires: has_shards(array.spec).
 
-/// Inner chunks of a shard, per axis.
+/// Inner chunks of a shard, per axis; those of further channels follow along z.
 Shape3 chunks_per_shard(const Zarr3Array& array);
 /// The index from its own bytes: the last shard_index_bytes(array.chain.shards[0], chunks_per_shard(array))
 /// of the shard, or the first where is_index_at_start. `shard_bytes`: of the whole shard, where known.

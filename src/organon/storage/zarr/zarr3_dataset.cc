@@ -58,6 +58,12 @@ class Zarr3Dataset : public Dataset {
     return encode_zarr3_unit(voxels, array_);
   }
 
+  std::string why_read_only() const override {
+    if (!array_.chain.shards.empty() && spec().channels.count() > 1)
+      return "shards of several channels are read only here";
+    return {};
+  }
+
   std::optional<AnyArray> read_in_shard(const Index3& shard, const Index3& chunk,
                                         const Shape3& shape) const override {
     const auto index = index_of(shard);
@@ -146,7 +152,8 @@ void set_zarr3_group_attributes(const Place& folder, const Json& keys_and_values
   write_json(metadata_file(folder), node);
 }
 
-std::shared_ptr<Dataset> open_zarr3(const std::string& address, const Place& place) {
+std::shared_ptr<Dataset> open_zarr3(const std::string& address, const Place& place,
+                                    std::optional<std::int64_t> channel) {
   const auto node = read_json_object(metadata_file(place));
   if (!node || !is_zarr3_array(*node))
     throw Error(ErrorKind::kNotFound, fmt::format("{}: no array of Zarr 3 there", address));
@@ -154,6 +161,7 @@ std::shared_ptr<Dataset> open_zarr3(const std::string& address, const Place& pla
   array.spec.grid = find_grid(place, attributes_in(*node));
   if (const std::string problem = find_spec_problem(array.spec); !problem.empty())
     throw Error(ErrorKind::kCorruptData, fmt::format("{}: {}", address, problem));
+  choose_channel(array.spec.channels, channel, address);
   return std::make_shared<Zarr3Dataset>(address, place, std::move(array));
 }
 

@@ -9,7 +9,8 @@
 namespace organon::storage {
 
 /// As open_dataset() and create_dataset(), for Zarr 3. `address` is used in messages only.
-std::shared_ptr<Dataset> open_zarr3(const std::string& address, const Place& place);
+std::shared_ptr<Dataset> open_zarr3(const std::string& address, const Place& place,
+                                    std::optional<std::int64_t> channel = std::nullopt);
 std::shared_ptr<Dataset> create_zarr3(const std::string& address, const Place& place,
                                       const DatasetSpec& spec);
 

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "organon/base/error.h"
 #include "organon/storage/codec_options.h"
 #include "organon/storage/fill_value.h"
 #include "organon/storage/json_fields.h"
+#include "organon/storage/zarr/zarr_metadata.h"
 
 namespace organon::storage {
 namespace {
@@ -42,15 +44,18 @@ char separator_of(const Json& configuration, char by_default, std::string_view w
   return separator[0];
 }
 
-std::array<int, 3> order_of(const Json& configuration, std::string_view where) {
+// The order of all axes, those of channels too.
+std::vector<int> order_of(const Json& configuration, std::size_t num_axes, std::string_view where) {
   const Json& order = field(configuration, "order", where);
+  std::vector<int> in_order(num_axes);
+  std::iota(in_order.begin(), in_order.end(), 0);
   // Before 2023 these words were used.
-  if (order == "C") return {0, 1, 2};
-  if (order == "F") return {2, 1, 0};
+  if (order == "C") return in_order;
+  if (order == "F") return {in_order.rbegin(), in_order.rend()};
   const std::vector<std::int64_t> axes = integers_of(order, where);
-  if (!std::ranges::is_permutation(axes, std::array<std::int64_t, 3>{0, 1, 2}))
-    throw_corrupt(where, fmt::format("order {} is no permutation of 0, 1, 2", order.dump()));
-  return {static_cast<int>(axes[0]), static_cast<int>(axes[1]), static_cast<int>(axes[2])};
+  if (!std::ranges::is_permutation(axes, in_order))
+    throw_corrupt(where, fmt::format("order {} is no permutation of {} axes", order.dump(), num_axes));
+  return {axes.begin(), axes.end()};
 }
 
 bool is_big_endian(const Json& configuration, DataType type, std::string_view where) {
@@ -64,27 +69,53 @@ bool is_big_endian(const Json& configuration, DataType type, std::string_view wh
   return endian == "big";
 }
 
-Zarr3Chain parse_chain(const Json& codecs, const Shape3& shape, DataType type, std::string_view where);
+// What a chain encodes.
+struct CellExtents {
+  Shape3 shape;
+  std::vector<std::int64_t> channels;
 
-ShardLayout parse_sharding(const Json& configuration, const Shape3& shard, DataType type,
+  std::int64_t num_channels() const { return Channels{{}, channels, {}}.per_chunk(); }
+};
+
+Zarr3Chain parse_chain(const Json& codecs, const CellExtents& cell, DataType type, std::string_view where);
+
+// Of the channels of a shard.
+std::int64_t num_channel_chunks(const CellExtents& shard, const std::vector<std::int64_t>& chunk,
+                                std::string_view where) {
+  if (chunk.size() != shard.channels.size()) throw_corrupt(where, "chunks of other axes than the shard's");
+  std::int64_t count = 1;
+  for (std::size_t axis = 0; axis < chunk.size(); ++axis) {
+    if (chunk[axis] <= 0 || shard.channels[axis] % chunk[axis] != 0)
+      throw_corrupt(where, fmt::format("chunks of {} channels do not divide shards of {}", chunk[axis],
+                                       shard.channels[axis]));
+    count *= shard.channels[axis] / chunk[axis];
+  }
+  return count;
+}
+
+ShardLayout parse_sharding(const Json& configuration, const CellExtents& cell, DataType type,
                            std::string_view where) {
   ShardLayout layout;
-  const Shape3& chunk = layout.chunk_shape =
-      shape_of(field(configuration, "chunk_shape", where), AxisOrder::kZyx, where);
+  const Json& extents = field(configuration, "chunk_shape", where);
+  const Shape3& shard = cell.shape;
+  const Shape3& chunk = layout.chunk_shape = spatial_shape_of(extents, AxisOrder::kZyx, where);
+  layout.channel_chunk = channel_extents_of(extents, AxisOrder::kZyx, where);
+  const std::int64_t of_channels = num_channel_chunks(cell, layout.channel_chunk, where);
   if (chunk.smallest() <= 0 || shard.z % chunk.z != 0 || shard.y % chunk.y != 0 || shard.x % chunk.x != 0)
     throw_corrupt(where,
                   fmt::format("chunks of {} do not divide shards of {}", to_string(chunk), to_string(shard)));
   const Shape3 num_chunks{shard.z / chunk.z, shard.y / chunk.y, shard.x / chunk.x};
-  if (static_cast<double>(num_chunks.z) * static_cast<double>(num_chunks.y) *
-          static_cast<double>(num_chunks.x) >
+  if (static_cast<double>(of_channels) * static_cast<double>(num_chunks.z) *
+          static_cast<double>(num_chunks.y) * static_cast<double>(num_chunks.x) >
       static_cast<double>(kMaxChunksPerShard)) {
     throw_unsupported(where, fmt::format("a shard of {} chunks", to_string(num_chunks)));
   }
-  layout.chunk_chain = parse_chain(field(configuration, "codecs", where), chunk, type, where);
+  layout.chunk_chain =
+      parse_chain(field(configuration, "codecs", where), {chunk, layout.channel_chunk}, type, where);
   // The index is an array of one axis more. Codecs of bytes only, for its size must be known.
   const std::string place = fmt::format("{}: 'index_codecs'", where);
   const Zarr3Chain index =
-      parse_chain(field(configuration, "index_codecs", where), {1, 1, 2}, DataType::kUint64, place);
+      parse_chain(field(configuration, "index_codecs", where), {{1, 1, 2}, {}}, DataType::kUint64, place);
   if (index.order != Zarr3Chain().order || !index.shards.empty() || index.compression.codec != Codec::kRaw)
     throw_unsupported(place, "an index that is encoded by more than bytes and crc32c");
   layout.is_index_big_endian = index.is_big_endian;
@@ -111,12 +142,13 @@ void add_compression(Codec codec, std::string_view level_key, const Json& config
     chain.compression.blosc_inner = blosc_inner_of(optional_field(configuration, "cname"), where);
 }
 
-// `shape`: of what the chain encodes.
-Zarr3Chain parse_chain(const Json& codecs, const Shape3& shape, DataType type, std::string_view where) {
+Zarr3Chain parse_chain(const Json& codecs, const CellExtents& cell, DataType type, std::string_view where) {
   if (!codecs.is_array()) throw_corrupt(where, "expected a list of codecs");
   if (codecs.size() > kMaxCodecs)
     throw_unsupported(where, fmt::format("a chain of {} codecs", codecs.size()));
   Zarr3Chain chain;
+  const std::size_t num_channel_axes = cell.channels.size();
+  bool are_channels_first = true;
   bool are_bytes = false;
   const auto require = [&](bool are_bytes_expected, const std::string& name) {
     if (are_bytes != are_bytes_expected)
@@ -129,16 +161,27 @@ Zarr3Chain parse_chain(const Json& codecs, const Shape3& shape, DataType type, s
     const Json& configuration = configuration_of(codec);
     if (name == "transpose") {
       require(false, name);
-      const std::array<int, 3> order = order_of(configuration, place);
+      std::vector<int> order = order_of(configuration, num_channel_axes + 3, place);
+      const auto is_channel = [&](int axis) { return static_cast<std::size_t>(axis) < num_channel_axes; };
+      are_channels_first = are_channels_first &&
+                           std::is_partitioned(order.begin(), order.end(), is_channel) &&
+                           std::is_sorted(order.begin(), order.end() - 3);
+      if (!are_channels_first && cell.num_channels() > 1)
+        throw_unsupported(place, "an order that moves the channels of a chunk");
+      // One channel alone lies where it lies.
+      std::erase_if(order, is_channel);
       const std::array<int, 3> before = chain.order;
-      for (std::size_t i = 0; i < 3; ++i) chain.order[i] = before[static_cast<std::size_t>(order[i])];
+      for (std::size_t i = 0; i < 3; ++i)
+        chain.order[i] = before[static_cast<std::size_t>(order[i]) - num_channel_axes];
     } else if (name == "bytes") {
       require(false, name);
       chain.is_big_endian = is_big_endian(configuration, type, place);
       are_bytes = true;
     } else if (name == "sharding_indexed") {
       require(false, name);
-      chain.shards.push_back(parse_sharding(configuration, in_order(chain.order, shape), type, place));
+      if (!are_channels_first) throw_unsupported(place, "a shard of arrays whose channels are not first");
+      chain.shards.push_back(
+          parse_sharding(configuration, {in_order(chain.order, cell.shape), cell.channels}, type, place));
       are_bytes = true;
     } else if (name == "gzip" || name == "zstd" || name == "blosc") {
       require(true, name);
@@ -159,6 +202,14 @@ Zarr3Chain parse_chain(const Json& codecs, const Shape3& shape, DataType type, s
 // One inner chunk can be cut out where the stored unit is the shard itself.
 bool is_readable_in_parts(const Zarr3Chain& chain) {
   return !chain.shards.empty() && chain.order == Zarr3Chain().order && chain.num_checksums_outside == 0;
+}
+
+// Names are free, but x y z in another order mean another order.
+void refuse_other_axes(const std::vector<std::string>& names, std::string_view where) {
+  const std::vector<std::string> space(names.end() - 3, names.end());
+  const std::vector<std::string> zyx{"z", "y", "x"};
+  if (space != zyx && std::ranges::is_permutation(space, zyx))
+    throw_unsupported(where, fmt::format("the order of axes {}", fmt::join(names, ", ")));
 }
 
 void refuse_unknown_members(const Json& json, std::string_view where) {
@@ -239,13 +290,18 @@ Zarr3Array zarr3_array_from(const Json& json, std::string_view where) {
   refuse_unknown_members(json, where);
   Zarr3Array array;
   DatasetSpec& spec = array.spec;
-  spec.shape = shape_of(field(json, "shape", where), AxisOrder::kZyx, fmt::format("{}: 'shape'", where));
+  const std::string shape_place = fmt::format("{}: 'shape'", where);
+  spec.shape = spatial_shape_of(field(json, "shape", where), AxisOrder::kZyx, shape_place);
+  spec.channels.shape = channel_extents_of(field(json, "shape", where), AxisOrder::kZyx, shape_place);
   const Json& grid = field(json, "chunk_grid", where);
   const std::string grid_place = fmt::format("{}: 'chunk_grid'", where);
   if (const std::string name = name_of(grid, grid_place); name != "regular")
     throw_unsupported(where, fmt::format("chunk grid '{}'", name));
-  const Shape3 unit =
-      shape_of(field(configuration_of(grid), "chunk_shape", grid_place), AxisOrder::kZyx, grid_place);
+  const Json& extents = field(configuration_of(grid), "chunk_shape", grid_place);
+  const Shape3 unit = spatial_shape_of(extents, AxisOrder::kZyx, grid_place);
+  spec.channels.chunk = channel_extents_of(extents, AxisOrder::kZyx, grid_place);
+  if (const std::string problem = find_channels_problem(spec.channels); !problem.empty())
+    throw_corrupt(where, problem);
   const std::string type = name_of(field(json, "data_type", where), where);
   const auto data_type = type == "bool" ? DataType::kUint8 : data_type_from_string(type);
   if (!data_type) throw_unsupported(where, fmt::format("data type '{}'", type));
@@ -259,12 +315,14 @@ Zarr3Array zarr3_array_from(const Json& json, std::string_view where) {
   array.has_key_prefix = encoding == "default";
   array.separator = separator_of(configuration_of(keys), array.has_key_prefix ? '/' : '.', keys_place);
   if (const Json* names = optional_field(json, "dimension_names")) {
-    if (!names->is_array() || names->size() != 3) throw_corrupt(where, "expected three dimension_names");
+    if (!names->is_array() || names->size() != spec.channels.shape.size() + 3)
+      throw_corrupt(where, "expected as many dimension_names as axes");
     for (const Json& name : *names)
       array.dimension_names.push_back(name.is_string() ? name.get<std::string>() : "");
+    refuse_other_axes(array.dimension_names, where);
   }
-  array.chain =
-      parse_chain(field(json, "codecs", where), unit, spec.data_type, fmt::format("{}: 'codecs'", where));
+  array.chain = parse_chain(field(json, "codecs", where), {unit, spec.channels.chunk}, spec.data_type,
+                            fmt::format("{}: 'codecs'", where));
   spec.chunk_shape = unit;
   const Zarr3Chain* innermost = &array.chain;
   if (is_readable_in_parts(array.chain)) {
@@ -283,15 +341,17 @@ Json zarr3_array_of(const DatasetSpec& spec) {
   Json json;
   json["zarr_format"] = 3;
   json["node_type"] = "array";
-  json["shape"] = to_json(spec.shape, AxisOrder::kZyx);
+  json["shape"] = extents_json(spec.channels.shape, spec.shape, AxisOrder::kZyx);
   json["data_type"] = to_string(spec.data_type);
-  json["chunk_grid"] = codec_json("regular", {{"chunk_shape", to_json(stored_shape(spec), AxisOrder::kZyx)}});
+  json["chunk_grid"] = codec_json(
+      "regular", {{"chunk_shape", extents_json(spec.channels.chunk, stored_shape(spec), AxisOrder::kZyx)}});
   json["chunk_key_encoding"] = codec_json("default", {{"separator", "/"}});
   json["fill_value"] = fill_value_json(spec.fill_value, spec.data_type);
   json["codecs"] = codecs_of_chunk(spec);
   if (has_shards(spec)) {
     Json sharding;
-    sharding["chunk_shape"] = to_json(spec.chunk_shape, AxisOrder::kZyx);
+    // One channel alone, see create_dataset().
+    sharding["chunk_shape"] = extents_json(spec.channels.chunk, spec.chunk_shape, AxisOrder::kZyx);
     sharding["codecs"] = codecs_of_chunk(spec);
     sharding["index_codecs"] =
         Json::array({bytes_json(DataType::kUint64), codec_json("crc32c", Json::object())});
@@ -299,13 +359,16 @@ Json zarr3_array_of(const DatasetSpec& spec) {
     json["codecs"] = Json::array({codec_json("sharding_indexed", sharding)});
   }
   json["attributes"] = Json::object();
-  json["dimension_names"] = {"z", "y", "x"};
+  json["dimension_names"] = axis_names(spec.channels.shape.size());
   return json;
 }
 
 std::string zarr3_key(const Zarr3Array& array, const Index3& position) {
   const std::string prefix = array.has_key_prefix ? fmt::format("c{}", array.separator) : "";
-  return fmt::format("{1}{2}{0}{3}{0}{4}", array.separator, prefix, position.z, position.y, position.x);
+  std::string key = prefix;
+  for (const std::int64_t channel : array.spec.channels.chunk_position())
+    key += fmt::format("{}{}", channel, array.separator);
+  return key + fmt::format("{1}{0}{2}{0}{3}", array.separator, position.z, position.y, position.x);
 }
 
 }  // namespace organon::storage

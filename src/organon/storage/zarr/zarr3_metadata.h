@@ -26,7 +26,8 @@ struct Zarr3Chain {
 
 /// The codec sharding_indexed: a shard holds its inner chunks, in any order, and an index of where they lie.
 struct ShardLayout {
-  Shape3 chunk_shape{};  ///< of an inner chunk; in the axes that the chain's `order` makes
+  Shape3 chunk_shape{};                     ///< of an inner chunk; in the axes that the chain's `order` makes
+  std::vector<std::int64_t> channel_chunk;  ///< of it along the axes of channels
   Zarr3Chain chunk_chain;
   bool is_index_at_start = false;
   bool is_index_big_endian = false;
@@ -42,13 +43,14 @@ struct Zarr3Array {
   Zarr3Chain chain;  ///< of a stored unit
   char separator = '/';
   bool has_key_prefix = true;                ///< "c/0/0/0"; without it as in Zarr 2
-  std::vector<std::string> dimension_names;  ///< none, or three; empty text: no name
+  std::vector<std::string> dimension_names;  ///< none, or one per axis; empty text: no name
 };
 
-/// An array of Zarr version 3, rank 3, regular grid. Booleans become uint8. Source: [zarr2023core],
+/// An array of Zarr version 3, regular grid. Booleans become uint8. Source: [zarr2023core],
 /// [zarr2023sharding].
 /// Errors: kCorruptData; kUnsupported naming the rank, grid, type, codec, fill value or extension. A chain
-/// with two compressions, or one around a shard, is kUnsupported, too.
+/// with two compressions, or one around a shard, is kUnsupported, too; so is one that transposes channels of
+/// a chunk.
 Zarr3Array parse_zarr3_array(std::string_view text, std::string_view where);
 Zarr3Array zarr3_array_from(const Json& json, std::string_view where);
 

@@ -34,8 +34,11 @@ class ZarrDataset : public Dataset {
 
  protected:
   std::string chunk_key(const Index3& position) const override {
-    return (place() / fmt::format("{1}{0}{2}{0}{3}", array_.separator, position.z, position.y, position.x))
-        .key;
+    std::string name;
+    for (const std::int64_t channel : spec().channels.chunk_position())
+      name += fmt::format("{}{}", channel, array_.separator);
+    name += fmt::format("{1}{0}{2}{0}{3}", array_.separator, position.z, position.y, position.x);
+    return (place() / name).key;
   }
   AnyArray decode_chunk(std::span<const std::byte> bytes, const Shape3& shape) const override {
     return decode_zarr_chunk(bytes, array_, shape);
@@ -83,7 +86,8 @@ void set_zarr_group_attributes(const Place& folder, const Json& keys_and_values)
   write_json(folder / ".zattrs", attributes);
 }
 
-std::shared_ptr<Dataset> open_zarr(const std::string& address, const Place& place) {
+std::shared_ptr<Dataset> open_zarr(const std::string& address, const Place& place,
+                                   std::optional<std::int64_t> channel) {
   const Place file = place / ".zarray";
   const auto bytes = file.store->read(file.key);
   if (!bytes) throw Error(ErrorKind::kNotFound, fmt::format("{}: no Zarr array there", address));
@@ -93,6 +97,7 @@ std::shared_ptr<Dataset> open_zarr(const std::string& address, const Place& plac
   if (const std::string problem = find_spec_problem(array.spec); !problem.empty()) {
     throw Error(ErrorKind::kCorruptData, fmt::format("{}: {}", address, problem));
   }
+  choose_channel(array.spec.channels, channel, address);
   return std::make_shared<ZarrDataset>(address, place, std::move(array));
 }
 
@@ -108,7 +113,7 @@ std::shared_ptr<Dataset> create_zarr(const std::string& address, const Place& pl
   }
   for (const Place& group : zarr_groups_above(place)) make_group(group);
   Json attributes = read_zarr_attributes(place).value_or(Json::object());
-  attributes["_ARRAY_DIMENSIONS"] = {"z", "y", "x"};
+  attributes["_ARRAY_DIMENSIONS"] = axis_names(spec.channels.shape.size());
   attributes["transform"] = cosem_transform_of(spec.grid);
   write_json(place / ".zattrs", attributes);
   // Last, for it makes the dataset exist.

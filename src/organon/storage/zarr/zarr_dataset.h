@@ -9,7 +9,8 @@
 namespace organon::storage {
 
 /// As open_dataset() and create_dataset(), for Zarr 2. `address` is used in messages only.
-std::shared_ptr<Dataset> open_zarr(const std::string& address, const Place& place);
+std::shared_ptr<Dataset> open_zarr(const std::string& address, const Place& place,
+                                   std::optional<std::int64_t> channel = std::nullopt);
 std::shared_ptr<Dataset> create_zarr(const std::string& address, const Place& place, const DatasetSpec& spec);
 
 bool is_zarr_dataset(const Place& place);

@@ -121,11 +121,11 @@ void apply_transforms(const Json* transforms, std::string_view where, VoxelGrid&
     SizeNm& size = grid.voxel_size_nm;
     PointNm& offset = grid.offset_nm;
     if (type == "scale") {
-      const SizeNm f = size_of_voxel(field(transform, "scale", where), AxisOrder::kZyx, where);
+      const SizeNm f = spatial_size_of_voxel(field(transform, "scale", where), AxisOrder::kZyx, where);
       size = {size.z * f.z, size.y * f.y, size.x * f.x};
       offset = {offset.z * f.z, offset.y * f.y, offset.x * f.x};
     } else if (type == "translation") {
-      const SizeNm t = size_of_voxel(field(transform, "translation", where), AxisOrder::kZyx, where);
+      const SizeNm t = spatial_size_of_voxel(field(transform, "translation", where), AxisOrder::kZyx, where);
       offset = {offset.z + t.z, offset.y + t.y, offset.x + t.x};
     } else if (type != "identity") {
       throw Error(ErrorKind::kUnsupported,
@@ -134,22 +134,23 @@ void apply_transforms(const Json* transforms, std::string_view where, VoxelGrid&
   }
 }
 
-// Nanometres per unit of each axis, which must be z, y, x.
+// Nanometres per unit of each axis of space. The last must be z, y, x.
 SizeNm read_axes(const Json& axes, std::string_view where) {
-  if (!axes.is_array() || axes.size() != 3) {
+  if (!axes.is_array() || axes.size() < 3) {
     throw Error(ErrorKind::kUnsupported,
-                fmt::format("{}: {} axes, only datasets of 3 are supported", where, axes.size()));
+                fmt::format("{}: {} axes, only datasets of 3 and more are supported", where, axes.size()));
   }
+  const std::size_t first = axes.size() - 3;
   double nm[3] = {1, 1, 1};
   constexpr std::string_view kNames[] = {"z", "y", "x"};
   for (std::size_t i = 0; i < 3; ++i) {
-    const std::string name =
-        axes[i].is_string() ? axes[i].get<std::string>() : string_field(axes[i], "name", where);
+    const Json& axis = axes[first + i];
+    const std::string name = axis.is_string() ? axis.get<std::string>() : string_field(axis, "name", where);
     if (name != kNames[i]) {
-      throw Error(ErrorKind::kUnsupported,
-                  fmt::format("{}: axis {} is '{}', expected '{}' of z, y, x", where, i, name, kNames[i]));
+      throw Error(ErrorKind::kUnsupported, fmt::format("{}: axis {} is '{}', expected '{}' of z, y, x", where,
+                                                       first + i, name, kNames[i]));
     }
-    const Json* unit = optional_field(axes[i], "unit");
+    const Json* unit = optional_field(axis, "unit");
     if (unit != nullptr && unit->is_string()) nm[i] = nm_per_unit(unit->get<std::string>(), where);
   }
   return {nm[0], nm[1], nm[2]};
@@ -166,9 +167,14 @@ ZarrArray parse_zarray(std::string_view text, std::string_view where) {
   }
   ZarrArray array;
   DatasetSpec& spec = array.spec;
-  spec.shape = shape_of(field(json, "shape", where), AxisOrder::kZyx, fmt::format("{}: 'shape'", where));
-  spec.chunk_shape =
-      shape_of(field(json, "chunks", where), AxisOrder::kZyx, fmt::format("{}: 'chunks'", where));
+  const Json& shape = field(json, "shape", where);
+  const Json& chunks = field(json, "chunks", where);
+  const std::string of_shape = fmt::format("{}: 'shape'", where);
+  const std::string of_chunks = fmt::format("{}: 'chunks'", where);
+  spec.shape = spatial_shape_of(shape, AxisOrder::kZyx, of_shape);
+  spec.chunk_shape = spatial_shape_of(chunks, AxisOrder::kZyx, of_chunks);
+  spec.channels.shape = channel_extents_of(shape, AxisOrder::kZyx, of_shape);
+  spec.channels.chunk = channel_extents_of(chunks, AxisOrder::kZyx, of_chunks);
   read_data_type(field(json, "dtype", where), where, array);
   read_compressor(optional_field(json, "compressor"), where, spec);
   if (const Json* fill = optional_field(json, "fill_value"))
@@ -200,8 +206,8 @@ Json zarray_of(const DatasetSpec& spec) {
   refuse_shards(spec, "Zarr 2");
   Json json;
   json["zarr_format"] = 2;
-  json["shape"] = to_json(spec.shape, AxisOrder::kZyx);
-  json["chunks"] = to_json(spec.chunk_shape, AxisOrder::kZyx);
+  json["shape"] = extents_json(spec.channels.shape, spec.shape, AxisOrder::kZyx);
+  json["chunks"] = extents_json(spec.channels.chunk, spec.chunk_shape, AxisOrder::kZyx);
   for (const TypeName& known : kTypeNames) {
     if (known.type != spec.data_type) continue;
     json["dtype"] = fmt::format("{}{}", size_of(known.type) == 1 ? '|' : '<', known.code);
@@ -213,6 +219,16 @@ Json zarray_of(const DatasetSpec& spec) {
   json["order"] = "C";
   json["dimension_separator"] = "/";
   return json;
+}
+
+std::vector<std::string> axis_names(std::size_t num_channel_axes) {
+  std::vector<std::string> names;
+  for (std::size_t axis = 0; axis + 2 < num_channel_axes; ++axis)
+    names.push_back(fmt::format("axis{}", axis));
+  if (num_channel_axes > 1) names.emplace_back("t");
+  if (num_channel_axes > 0) names.emplace_back("c");
+  names.insert(names.end(), {"z", "y", "x"});
+  return names;
 }
 
 std::vector<NgffLevel> ngff_levels_of(const Json& zattrs, std::string_view where) {
@@ -241,22 +257,32 @@ std::vector<NgffLevel> ngff_levels_of(const Json& zattrs, std::string_view where
   return levels;
 }
 
-Json ngff_multiscales_of(const std::string& name, const std::vector<NgffLevel>& levels) {
+Json ngff_multiscales_of(const std::string& name, const std::vector<NgffLevel>& levels,
+                         std::size_t num_channel_axes) {
   Json multiscale;
   multiscale["version"] = "0.4";
   multiscale["name"] = name;
   multiscale["axes"] = Json::array();
-  for (const char* axis : {"z", "y", "x"}) {
-    multiscale["axes"].push_back({{"name", axis}, {"type", "space"}, {"unit", "nanometer"}});
+  for (const std::string& axis : axis_names(num_channel_axes)) {
+    if (multiscale["axes"].size() >= num_channel_axes) {
+      multiscale["axes"].push_back({{"name", axis}, {"type", "space"}, {"unit", "nanometer"}});
+    } else {
+      multiscale["axes"].push_back({{"name", axis}, {"type", axis == "t" ? "time" : "channel"}});
+    }
   }
+  // Channels lie at their own number.
+  const auto with_channels = [&](double of_channel, Json list) {
+    list.insert(list.begin(), num_channel_axes, of_channel);
+    return list;
+  };
   multiscale["datasets"] = Json::array();
   for (const NgffLevel& level : levels) {
     Json scale;
     scale["type"] = "scale";
-    scale["scale"] = to_json(level.grid.voxel_size_nm, AxisOrder::kZyx);
+    scale["scale"] = with_channels(1, to_json(level.grid.voxel_size_nm, AxisOrder::kZyx));
     Json translation;
     translation["type"] = "translation";
-    translation["translation"] = to_json(level.grid.offset_nm, AxisOrder::kZyx);
+    translation["translation"] = with_channels(0, to_json(level.grid.offset_nm, AxisOrder::kZyx));
     Json dataset;
     dataset["path"] = level.path;
     dataset["coordinateTransformations"] = Json::array({scale, translation});

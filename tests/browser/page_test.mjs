@@ -8,52 +8,16 @@
 //
 // The checks look at pixels, not at elements: a viewer that cannot load a voxel still shows its frames and axes.
 
-import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import os from "node:os";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
+import { check, exitCode, toItsEnd } from "./checks.mjs";
 import { makeTree } from "./make_tree.mjs";
 import { publishPhantom } from "./publish_phantom.mjs";
 import { readPng } from "./png.mjs";
-
-const here = path.dirname(fileURLToPath(import.meta.url));
-const portal = path.resolve(here, "../../portal");
-const { chromium } = createRequire(path.join(portal, "package.json"))("playwright-core");
+import { launchChromium, portal, requireChromium, startServer } from "./served_page.mjs";
 
 const drawnWithinMs = 90_000; // software rendering on a busy machine
-const browserFlags = [
-  "--no-sandbox",
-  "--use-angle=swiftshader",
-  "--enable-unsafe-swiftshader",
-  "--ignore-gpu-blocklist",
-  "--disable-background-networking",
-];
-
-const failures = [];
-function check(claim, holds, detail = "") {
-  console.log(`${holds ? "ok    " : "FAILED"} ${claim}${detail === "" ? "" : `  (${detail})`}`);
-  if (!holds) failures.push(claim);
-}
-
-/** Starts `organon serve` on a free port; resolves with its address. */
-function startServer(binary, folder) {
-  const server = spawn(binary, ["serve", folder, "--port", "0"], { stdio: ["ignore", "pipe", "pipe"] });
-  const url = new Promise((resolve, reject) => {
-    let text = "";
-    const onText = (piece) => {
-      text += piece;
-      const found = /http:\/\/\S+:\d+\//.exec(text);
-      if (found) resolve(found[0]);
-    };
-    server.stdout.on("data", onText);
-    server.stderr.on("data", onText);
-    server.on("error", reject);
-    server.on("exit", (code) => reject(new Error(`the server ended with ${code}: ${text}`)));
-  });
-  return { server, url };
-}
 
 /** Hue in degrees and chroma (0 grey to 255) of a colour. */
 function hueAndChroma([r, g, b]) {
@@ -163,17 +127,16 @@ async function checkPlaces(folder, index, layer, table) {
 }
 
 async function run(folder, binary, screenshot) {
-  const { server, url } = startServer(binary, folder);
+  const { address, stop } = await startServer(binary, folder);
   let browser;
   try {
-    const address = await url;
     const index = JSON.parse(await readFile(path.join(folder, "index.json"), "utf8"));
     const measured = index.layers.find((layer) => layer.role === "segmentation" && layer.table);
     const table = JSON.parse(await readFile(path.join(folder, measured.table), "utf8"));
     for (const layer of index.layers.filter((one) => one.role === "segmentation" && one.table)) {
       await checkPlaces(folder, index, layer, JSON.parse(await readFile(path.join(folder, layer.table), "utf8")));
     }
-    browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: browserFlags });
+    browser = await launchChromium();
     const context = await browser.newContext({ viewport: { width: 1500, height: 940 } });
 
     const troubles = [];
@@ -326,13 +289,8 @@ async function run(folder, binary, screenshot) {
     check("a broken index is named", notice.includes("index.json: format"), notice);
   } finally {
     await browser?.close();
-    const ended = new Promise((resolve) => server.on("exit", resolve));
-    const asked = Date.now();
-    if (server.exitCode === null) {
-      server.kill("SIGINT");
-      await ended;
-      check("the server ends on SIGINT", Date.now() - asked < 3000, `${Date.now() - asked} ms`);
-    }
+    const stopMs = await stop();
+    check("the server ends on SIGINT", stopMs < 3000, `${stopMs} ms`);
   }
 }
 
@@ -341,10 +299,11 @@ if (screenshot === undefined) {
   console.error("usage: node page_test.mjs <published folder | made | phantom> <organon> <screenshot.png>");
   process.exit(2);
 }
+requireChromium();
 let folder = path.resolve(published);
 const isOwn = published === "made" || published === "phantom";
 const temporary = isOwn ? await mkdtemp(path.join(os.tmpdir(), "organon_page_")) : undefined;
-try {
+await toItsEnd(async () => {
   const built = path.join(portal, "dist");
   if (published === "phantom") {
     folder = publishPhantom(temporary, path.resolve(binary), built);
@@ -353,9 +312,6 @@ try {
     await makeTree(folder, built);
   }
   await run(folder, path.resolve(binary), path.resolve(screenshot));
-} catch (error) {
-  check("the test came to its end", false, error.message);
-} finally {
-  if (temporary !== undefined) await rm(temporary, { recursive: true, force: true });
-}
-process.exit(failures.length === 0 ? 0 : 1);
+});
+if (temporary !== undefined) await rm(temporary, { recursive: true, force: true });
+process.exit(exitCode());

@@ -16,7 +16,8 @@ void run(const Input& input) {
       for (const auto& array : storage::consolidated_arrays_of(json, "group"))
         ORGANON_CHECK(storage::is_safe_node_path(array.path));
     });
-    for (const std::string& path : storage::label_paths_of(json)) ORGANON_CHECK(storage::is_safe_node_path(path));
+    for (const std::string& path : storage::label_paths_of(json))
+      ORGANON_CHECK(storage::is_safe_node_path(path));
     allow_errors([&] {
       const auto colors = storage::label_colors_of(json, "group");
       Json written;

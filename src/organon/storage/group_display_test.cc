@@ -54,7 +54,7 @@ TEST_P(GroupDisplayTest, IntegersBelowLabelsAreALabelImageOfTheirImage) {
     EXPECT_EQ(ngff("raw/labels/b/er")["image-label"]["source"]["image"], "../../../");
   }
   EXPECT_EQ(ngff("raw/labels/mito")["image-label"].contains("version"), !is_v3());
-  if (is_v3()) EXPECT_EQ(ngff("raw/labels")["version"], "0.5");
+  EXPECT_EQ(ngff("raw/labels").value("version", ""), is_v3() ? "0.5" : "");
   EXPECT_EQ(label_images_of(address("raw")), (std::vector<std::string>{"b/er", "mito"}));
   EXPECT_EQ(label_images_of(address("raw/labels")), label_images_of(address("raw")));
   EXPECT_EQ(open_multiscale(address("raw/labels/mito")).levels.size(), 1U);
@@ -105,7 +105,9 @@ TEST_P(GroupDisplayTest, EntriesOfOthersStay) {
   describe("labels/mito");
   EXPECT_EQ(ngff("labels")["labels"], (Json{"a", "mito", "zz"}));
   EXPECT_EQ(ngff("labels")["note"], 3);
-  if (is_v3()) EXPECT_EQ((*read_json_object(group / "zarr.json"))["attributes"]["mine"], 4);
+  if (is_v3()) {
+    EXPECT_EQ((*read_json_object(group / "zarr.json"))["attributes"]["mine"], 4);
+  }
 }
 
 TEST_P(GroupDisplayTest, ColoursStayWhenThePyramidIsDescribedAgain) {
@@ -124,26 +126,27 @@ TEST_P(GroupDisplayTest, ColoursStayWhenThePyramidIsDescribedAgain) {
 
 TEST_P(GroupDisplayTest, WhatAnotherPyramidStatedIsTakenOver) {
   GroupDisplay display;
-  display.image_label = Json::parse(R"({"version": "0.4", "colors": [{"label-value": 3, "rgba": [1, 2, 3, 4]}],
-      "properties": [{"label-value": 3, "area (pixels)": 12.5
-}], "source": {"image": "../elsewhere"}
-})");
+  display.image_label = Json::parse(R"json({"version": "0.4",
+      "colors": [{"label-value": 3, "rgba": [1, 2, 3, 4]}],
+      "properties": [{"label-value": 3, "area (pixels)": 12.5}], "source": {"image": "../elsewhere"}})json");
   make("labels/mito", DataType::kUint64);
-describe("labels/mito", display);
-Json written = ngff("labels/mito")["image-label"];
-EXPECT_EQ(written.contains("version"), !is_v3());
-written["version"] = "0.4";
-EXPECT_EQ(written, display.image_label);
-// Also where no folder tells.
-make("mito", DataType::kUint64);
-describe("mito", display);
-EXPECT_EQ(ngff("mito")["image-label"]["source"]["image"], "../elsewhere");
-display = {};
-display.omero =
-    Json::parse(R"({"version": "0.4", "channels": [{"color": "00FF00", "window": {"start": 7, "end": 9}}]})");
-make("raw", DataType::kUint8);
-describe("raw", display);
-EXPECT_EQ(ngff("raw")["omero"]["channels"], display.omero["channels"]);
+  describe("labels/mito", display);
+  Json written = ngff("labels/mito")["image-label"];
+  EXPECT_EQ(written.contains("version"), !is_v3());
+  written.erase("version");
+  Json expected = display.image_label;
+  expected.erase("version");
+  EXPECT_EQ(written, expected);
+  // Also where no folder tells.
+  make("mito", DataType::kUint64);
+  describe("mito", display);
+  EXPECT_EQ(ngff("mito")["image-label"]["source"]["image"], "../elsewhere");
+  display = {};
+  display.omero = Json::parse(
+      R"({"version": "0.4", "channels": [{"color": "00FF00", "window": {"start": 7, "end": 9}}]})");
+  make("raw", DataType::kUint8);
+  describe("raw", display);
+  EXPECT_EQ(ngff("raw")["omero"]["channels"], display.omero["channels"]);
 }
 
 TEST_P(GroupDisplayTest, ContrastIsWrittenAsOmeroAndRead) {
@@ -188,8 +191,8 @@ TEST_P(GroupDisplayTest, DamageIsRefusedByName) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Versions, GroupDisplayTest, ::testing::Values("zarr://", "zarr3://"),
-                         [](const auto& info) {
-                           return std::string(info.param) == "zarr://" ? "V04" : "V05";
+                         [](const auto& version) {
+                           return std::string(version.param) == "zarr://" ? "V04" : "V05";
                          });
 
 }  // namespace

@@ -39,6 +39,7 @@ std::string format_of(const storage::Dataset& dataset) {
   if (format) return std::string(to_string(*format));
   if ((dataset.place() / "attributes.json").exists()) return "n5";
   if ((dataset.place() / ".zarray").exists()) return "zarr";
+  if ((dataset.place() / "zarr.json").exists()) return "zarr3";
   return "precomputed";
 }
 

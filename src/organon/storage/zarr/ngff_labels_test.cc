@@ -22,15 +22,12 @@ ErrorKind kind_of(const std::string& text) {
 }
 
 // The example of the specification of OME-NGFF 0.4.
-constexpr std::string_view kSpecification = R"({
+constexpr std::string_view kSpecification = R"json({
   "version": "0.4",
   "colors": [{"label-value": 1, "rgba": [255, 255, 255, 255]}, {"label-value": 4, "rgba": [0, 255, 255, 128]}],
-  "properties": [{"label-value": 1, "area (pixels)" : 1200,
-                           "class" : "foo"
-},
+  "properties": [{"label-value": 1, "area (pixels)": 1200, "class": "foo"},
                  {"label-value": 4, "area (pixels)": 1650}],
-  "source": {"image": "../../"}
-})";
+  "source": {"image": "../../"}})json";
 
 TEST(LabelColors, OfTheSpecificationAreRead) {
   const auto colors = label_colors_of(parse_json(kSpecification, "test"), "test");
@@ -43,14 +40,13 @@ TEST(LabelColors, WrittenAreReadAndKeepOtherProperties) {
   set_label_colors(label, colors);
   EXPECT_EQ(label_colors_of(label, "test"),
             (std::vector<LabelColor>{{-2, {9, 8, 7, 255}, ""}, {4, {1, 2, 3, 4}, "mito"}}));
-  EXPECT_EQ(label["properties"], Json::parse(R"([{"label-value": -2},
-      {"label-value": 4, "area (pixels)": 1650, "name": "mito"
-}])"));
+  EXPECT_EQ(label["properties"], Json::parse(R"json([{"label-value": -2},
+      {"label-value": 4, "area (pixels)": 1650, "name": "mito"}])json"));
   EXPECT_EQ(label["source"]["image"], "../../");
-Json bare;
-set_label_colors(bare, std::vector<LabelColor>{{1, {1, 2, 3, 4}, ""}});
-EXPECT_FALSE(bare.contains("properties"));
-EXPECT_THROW(set_label_colors(bare, std::vector<LabelColor>{{1, {}, ""}, {1, {}, "b"}}), Error);
+  Json bare;
+  set_label_colors(bare, std::vector<LabelColor>{{1, {1, 2, 3, 4}, ""}});
+  EXPECT_FALSE(bare.contains("properties"));
+  EXPECT_THROW(set_label_colors(bare, std::vector<LabelColor>{{1, {}, ""}, {1, {}, "b"}}), Error);
 }
 
 TEST(LabelColors, OutsideTheStandardAreRefused) {

@@ -3,8 +3,9 @@
 
     benchmarks/read_by_others.py --organon out/build/release/bin/organon --work FOLDER
 
-A made volume, imported from NRRD, is converted into every format, codec, chunking and some types, and each result opened by tensorstore, zarr-python, z5py and cloud-volume, as far as they have the format; the OME-NGFF metadata
-by ome-zarr-models. Prints a table and ends with 1 where any voxel differs.
+A made volume, imported from NRRD, is converted into every format, codec, chunking and some types, and each result opened by tensorstore, zarr-python, z5py and cloud-volume, as far as they have the format; the OME-NGFF
+metadata (images, omero, lists of labels, label images, and these converted) by ome-zarr-models; zarr-python looks
+whether consolidated metadata that were there before a change mislead it. Prints a table and ends with 1 where any voxel differs.
 """
 import argparse
 import os
@@ -59,6 +60,89 @@ def readers():
     except ImportError:
         pass
     return found
+
+
+def ngff_checks(run, work):
+    """Images and label images of OME-NGFF 0.4 and 0.5: what ome-zarr-models and zarr-python say of them."""
+    try:
+        import zarr
+        from ome_zarr_models import v04, v05
+        from ome_zarr_models.common.omero import Omero
+    except ImportError:
+        yield "pyramid | ome-zarr-models | not there", True
+        return
+
+    colors = [(1, (255, 0, 0, 255), "mito"), (2, (0, 255, 0, 128), None)]
+    for version, prefix, place, models in (("0.4", "", "py4.zarr", v04), ("0.5", "zarr3://", "py5.zarr", v05)):
+        labels = place + "/labels/mito"
+        for source, group, more in (("uint8.n5/s0", place, []), ("uint64.n5/s0", labels, ["--label-colors", "1=#ff0000=mito,2=#00ff0080"])):
+            run("convert", source, f"{prefix}{group}/s0", "--chunk-shape", "16")
+            run("pyramid", f"{group}/s0", group, *more)
+
+        def opened(path):
+            return zarr.open_group(os.path.join(work, path), mode="r")
+
+        def ngff(path):
+            attributes = opened(path).attrs.asdict()
+            return attributes if version == "0.4" else attributes["ome"]
+
+        def is_image(path):
+            return models.image.Image.from_zarr(opened(path)) is not None
+
+        def has_omero(path):
+            window = Omero.model_validate(ngff(path)["omero"]).channels[0].window
+            stated = list(zarr.open_array(os.path.join(work, path, "s0"), mode="r").attrs["contrast_limits"])
+            return [window.start, window.end] == stated and (window.min, window.max) == (0, 255)
+
+        def has_labels(path):
+            return models.labels.Labels.from_zarr(opened(path)) is not None and ngff(path)["labels"] == ["mito"]
+
+        def has_colors(path, image):
+            label = models.image_label.ImageLabel.from_zarr(opened(path)).attributes
+            label = (label if version == "0.4" else label.ome).image_label
+            names = {entry.label_value: getattr(entry, "name", None) for entry in label.properties}
+            found = [(entry.label_value, tuple(entry.rgba), names[entry.label_value]) for entry in label.colors]
+            return found == colors and label.source.image == image
+
+        def half_voxels(path):
+            levels = ngff(path)["multiscales"][0]["datasets"]
+            first, second = ([step for step in level["coordinateTransformations"]] for level in levels[:2])
+            size, offset = first[0]["scale"], first[1]["translation"]
+            factors = [b / a for a, b in zip(size, second[0]["scale"])]
+            return second[1]["translation"] == [o + (f - 1) / 2 * s for o, f, s in zip(offset, factors, size)]
+
+        copies = {}
+        for other, other_prefix in (("copy4.zarr", ""), ("copy5.zarr", "zarr3://")):
+            copies[other] = f"from_{place[:3]}_{other}"
+            run("convert", labels, f"{other_prefix}{copies[other]}/labels/mito")
+
+        def copy_keeps(other):
+            models_of_copy = v04 if other == "copy4.zarr" else v05
+            group = opened(copies[other] + "/labels/mito")
+            label = models_of_copy.image_label.ImageLabel.from_zarr(group).attributes
+            kept = (label if other == "copy4.zarr" else label.ome).image_label
+            return [(entry.label_value, tuple(entry.rgba)) for entry in kept.colors] == [c[:2] for c in colors] and \
+                kept.source.image == "../../"
+
+        def sees_change(path):
+            # zarr-python believes consolidated metadata before the nodes' own.
+            zarr.consolidate_metadata(os.path.join(work, path))
+            consolidated = opened(path).metadata.consolidated_metadata
+            run("convert", "uint8.n5/s0", f"{prefix}{path}/later", "--chunk-shape", "16")
+            return consolidated is not None and "later" in dict(opened(path).arrays())
+
+        for name, check in (("image", lambda: is_image(place)), ("omero", lambda: has_omero(place)),
+                            ("half voxels", lambda: half_voxels(place)), ("list of labels", lambda: has_labels(place + "/labels")),
+                            ("label image", lambda: is_image(labels)), ("colours, names, source", lambda: has_colors(labels, "../../")),
+                            ("converted to 0.4", lambda: copy_keeps("copy4.zarr")),
+                            ("converted to 0.5", lambda: copy_keeps("copy5.zarr")),
+                            ("array made after consolidation", lambda: sees_change(place))):
+            try:
+                is_right = bool(check())
+                text = "valid" if is_right else "NO"
+            except Exception as error:
+                is_right, text = False, f"NO: {str(error).splitlines()[0][:90]}"
+            yield f"{place}: {name} | ome-zarr-models {version}, zarr-python | {text}", is_right
 
 
 def main():
@@ -124,17 +208,9 @@ def main():
                 except Exception as error:  # what a reader lacks is told, not hidden
                     text = f"cannot: {str(error).splitlines()[0][:90]}"
                 print(f"| {place} {' '.join(more)} | {reader} | {text} |", flush=True)
-    try:
-        from ome_zarr_models.v04.image import Image as Image04
-        from ome_zarr_models.v05.image import Image as Image05
-        import zarr
-        for prefix, place, model in (("", "py4.zarr", Image04), ("zarr3://", "py5.zarr", Image05)):
-            run("convert", "uint8.n5/s0", f"{prefix}{place}/s0", "--chunk-shape", "16")
-            run("pyramid", f"{place}/s0", place)
-            image = model.from_zarr(zarr.open_group(os.path.join(a.work, place), mode="r"))
-            print(f"| {place} | ome-zarr-models | {type(image).__module__.split('.')[1]}: valid |")
-    except ImportError:
-        print("| pyramid | ome-zarr-models | not there |")
+    for text, is_right in ngff_checks(run, os.path.abspath(a.work)):
+        print(f"| {text} |", flush=True)
+        worst = max(worst, not is_right)
     sys.exit(int(worst))
 
 

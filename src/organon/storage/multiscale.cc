@@ -7,6 +7,7 @@
 #include "organon/storage/n5/n5_dataset.h"
 #include "organon/storage/n5/n5_metadata.h"
 #include "organon/storage/precomputed/precomputed_dataset.h"
+#include "organon/storage/zarr/ngff_group.h"
 #include "organon/storage/zarr/zarr3_dataset.h"
 #include "organon/storage/zarr/zarr_dataset.h"
 #include "organon/storage/zarr/zarr_metadata.h"
@@ -103,27 +104,27 @@ void write_n5_group(const Place& place, const Multiscale& pyramid) {
   set_n5_group_attributes(place, group);
 }
 
-std::size_t num_channel_axes(const Multiscale& pyramid) {
-  return pyramid.levels.front()->spec().channels.shape.size();
-}
-
-void write_zarr_group(const Place& place, const Multiscale& pyramid) {
+// OME-NGFF 0.4, or 0.5 in a hierarchy of version 3.
+void write_zarr_group(const Place& place, NgffVersion version, const Multiscale& pyramid,
+                      const GroupDisplay& display) {
   std::vector<NgffLevel> levels;
   for (const auto& level : pyramid.levels)
     levels.push_back({level->path().filename().string(), level->spec().grid});
-  const std::string name = place.path().filename().string();
-  set_zarr_group_attributes(
-      place, Json{{"multiscales", ngff_multiscales_of(name, levels, num_channel_axes(pyramid))}});
-}
-
-// OME-NGFF 0.5: as 0.4, in `ome`, where the version stands once.
-void write_zarr3_group(const Place& place, const Multiscale& pyramid) {
-  std::vector<NgffLevel> levels;
-  for (const auto& level : pyramid.levels)
-    levels.push_back({level->path().filename().string(), level->spec().grid});
-  Json multiscales = ngff_multiscales_of(place.path().filename().string(), levels, num_channel_axes(pyramid));
-  for (Json& multiscale : multiscales) multiscale.erase("version");
-  set_zarr3_group_attributes(place, {{"ome", {{"version", "0.5"}, {"multiscales", multiscales}}}});
+  const Dataset& first = *pyramid.levels.front();
+  const Json attributes = first.attributes();
+  NgffContent content;
+  content.multiscales =
+      ngff_multiscales_of(place.path().filename().string(), levels, first.spec().channels.shape.size());
+  content.type = first.spec().data_type;
+  if (const Json* role = optional_field(attributes, "role"); role != nullptr && role->is_string())
+    content.role = role->get<std::string>();
+  // One window does not speak for several channels.
+  if (const Json* limits = optional_field(attributes, kContrastLimitsKey);
+      limits != nullptr && first.spec().channels.count() == 1)
+    content.contrast = contrast_window_of(*limits);
+  content.image_label = display.image_label;
+  content.omero = display.omero;
+  write_ngff_group(place, version, content);
 }
 
 }  // namespace
@@ -160,7 +161,7 @@ std::string level_address(const std::string& group, int index) {
   return address_below(group, name);
 }
 
-void write_multiscale_metadata(const std::string& group) {
+void write_multiscale_metadata(const std::string& group, const GroupDisplay& display) {
   const Address parsed = parse_address(group);
   if (is_precomputed_group(parsed)) return;
   if (is_plain_dataset(parsed)) {
@@ -173,9 +174,9 @@ void write_multiscale_metadata(const std::string& group) {
   }
   if (pyramid.levels.empty()) throw Error(ErrorKind::kNotFound, fmt::format("{}: no level s0 there", group));
   if (is_zarr_dataset(pyramid.levels.front()->place())) {
-    write_zarr_group(parsed.place(), pyramid);
+    write_zarr_group(parsed.place(), NgffVersion::k04, pyramid, display);
   } else if (is_zarr3_dataset(pyramid.levels.front()->place())) {
-    write_zarr3_group(parsed.place(), pyramid);
+    write_zarr_group(parsed.place(), NgffVersion::k05, pyramid, display);
   } else {
     write_n5_group(parsed.place(), pyramid);
   }

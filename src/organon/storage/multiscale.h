@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "organon/storage/dataset.h"
+#include "organon/storage/group_display.h"
 
 namespace organon::storage {
 
@@ -26,9 +27,10 @@ std::string level_address(const std::string& group, int index);
 /// Writes the group's metadata for the levels s0, s1, ... that exist, in the forms that Neuroglancer and the
 /// Fiji N5 viewer read: N5: `axes units scales pixelResolution` and COSEM `multiscales`; each level has
 /// `transform` and `pixelResolution` from its creation. Zarr: OME-NGFF 0.4, or 0.5 for
-/// version 3. Precomputed: scales live in
+/// version 3, with contrast, and with what makes a label image of integers below a group `labels`
+/// (zarr/ngff_group.h); `display` is what another pyramid stated. Precomputed: scales live in
 /// `info` already, nothing is written. Errors: kNotFound where there is no s0; kUnsupported for a dataset
 /// that is no group.
-void write_multiscale_metadata(const std::string& group);
+void write_multiscale_metadata(const std::string& group, const GroupDisplay& display = {});
 
 }  // namespace organon::storage

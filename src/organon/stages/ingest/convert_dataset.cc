@@ -60,6 +60,7 @@ struct Set {
   ConvertOptions options;
   std::string output;
   bool is_pyramid = false;
+  storage::GroupDisplay display;  // of the source's group
   std::vector<Level> levels;
 
   explicit Set(const StageDescription& description) : output(description.outputs.at(0)) {
@@ -67,6 +68,8 @@ struct Set {
     const storage::Multiscale source = storage::open_multiscale(description.inputs.at(0));
     is_pyramid = source.levels.size() > 1 || storage::absolute_place(source.levels[0]->address()) !=
                                                  storage::absolute_place(description.inputs.at(0));
+    if (is_pyramid) display = storage::read_group_display(description.inputs.at(0));
+    const auto contrast = storage::contrast_of(source);
     const storage::Format format = storage::format_for_new(output);
     for (std::size_t i = 0; i < source.levels.size(); ++i) {
       Level level;
@@ -100,6 +103,10 @@ struct Set {
       if (options.level >= 0) level.spec.level = static_cast<int>(options.level);
       level.attributes = level.source->attributes();
       for (const char* key : kKeysThatStay) level.attributes.erase(key);
+      // What a group of OME-NGFF states, other formats and single datasets keep in the attributes.
+      if (display.is_label_image() && !level.attributes.contains("role")) level.attributes["role"] = "labels";
+      if (contrast && !level.attributes.contains(storage::kContrastLimitsKey))
+        level.attributes[storage::kContrastLimitsKey] = {contrast->low, contrast->high};
       level.block_shape = block_shape_for(description.block_shape, level);
       levels.push_back(std::move(level));
     }
@@ -220,7 +227,9 @@ class WriteGroup : public Step {
  public:
   explicit WriteGroup(const Set& set) : set_(set) {}
   StepPlan plan() const override { return StepPlan::solve(); }
-  void process(const Block&, BlockOutput&) const override { storage::write_multiscale_metadata(set_.output); }
+  void process(const Block&, BlockOutput&) const override {
+    storage::write_multiscale_metadata(set_.output, set_.display);
+  }
 
  private:
   const Set& set_;

@@ -189,6 +189,38 @@ TEST(Convert, ChannelsGoTogetherOrAlone) {
             storage::open_dataset(source + "#2")->read_as<double>(spec.domain()).view()(3, 5, 7));
 }
 
+TEST(Convert, ColoursAndContrastOfTheGroupGoAlong) {
+  const TemporaryFolder folder;
+  const auto address = [&](const char* path) { return (folder.path() / path).string(); };
+  const auto labels = make_source(address("a.zarr/labels/mito/s0"), DataType::kUint16);
+  labels->set_attributes({{"role", nullptr}, {"contrast_limits", nullptr}});
+  storage::write_multiscale_metadata(address("a.zarr/labels/mito"));
+  const std::vector<storage::LabelColor> colors = {{1, {255, 0, 0, 255}, "mito"}, {7, {0, 0, 9, 1}, "er"}};
+  storage::set_label_colors(address("a.zarr/labels/mito"), colors);
+  const auto raw = make_source(address("a.zarr/s0"));
+  storage::write_multiscale_metadata(address("a.zarr"));
+  raw->set_attributes({{"contrast_limits", nullptr}});
+  // Through the other version and back.
+  run(convert(address("a.zarr/labels/mito"), "zarr3://" + address("b.zarr/labels/mito")));
+  run(convert(address("b.zarr/labels/mito"), address("c.zarr/mito")));
+  for (const char* path : {"b.zarr/labels/mito", "c.zarr/mito"}) {
+    SCOPED_TRACE(path);
+    const Json label = storage::read_group_display(address(path)).image_label;
+    EXPECT_EQ(storage::label_colors_of(label, path), colors);
+    EXPECT_EQ(storage::source_image_of(label), "../../");
+    EXPECT_EQ(storage::open_dataset(address(path) + "/s0")->attributes()["role"], "labels");
+  }
+  EXPECT_EQ(storage::label_images_of(address("b.zarr")), (std::vector<std::string>{"mito"}));
+  run(convert(address("a.zarr"), "zarr3://" + address("d.zarr/raw")));
+  EXPECT_EQ(storage::read_group_display(address("d.zarr/raw")).omero,
+            storage::read_group_display(address("a.zarr")).omero);
+  // Formats without it keep the contrast as organon's own attribute.
+  run(convert(address("a.zarr"), address("d.n5/raw")));
+  EXPECT_EQ(storage::open_dataset(address("d.n5/raw/s0"))->attributes()["contrast_limits"], (Json{3, 90}));
+  run(convert(address("a.zarr/s0"), address("one.n5/raw")));
+  EXPECT_EQ(storage::open_dataset(address("one.n5/raw"))->attributes()["contrast_limits"], (Json{3, 90}));
+}
+
 TEST(Convert, ValuesThatDoNotFitAreRefusedOrClipped) {
   const TemporaryFolder folder;
   const auto source = make_source((folder.path() / "a.n5/x").string(), DataType::kInt16);

@@ -382,6 +382,49 @@ TEST(Inspect, DamagedChunksAreNamedAndTheRestIsTold) {
   EXPECT_NE(to_text(report).find("damaged"), std::string::npos);
 }
 
+TEST(Inspect, AGroupOfNgffTellsItsLabelsColoursAxesAndContrast) {
+  const TemporaryFolder folder;
+  const std::string raw = (folder.path() / "cell.zarr").string();
+  const std::string labels = raw + "/labels/cell";
+  storage::DatasetSpec spec;
+  spec.shape = {8, 8, 8};
+  for (const std::string& group : {raw, labels}) {
+    const auto s0 = storage::create_dataset(group + "/s0", spec);
+    if (group == raw) s0->set_attributes({{"contrast_limits", {20, 220}}});
+    storage::write_multiscale_metadata(group);
+    s0->set_attributes({{"contrast_limits", nullptr}});
+  }
+  storage::set_label_colors(labels, std::vector<storage::LabelColor>{{3, {1, 2, 3, 4}, "mito"}, {5, {}, ""}});
+  const std::string of_raw = to_text(inspect(raw));
+  for (const char* line : {"axes          z (space, nanometer), y", "labels        cell\n",
+                           "contrast      20 to 220, as stated in its group (omero)"})
+    EXPECT_NE(of_raw.find(line), std::string::npos) << line << " is not in\n" << of_raw;
+  const DatasetReport report = inspect(labels);
+  EXPECT_TRUE(report.has_ids);
+  for (const char* line : {"label image   of ../../, 2 colours\n", "              3 mito\n"})
+    EXPECT_NE(to_text(report).find(line), std::string::npos) << line << " is not in\n" << to_text(report);
+  const Json json = parse_json(to_json(report), "report");
+  EXPECT_EQ(json["label_image"]["colors"][0], (Json{{"value", 3}, {"rgba", {1, 2, 3, 4}}, {"name", "mito"}}));
+  EXPECT_EQ(json["label_image"]["source"], "../../");
+  // What is wrong there is told, and hides nothing else.
+  std::ofstream(std::filesystem::path(labels) / ".zattrs") << R"({"image-label": {"colors": 3}})";
+  const std::string damaged = to_text(inspect(labels));
+  EXPECT_NE(damaged.find("damaged"), std::string::npos);
+  EXPECT_NE(damaged.find("8 x 8 x 8 voxels"), std::string::npos);
+}
+
+TEST(Inspect, AGroupWithoutLevelsTellsItsArraysByConsolidatedMetadata) {
+  const TemporaryFolder folder;
+  std::filesystem::create_directories(folder.path() / "a.zarr");
+  std::ofstream(folder.path() / "a.zarr/.zmetadata") << R"({"metadata": {"../x/.zarray": {"shape": [1]},
+      "raw/s0/.zarray": {"shape": [4, 5, 6], "dtype": "|u1"}, "t/.zarray": {"shape": [9], "dtype": "<f4"}}})";
+  const DatasetReport report = inspect((folder.path() / "a.zarr").string());
+  EXPECT_NE(to_text(report).find("arrays        raw/s0: 4 x 5 x 6, |u1\n              t: 9, <f4\n"),
+            std::string::npos)
+      << to_text(report);
+  EXPECT_EQ(parse_json(to_json(report), "report")["arrays"].size(), 2U);
+}
+
 TEST(Inspect, NothingThereIsNotFound) {
   const TemporaryFolder folder;
   EXPECT_EQ(error_of([&] { inspect((folder.path() / "none").string()); }).kind(), ErrorKind::kNotFound);

@@ -44,7 +44,7 @@ std::string format_of(const storage::Dataset& dataset) {
 }
 
 void judge_values(DatasetReport& report) {
-  report.has_ids = report.role == "labels" ||
+  report.has_ids = report.role == "labels" || (report.role.empty() && report.is_label_image) ||
                    (report.role.empty() && !is_floating(report.type) && size_of(report.type) >= 4);
   if (!report.has_ids && report.sample.histogram)
     report.contrast = estimate_contrast(*report.sample.histogram);
@@ -76,11 +76,26 @@ void read_attributes(const storage::Dataset& dataset, DatasetReport& report) {
   const Json attributes = dataset.attributes();
   if (attributes.contains("organon")) report.provenance_json = attributes["organon"].dump();
   if (attributes.contains("role") && attributes["role"].is_string()) report.role = attributes["role"];
-  if (!attributes.contains("contrast_limits")) return;
-  const Json& limits = attributes["contrast_limits"];
-  // Other programs may use the same name for something else.
-  if (limits.is_array() && limits.size() == 2 && limits[0].is_number() && limits[1].is_number()) {
-    report.stated_contrast = ContrastLimits{limits[0].get<double>(), limits[1].get<double>()};
+  if (const auto contrast = storage::contrast_of(dataset)) {
+    report.stated_contrast = ContrastLimits{contrast->low, contrast->high};
+    // Other programs may use the name of organon's attribute for something else.
+    report.is_contrast_by_group = !attributes.contains(storage::kContrastLimitsKey) ||
+                                  !storage::contrast_window_of(attributes[storage::kContrastLimitsKey]);
+  }
+}
+
+// What a group of OME-NGFF states. Nothing that is wrong there keeps the voxels from being told of.
+void read_group(const std::string& address, DatasetReport& report) {
+  try {
+    report.axes = storage::axes_of(address);
+    report.label_images = storage::label_images_of(address);
+    const storage::GroupDisplay display = storage::read_group_display(address);
+    report.is_label_image = display.is_label_image();
+    if (!report.is_label_image) return;
+    report.colors = storage::label_colors_of(display.image_label, address);
+    report.image = storage::source_image_of(display.image_label);
+  } catch (const Error& error) {
+    report.display_damage = error.message();
   }
 }
 
@@ -182,10 +197,36 @@ void describe_values(const DatasetReport& report, int width, Lines& lines) {
   lines.add("", begin + std::string(columns.size() > used ? columns.size() - used : 1, ' ') + end);
 }
 
+// Lists of others may be long.
+constexpr std::size_t kMostNames = 50;
+
+std::string names_text(const std::vector<std::string>& names) {
+  const std::size_t shown = std::min(names.size(), kMostNames);
+  const std::string text =
+      fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
+  return shown == names.size() ? text : fmt::format("{} and {} more", text, names.size() - shown);
+}
+
+void describe_group(const DatasetReport& report, Lines& lines) {
+  if (!report.axes.empty()) lines.add("axes", fmt::format("{}", fmt::join(report.axes, ", ")));
+  if (report.is_label_image) {
+    std::vector<std::string> names;
+    for (const storage::LabelColor& color : report.colors)
+      if (!color.name.empty()) names.push_back(fmt::format("{} {}", color.value, color.name));
+    lines.add("label image", report.image.empty()
+                                 ? fmt::format("{} colours", report.colors.size())
+                                 : fmt::format("of {}, {} colours", report.image, report.colors.size()));
+    if (!names.empty()) lines.add("", names_text(names));
+  }
+  if (!report.label_images.empty()) lines.add("labels", names_text(report.label_images));
+  if (!report.display_damage.empty()) lines.add("damaged", report.display_damage);
+}
+
 void describe_contrast(const DatasetReport& report, Lines& lines) {
   if (report.stated_contrast) {
-    lines.add("contrast", fmt::format("{:g} to {:g}, as stated in its attributes",
-                                      report.stated_contrast->low, report.stated_contrast->high));
+    lines.add("contrast", fmt::format("{:g} to {:g}, as stated in its {}", report.stated_contrast->low,
+                                      report.stated_contrast->high,
+                                      report.is_contrast_by_group ? "group (omero)" : "attributes"));
   }
   if (!report.contrast) return;
   const ContrastEstimate& estimate = *report.contrast;
@@ -217,19 +258,79 @@ void describe_origin(const DatasetReport& report, Lines& lines) {
   if (!word("options").empty()) lines.add("", "options " + word("options"));
 }
 
+std::string array_text(const storage::ConsolidatedArray& array) {
+  std::string text = array.path;
+  if (!array.shape.empty()) text += fmt::format(": {}", fmt::join(array.shape, " x "));
+  if (!array.type.empty()) text += ", " + array.type;
+  return text;
+}
+
+std::string text_of_arrays(const DatasetReport& report) {
+  Lines lines;
+  lines.add("group", report.address);
+  lines.add("format", report.format + ", no pyramid");
+  if (!report.label_images.empty()) lines.add("labels", names_text(report.label_images));
+  constexpr std::size_t kMostArrays = 200;
+  for (std::size_t i = 0; i < std::min(report.arrays_below.size(), kMostArrays); ++i)
+    lines.add(i == 0 ? "arrays" : "", array_text(report.arrays_below[i]));
+  if (report.arrays_below.size() > kMostArrays)
+    lines.add("", fmt::format("and {} more", report.arrays_below.size() - kMostArrays));
+  return lines.text();
+}
+
+std::string json_of_arrays(const DatasetReport& report) {
+  Json json = {{"address", report.address}, {"format", report.format}, {"arrays", Json::array()}};
+  for (const storage::ConsolidatedArray& array : report.arrays_below)
+    json["arrays"].push_back({{"path", array.path}, {"shape", array.shape}, {"data_type", array.type}});
+  if (!report.label_images.empty()) json["label_images"] = report.label_images;
+  return organon::to_text(json);
+}
+
+// The pyramid; or the arrays below, where there is none.
+storage::Multiscale open_or_list(const std::string& address, DatasetReport& report) {
+  try {
+    return storage::open_multiscale(address);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kNotFound) throw;
+    report.arrays_below = storage::arrays_below(address);
+    if (report.arrays_below.empty()) throw;
+    return {};
+  }
+}
+
+Json group_json(const DatasetReport& report) {
+  Json json = Json::object();
+  if (!report.axes.empty()) json["axes"] = report.axes;
+  if (!report.label_images.empty()) json["label_images"] = report.label_images;
+  if (!report.display_damage.empty()) json["display_damage"] = report.display_damage;
+  if (!report.is_label_image) return json;
+  json["label_image"] = {{"source", report.image}, {"colors", Json::array()}};
+  for (const storage::LabelColor& color : report.colors) {
+    Json entry = {{"value", color.value}, {"rgba", color.rgba}};
+    if (!color.name.empty()) entry["name"] = color.name;
+    json["label_image"]["colors"].push_back(entry);
+  }
+  return json;
+}
+
 }  // namespace
 
 DatasetReport inspect(const std::string& address, std::int64_t max_voxels) {
   if (is_foreign_volume(address)) return inspect_foreign(address, max_voxels);
-  const storage::Multiscale pyramid = storage::open_multiscale(address);
-  const storage::Dataset& finest = *pyramid.levels.at(0);
   DatasetReport report;
+  report.address = address;
+  const storage::Multiscale pyramid = open_or_list(address, report);
+  read_group(address, report);
+  if (pyramid.levels.empty()) {
+    report.format = "zarr";
+    return report;
+  }
+  const storage::Dataset& finest = *pyramid.levels.at(0);
   report.num_channels = finest.spec().channels.count();
   // The first stands for all.
   const auto first = finest.spec().channels.in_stack() == 1 ? pyramid.levels.at(0)
                                                             : storage::open_dataset(finest.address() + "#0");
   report.channel = first->spec().channels.chosen.value_or(0);
-  report.address = address;
   report.format = format_of(finest);
   report.shape = finest.spec().shape;
   report.type = finest.spec().data_type;
@@ -264,6 +365,7 @@ std::vector<std::string> draw_histogram(const std::vector<std::uint64_t>& counts
 }
 
 std::string to_text(const DatasetReport& report, int width) {
+  if (!report.arrays_below.empty()) return text_of_arrays(report);
   Lines lines;
   lines.add("dataset", report.address);
   lines.add("format", report.role.empty() ? report.format : report.format + ", " + report.role);
@@ -294,6 +396,7 @@ std::string to_text(const DatasetReport& report, int width) {
                             shape_text(level.shape), size_text(level.grid.voxel_size_nm)));
     }
   }
+  describe_group(report, lines);
   describe_values(report, width, lines);
   describe_contrast(report, lines);
   for (const std::string& message : report.sample.damage) lines.add("damaged", message);
@@ -302,6 +405,7 @@ std::string to_text(const DatasetReport& report, int width) {
 }
 
 std::string to_json(const DatasetReport& report) {
+  if (!report.arrays_below.empty()) return json_of_arrays(report);
   const auto three = [](const auto& v) { return Json::array({v.z, v.y, v.x}); };
   const ValueSample& sample = report.sample;
   Json json = {{"address", report.address},
@@ -353,6 +457,7 @@ std::string to_json(const DatasetReport& report) {
   }
   if (report.stated_contrast)
     json["contrast"]["stated_limits"] = {report.stated_contrast->low, report.stated_contrast->high};
+  json.update(group_json(report));
   json["damage"] = sample.damage;
   if (!report.role.empty()) json["role"] = report.role;
   if (!report.provenance_json.empty()) json["organon"] = parse_json(report.provenance_json, report.address);

@@ -43,15 +43,25 @@ struct DatasetReport {
   bool has_ids = false;  ///< role labels, or without a role integers of 32 and 64 bits: values are ids
   std::optional<ContrastEstimate> contrast;       ///< of grey values
   std::optional<ContrastLimits> stated_contrast;  ///< from the attributes
-  std::string provenance_json;                    ///< attribute `organon`; empty: not made by organon
+  bool is_contrast_by_group = false;              ///< what `omero` states, not organon's own attribute
+  std::vector<std::string> axes;            ///< as the group of OME-NGFF states them: "z (space, nanometer)"
+  std::vector<std::string> label_images;    ///< below the group, by its list
+  bool is_label_image = false;              ///< by the group of OME-NGFF
+  std::vector<storage::LabelColor> colors;  ///< of a label image
+  std::string image;                        ///< the image that it belongs to, as the group states it
+  std::string display_damage;               ///< why the group's colours and channels are not to be told
+  /// Of a group that is no pyramid, by its consolidated metadata; all else is empty then.
+  std::vector<storage::ConsolidatedArray> arrays_below;
+  std::string provenance_json;  ///< attribute `organon`; empty: not made by organon
 };
 
 /// Default of `max_voxels`: about a second of reading.
 inline constexpr std::int64_t kInspectVoxels = std::int64_t{1} << 25;
 
 /// Examines a dataset, a group with levels, or what storage::open_volume() reads. At most `max_voxels` of
-/// the finest level are read (one chunk or slice at least). Damaged chunks are in `sample.damage`. Errors:
-/// kNotFound where there is none of these; those of open_multiscale() and open_volume().
+/// the finest level are read (one chunk or slice at least). Damaged chunks are in `sample.damage`. A group of
+/// Zarr that is no pyramid is told of by the arrays that its consolidated metadata list. Errors: kNotFound
+/// where there is none of these; those of open_multiscale() and open_volume().
 DatasetReport inspect(const std::string& address, std::int64_t max_voxels = kInspectVoxels);
 
 /// The report for people: aligned lines, with the histogram drawn in block characters, `width` columns at

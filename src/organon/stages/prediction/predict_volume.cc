@@ -118,12 +118,8 @@ struct Set {
                       info.voxel_size_nm, address, to_string(size)));
     }
     limits = options.contrast_limits;
-    for (const auto& level : pyramid.levels) {
-      const Json attributes = level->attributes();
-      if (limits.empty() && attributes.contains("contrast_limits")) {
-        limits = storage::numbers_of(attributes["contrast_limits"], level->address());
-      }
-    }
+    if (const auto contrast = storage::contrast_of(pyramid); limits.empty() && contrast)
+      limits = {contrast->low, contrast->high};
     if (limits.size() != 2 || limits[0] >= limits[1]) {
       refuse(fmt::format("{}: no contrast limits low,high are stored or given", address));
     }

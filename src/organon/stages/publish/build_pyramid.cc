@@ -19,12 +19,13 @@ using blockwise::StageDescription;
 using blockwise::Step;
 using blockwise::StepPlan;
 
-Reduction reduction_of(const std::string& kind, const storage::Dataset& dataset) {
+Reduction reduction_of(const std::string& kind, const storage::Dataset& dataset, bool is_label_image) {
   if (kind == "mean") return Reduction::kMean;
   if (kind == "mode") return Reduction::kMode;
   const Json attributes = dataset.attributes();
   if (attributes.contains("role") && attributes["role"].is_string())
     return attributes["role"] == "labels" ? Reduction::kMode : Reduction::kMean;
+  if (is_label_image) return Reduction::kMode;
   const DataType type = dataset.spec().data_type;
   return type == DataType::kUint32 || type == DataType::kUint64 ? Reduction::kMode : Reduction::kMean;
 }
@@ -45,6 +46,7 @@ struct Set {
   PyramidOptions options;
   std::string group;
   LevelSet levels;
+  std::vector<storage::LabelColor> label_colors;
 
   explicit Set(const StageDescription& description) {
     options = options_from_json<PyramidOptions>(description.options_json);
@@ -57,18 +59,41 @@ struct Set {
     }
     const storage::DatasetSpec& spec = s0->spec();
     levels.source = s0;
-    levels.reduction = reduction_of(options.kind, *s0);
+    levels.reduction = reduction_of(options.kind, *s0, storage::read_group_display(group).is_label_image());
+    label_colors = label_colors_for(*s0);
     levels.factors = pyramid_factors(spec.shape, spec.grid.voxel_size_nm, spec.chunk_shape, options.levels);
     levels.domain = blockwise::domain_in(description.box_nm, spec.grid, spec.shape, spec.chunk_shape);
     Json attributes = Json::object();
     const Json of_source = s0->attributes();
     for (const char* key : {"role", "contrast_limits"})
       if (of_source.contains(key)) attributes[key] = of_source[key];
+    const char* const limits = storage::kContrastLimitsKey;
+    if (const auto contrast = storage::contrast_of(*s0); contrast && !attributes.contains(limits))
+      attributes[limits] = {contrast->low, contrast->high};
     for (std::size_t i = 0; i < levels.factors.size(); ++i) {
       const Shape3& factor = levels.factors[i];
       levels.outputs.push_back(
           {fmt::format("{}/s{}", group, i + 1), level_spec(spec, factor), attributes, factor});
     }
+  }
+
+  std::vector<storage::LabelColor> label_colors_for(const storage::Dataset& s0) const {
+    std::vector<storage::LabelColor> colors;
+    for (const std::string& text : options.label_colors) colors.push_back(storage::parse_label_color(text));
+    if (colors.empty()) return colors;
+    Json tried;
+    storage::set_label_colors(tried, colors);
+    const storage::Place& place = s0.place();
+    if (is_floating(s0.spec().data_type) ||
+        !((place / ".zarray").exists() || (place / "zarr.json").exists())) {
+      throw Error(
+          ErrorKind::kInvalidArgument,
+          fmt::format(
+              "option label_colors: {} is no dataset of whole numbers in Zarr, which alone keeps colours "
+              "of labels",
+              s0.address()));
+    }
+    return colors;
   }
 
   // Of the levels: how many the first of the two steps makes.
@@ -103,7 +128,10 @@ class WriteGroup : public Step {
  public:
   explicit WriteGroup(const Set& set) : set_(set) {}
   StepPlan plan() const override { return StepPlan::solve(); }
-  void process(const Block&, BlockOutput&) const override { storage::write_multiscale_metadata(set_.group); }
+  void process(const Block&, BlockOutput&) const override {
+    storage::write_multiscale_metadata(set_.group);
+    if (!set_.label_colors.empty()) storage::set_label_colors(set_.group, set_.label_colors);
+  }
 
  private:
   const Set& set_;
@@ -156,7 +184,13 @@ void PyramidOptions::bind(OptionTable& table) {
             -1e300,
             1e300,
             {"auto", "mean", "mode"}})
-      .add("levels", levels, {"number of levels beside s0; -1: until one fits a chunk", "", -1, 30, {}});
+      .add("levels", levels, {"number of levels beside s0; -1: until one fits a chunk", "", -1, 30, {}})
+      .add("label_colors", label_colors,
+           {"of a label image in Zarr: value=#rrggbb or value=#rrggbbaa, and =name; empty: as they are",
+            "",
+            -1e300,
+            1e300,
+            {}});
 }
 
 std::unique_ptr<blockwise::Stage> make_pyramid_stage(const StageDescription& description) {

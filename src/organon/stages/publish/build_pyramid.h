@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "organon/base/options.h"
 #include "organon/blockwise/stage.h"
@@ -11,6 +12,7 @@ namespace organon::stages {
 struct PyramidOptions {
   std::string kind = "auto";
   std::int64_t levels = -1;
+  std::vector<std::string> label_colors;  ///< storage::parse_label_color(); empty: those there stay
 
   void bind(OptionTable& table);
 };
@@ -20,8 +22,12 @@ struct PyramidOptions {
 /// Which axes a level halves: pyramid_factors(). Levels of an earlier pyramid are replaced. Blocks are chunks
 /// of the third level, whatever block shape is asked for.
 ///
-/// Exact. Halo 0. Errors: kInvalidArgument where S0 is not GROUP/s0; kAlreadyExists for levels that organon
-/// did not make; kUnsupported for signed and double intensities.
+/// In Zarr the group is OME-NGFF: below `labels` a label image, which keeps the colours and names of its
+/// labels, or gets `label_colors`; else an image with the contrast of s0.
+///
+/// Exact. Halo 0. Errors: kInvalidArgument where S0 is not GROUP/s0, and for label colours that are none, or
+/// of what is no pyramid of whole numbers in Zarr; kAlreadyExists for levels that organon did not make;
+/// kUnsupported for signed and double intensities.
 std::unique_ptr<blockwise::Stage> make_pyramid_stage(const blockwise::StageDescription& description);
 
 }  // namespace organon::stages

@@ -162,5 +162,32 @@ TEST(BuildPyramid, RefusesLevelsOfOthersAndAnS0Elsewhere) {
       << result.failures[0].message;
 }
 
+TEST(Pyramid, LabelColoursAreKeptInZarrAlone) {
+  const TemporaryFolder folder;
+  const std::string group = store<std::uint8_t>(folder.path(), "a.zarr/labels", Json::object());
+  run(description_of(group, {}, R"({"label_colors": ["2=#00ff0080", "1=#ff0000=mito"]})"));
+  const std::vector<storage::LabelColor> colors = {{1, {255, 0, 0, 255}, "mito"}, {2, {0, 255, 0, 128}, ""}};
+  const auto colors_there = [&] {
+    return storage::label_colors_of(storage::read_group_display(group).image_label, group);
+  };
+  EXPECT_EQ(colors_there(), colors);
+  // Made again without: they stay, and a label image is reduced by the most frequent label, whatever its
+  // type.
+  run(description_of(group, {}, R"({"levels": 1})"));
+  EXPECT_EQ(colors_there(), colors);
+  const auto levels = storage::open_multiscale(group).levels;
+  ASSERT_EQ(levels.size(), 2U);
+  const auto seen = levels[1]->read_as<std::uint8_t>(levels[1]->spec().domain());
+  const std::string plain = store<std::uint8_t>(folder.path(), "b.n5", {{"role", "labels"}});
+  run(description_of(plain, {}, R"({"levels": 1})"));
+  const auto expected = storage::open_multiscale(plain).levels[1];
+  const auto wanted = expected->read_as<std::uint8_t>(expected->spec().domain());
+  EXPECT_TRUE(std::equal(seen.begin(), seen.end(), wanted.begin(), wanted.end()));
+  for (const char* options :
+       {R"({"label_colors": ["1=#ff"]})", R"({"label_colors": ["1=#ff0000", "1=#00ff00"]})"})
+    EXPECT_THROW(make_pyramid_stage(description_of(group, {}, options)), Error) << options;
+  EXPECT_THROW(make_pyramid_stage(description_of(plain, {}, R"({"label_colors": ["1=#ff0000"]})")), Error);
+}
+
 }  // namespace
 }  // namespace organon::stages

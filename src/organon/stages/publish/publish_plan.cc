@@ -212,6 +212,8 @@ Json PublishPlan::layer_json(const PublishedVolume& volume) const {
       layer["contrast_limits"] = options.contrast_limits;
     } else if (attributes.contains("contrast_limits") && attributes["contrast_limits"].is_array()) {
       layer["contrast_limits"] = attributes["contrast_limits"];
+    } else if (const auto contrast = storage::contrast_of(*volume.s0)) {
+      layer["contrast_limits"] = {contrast->low, contrast->high};
     }
     return layer;
   }

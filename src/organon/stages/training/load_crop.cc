@@ -8,7 +8,6 @@
 #include "organon/base/error.h"
 #include "organon/blockwise/reading.h"
 #include "organon/geometry/integer_division.h"
-#include "organon/storage/json_fields.h"
 #include "organon/storage/multiscale.h"
 #include "organon/voxel/normalize_intensity.h"
 
@@ -22,12 +21,7 @@ constexpr std::int64_t kSlab = 64;  // slices read together: a chunk's
 
 std::vector<double> contrast_of(const CropRequest& request, const storage::Multiscale& raw) {
   if (request.contrast_limits.size() == 2) return request.contrast_limits;
-  for (const auto& level : raw.levels) {
-    const Json attributes = level->attributes();
-    if (!attributes.contains("contrast_limits")) continue;
-    const auto limits = storage::numbers_of(attributes["contrast_limits"], level->address());
-    if (limits.size() == 2 && limits[0] < limits[1]) return limits;
-  }
+  if (const auto contrast = storage::contrast_of(raw)) return {contrast->low, contrast->high};
   refuse(
       fmt::format("{}: no contrast limits are stored; give them as the option contrast_limits", request.raw));
 }

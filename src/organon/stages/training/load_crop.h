@@ -13,7 +13,7 @@ struct CropRequest {
   std::string raw;      ///< dataset or pyramid
   std::string targets;  ///< group with one dataset per class
   std::vector<std::string> classes;
-  /// Grey values mapped to -1 and 1; empty: the dataset's attribute `contrast_limits`.
+  /// Grey values mapped to -1 and 1; empty: storage::contrast_of() the dataset.
   std::vector<double> contrast_limits;
   std::int64_t context = 0;  ///< voxels of raw needed around what is annotated
 };

@@ -11,6 +11,7 @@
 #include "organon/storage/json_fields.h"
 #include "organon/storage/json_file.h"
 #include "organon/storage/n5/n5_metadata.h"
+#include "organon/storage/zarr/consolidated_metadata.h"
 #include "organon/storage/zarr/zarr3_chunk.h"
 #include "organon/storage/zarr/zarr3_metadata.h"
 #include "organon/storage/zarr/zarr_hierarchy.h"
@@ -39,6 +40,7 @@ class Zarr3Dataset : public Dataset {
 
   void set_attributes(const Json& keys_and_values) override {
     const FolderLock lock(place());
+    drop_consolidated_metadata(place());
     auto node = read_json_object(metadata_file(place()));
     if (!node) throw Error(ErrorKind::kNotFound, fmt::format("{}: its zarr.json is gone", address()));
     Json attributes = attributes_in(*node);
@@ -142,12 +144,13 @@ std::optional<Json> read_zarr3_attributes(const Place& folder) {
   return attributes_in(*node);
 }
 
-void set_zarr3_group_attributes(const Place& folder, const Json& keys_and_values) {
+void change_zarr3_group_attributes(const Place& folder, const std::function<void(Json&)>& change) {
   const FolderLock lock(folder);
+  drop_consolidated_metadata(folder);
   make_group(folder);
   Json node = read_json_object(metadata_file(folder)).value_or(Json::object());
   Json attributes = attributes_in(node);
-  merge_attributes(attributes, keys_and_values, {}, folder.describe());
+  change(attributes);
   node["attributes"] = std::move(attributes);
   write_json(metadata_file(folder), node);
 }
@@ -177,6 +180,7 @@ std::shared_ptr<Dataset> create_zarr3(const std::string& address, const Place& p
   // Groups and arrays are told by the same file: a group would be lost, with all that it describes.
   if (is_zarr3_node(place))
     throw Error(ErrorKind::kAlreadyExists, fmt::format("{}: a group is there; name an array in it", address));
+  drop_consolidated_metadata(place);
   for (const Place& group : zarr_groups_above(place)) make_group(group);
   Json node = zarr3_array_of(spec);
   Json attributes;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,7 +20,7 @@ bool is_zarr3_dataset(const Place& place);
 bool is_zarr3_node(const Place& place);
 /// The attributes of a group or array; nothing where there is none.
 std::optional<Json> read_zarr3_attributes(const Place& folder);
-/// Sets keys of a group, which is made where it is missing; null removes.
-void set_zarr3_group_attributes(const Place& folder, const Json& keys_and_values);
+/// Changes the attributes of a group, which is made where it is missing, under its lock.
+void change_zarr3_group_attributes(const Place& folder, const std::function<void(Json& attributes)>& change);
 
 }  // namespace organon::storage

@@ -7,6 +7,7 @@
 #include "organon/storage/json_fields.h"
 #include "organon/storage/json_file.h"
 #include "organon/storage/n5/n5_metadata.h"
+#include "organon/storage/zarr/consolidated_metadata.h"
 #include "organon/storage/zarr/zarr_chunk.h"
 #include "organon/storage/zarr/zarr_hierarchy.h"
 #include "organon/storage/zarr/zarr_metadata.h"
@@ -27,6 +28,7 @@ class ZarrDataset : public Dataset {
 
   void set_attributes(const Json& keys_and_values) override {
     const FolderLock lock(place());
+    drop_consolidated_metadata(place());
     Json attributes = read_zarr_attributes(place()).value_or(Json::object());
     merge_attributes(attributes, keys_and_values, kReservedKeys, address());
     write_json(place() / ".zattrs", attributes);
@@ -78,11 +80,12 @@ bool is_zarr_dataset(const Place& place) { return (place / ".zarray").exists(); 
 
 std::optional<Json> read_zarr_attributes(const Place& folder) { return read_json_object(folder / ".zattrs"); }
 
-void set_zarr_group_attributes(const Place& folder, const Json& keys_and_values) {
+void change_zarr_group_attributes(const Place& folder, const std::function<void(Json&)>& change) {
   const FolderLock lock(folder);
+  drop_consolidated_metadata(folder);
   make_group(folder);
   Json attributes = read_zarr_attributes(folder).value_or(Json::object());
-  merge_attributes(attributes, keys_and_values, {}, folder.describe());
+  change(attributes);
   write_json(folder / ".zattrs", attributes);
 }
 
@@ -111,6 +114,7 @@ std::shared_ptr<Dataset> create_zarr(const std::string& address, const Place& pl
     }
     return dataset;
   }
+  drop_consolidated_metadata(place);
   for (const Place& group : zarr_groups_above(place)) make_group(group);
   Json attributes = read_zarr_attributes(place).value_or(Json::object());
   attributes["_ARRAY_DIMENSIONS"] = axis_names(spec.channels.shape.size());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,7 +17,7 @@ std::shared_ptr<Dataset> create_zarr(const std::string& address, const Place& pl
 bool is_zarr_dataset(const Place& place);
 /// The .zattrs of a group or array; nothing where there is none.
 std::optional<Json> read_zarr_attributes(const Place& folder);
-/// Sets keys of a group, which is made where it is missing; null removes.
-void set_zarr_group_attributes(const Place& folder, const Json& keys_and_values);
+/// Changes the attributes of a group, which is made where it is missing, under its lock.
+void change_zarr_group_attributes(const Place& folder, const std::function<void(Json& attributes)>& change);
 
 }  // namespace organon::storage

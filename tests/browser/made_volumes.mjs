@@ -130,6 +130,8 @@ const converted = [
   ...groups("zarr3", { uint8: "gzip", uint64: "zstd" }, { isSharded: true }),
   ...lone("precomputed", { int16: "raw", uint16: "png", uint32: "compressed_segmentation", uint64: "raw", float32: "raw" }),
   ...groups("precomputed", { uint8: "png", uint64: "compressed_segmentation" }),
+  ...lone("precomputed", { int16: "raw", uint16: "png", uint32: "compressed_segmentation" }, { isSharded: true }),
+  ...groups("precomputed", { uint8: "raw", uint64: "compressed_segmentation" }, { isSharded: true }),
 ];
 
 function describe(kind) {
@@ -165,12 +167,16 @@ async function forEach(list, act) {
 async function writeVolumes(folder, organon) {
   const run = async (...words) => {
     try {
-      await execute(organon, [...words, "--no-fsync", "--workers", "1"], { cwd: folder, timeout: 120_000 });
+      await execute(organon, [...words, "--no-fsync", "--workers", "1"], { cwd: folder, timeout: 300_000 });
     } catch (error) {
       throw new Error(`organon ${words.join(" ")}: ${error.stderr || error.message}`);
     }
   };
   const chunks = ["--chunk-shape", String(chunk)];
+  const shards = {
+    zarr3: ["--chunk-shape", "8,16,16", "--shard-shape", "16,32,32"],
+    precomputed: ["--chunk-shape", "8", "--shard-shape", "16"],
+  };
   await forEach(sources.map(describe), async ({ type, codec, name, isGroup, levels }) => {
     const sizes = [...shape].reverse().join(" ");
     const header = `NRRD0004\ntype: ${types[type].nrrd}\ndimension: 3\nsizes: ${sizes}\nencoding: raw\nendian: little\n\n`;
@@ -185,7 +191,7 @@ async function writeVolumes(folder, organon) {
     const source = volumes.find((volume) => volume.type === type); // sources stand first
     const from = isGroup ? source.name : `${source.name}/s0`;
     const to = isGroup ? name : `${name}/s0`;
-    const shapes = isSharded ? ["--chunk-shape", "8,16,16", "--shard-shape", "16,32,32"] : chunks;
+    const shapes = isSharded ? shards[format] : chunks;
     await run("convert", `n5://${from}`, `${format}://${to}`, "--codec", codec, ...shapes);
   });
 }

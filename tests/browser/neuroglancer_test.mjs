@@ -20,8 +20,7 @@ const zyx = ["z", "y", "x"];
 
 /**
  * What Neuroglancer shall show: axes in its order, voxel sizes in its units, and the lower corner of voxel 0 in voxels. Its
- * coordinates are those of corners, organon's offsets those of centres. An array of Zarr alone tells it neither size nor
- * place; N5 has no offset that it knows.
+ * coordinates are those of corners, organon's offsets those of centres. An array of Zarr alone tells it no place; N5 has no offset that it knows.
  */
 function expectedSpace({ format, isGroup, levels }) {
   const isZarr = format.startsWith("zarr");
@@ -29,12 +28,11 @@ function expectedSpace({ format, isGroup, levels }) {
   const names = isZarr ? zyx : [...zyx].reverse();
   const inOrder = (values) => names.map((name) => values[zyx.indexOf(name)]);
   const { shape, voxelSizeNm, offsetNm } = levels[0];
-  const hasSize = !isZarr || isGroup;
   const lower = inOrder(isPlaced ? offsetNm.map((offset, axis) => offset / voxelSizeNm[axis] - 0.5) : [0, 0, 0]);
   return {
     names,
-    units: names.map(() => (hasSize ? "m" : "")),
-    scales: inOrder(voxelSizeNm).map((size) => (hasSize ? size * 1e-9 : 1)),
+    units: names.map(() => "m"),
+    scales: inOrder(voxelSizeNm).map((size) => size * 1e-9),
     lowerBounds: lower,
     upperBounds: inOrder(shape).map((size, i) => lower[i] + size),
   };

@@ -20,7 +20,7 @@
 namespace organon::storage {
 namespace {
 
-constexpr std::string_view kReservedKeys[] = {"transform"};
+constexpr std::string_view kReservedKeys[] = {"transform", "dimension_units"};
 
 Place metadata_file(const Place& folder) { return folder / "zarr.json"; }
 
@@ -185,6 +185,7 @@ std::shared_ptr<Dataset> create_zarr3(const std::string& address, const Place& p
   Json node = zarr3_array_of(spec);
   Json attributes;
   attributes["transform"] = cosem_transform_of(spec.grid);
+  attributes["dimension_units"] = dimension_units_of(spec.grid, spec.channels.shape.size());
   node["attributes"] = std::move(attributes);
   write_json(metadata_file(place), node);
   return open_zarr3(address, place);

@@ -15,7 +15,7 @@
 namespace organon::storage {
 namespace {
 
-constexpr std::string_view kReservedKeys[] = {"transform", "_ARRAY_DIMENSIONS"};
+constexpr std::string_view kReservedKeys[] = {"transform", "dimension_units", "_ARRAY_DIMENSIONS"};
 
 class ZarrDataset : public Dataset {
  public:
@@ -119,6 +119,7 @@ std::shared_ptr<Dataset> create_zarr(const std::string& address, const Place& pl
   Json attributes = read_zarr_attributes(place).value_or(Json::object());
   attributes["_ARRAY_DIMENSIONS"] = axis_names(spec.channels.shape.size());
   attributes["transform"] = cosem_transform_of(spec.grid);
+  attributes["dimension_units"] = dimension_units_of(spec.grid, spec.channels.shape.size());
   write_json(place / ".zattrs", attributes);
   // Last, for it makes the dataset exist.
   write_json(place / ".zarray", zarray_of(spec));

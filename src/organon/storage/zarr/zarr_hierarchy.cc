@@ -1,9 +1,42 @@
 #include "organon/storage/zarr/zarr_hierarchy.h"
 
+#include <fmt/format.h>
+
+#include <cstdlib>
+
 #include "organon/storage/json_fields.h"
 #include "organon/storage/n5/n5_metadata.h"
 
 namespace organon::storage {
+
+namespace {
+
+std::optional<VoxelGrid> grid_of_dimension_units(const Json& attributes, const std::string& where) {
+  const Json* units = optional_field(attributes, "dimension_units");
+  if (units == nullptr || !units->is_array() || units->size() < 3) return std::nullopt;
+  double nm[3];
+  for (std::size_t axis = 0; axis < 3; ++axis) {
+    const Json& unit = (*units)[units->size() - 3 + axis];
+    // What has no length, or another's form of it, is no size.
+    if (!unit.is_string()) return std::nullopt;
+    const auto text = unit.get<std::string>();
+    char* end = nullptr;
+    const double number = std::strtod(text.c_str(), &end);
+    while (*end == ' ') ++end;
+    nm[axis] = (end == text.c_str() ? 1 : number) * nm_per_unit(end, where + ": 'dimension_units'");
+  }
+  return VoxelGrid{{nm[0], nm[1], nm[2]}, {}};
+}
+
+}  // namespace
+
+Json dimension_units_of(const VoxelGrid& grid, std::size_t num_channel_axes) {
+  Json units = Json::array();
+  units.insert(units.begin(), num_channel_axes, nullptr);
+  const SizeNm& size = grid.voxel_size_nm;
+  for (const double nm : {size.z, size.y, size.x}) units.push_back(fmt::format("{} nm", nm));
+  return units;
+}
 
 std::vector<Place> zarr_groups_above(const Place& array) {
   std::vector<Place> groups;
@@ -37,7 +70,7 @@ std::optional<VoxelGrid> grid_of_transform(const Json& attributes, const std::st
 
 std::optional<VoxelGrid> grid_of_resolution(const Json& attributes, const std::string& where) {
   const Json* resolution = optional_field(attributes, "resolution");
-  if (resolution == nullptr) return std::nullopt;
+  if (resolution == nullptr) return grid_of_dimension_units(attributes, where);
   const SizeNm size = size_of_voxel(*resolution, AxisOrder::kZyx, where);
   const Json* offset = optional_field(attributes, "offset");
   const SizeNm corner = offset != nullptr ? size_of_voxel(*offset, AxisOrder::kZyx, where) : SizeNm{0, 0, 0};

@@ -26,7 +26,8 @@ std::optional<VoxelGrid> grid_in_groups_above(
 /// The grid in an array's own attributes: COSEM's `transform`; nothing where there is none. Errors:
 /// kCorruptData.
 std::optional<VoxelGrid> grid_of_transform(const Json& attributes, const std::string& where);
-/// Daisy's `resolution` (z y x) and `offset`, a corner; or the `dimension_units` of TensorStore and Neuroglancer
+/// Daisy's `resolution` (z y x) and `offset`, a corner; or the `dimension_units` of TensorStore and
+/// Neuroglancer
 /// ("8 nm"), which know no offset. Nothing where there is neither. Errors: kCorruptData.
 std::optional<VoxelGrid> grid_of_resolution(const Json& attributes, const std::string& where);
 

@@ -1,6 +1,7 @@
 // Speed of datasets: all chunks written from memory, or read into it, by as many threads as asked for.
 //
 //     storage_benchmark write VOLUME --shape Z,Y,X --type uint8 --address a.n5/x --codec gzip [--chunk 64]
+//     [--shard 256]
 //     [--threads 2] storage_benchmark read ADDRESS [--threads 2]
 #include <fmt/format.h>
 
@@ -17,6 +18,7 @@
 
 #include "organon/array/copy.h"
 #include "organon/base/error.h"
+#include "organon/base/heap.h"
 #include "organon/storage/codecs/codec.h"
 #include "organon/storage/dataset.h"
 
@@ -68,6 +70,7 @@ void write(const std::string& volume, Options options) {
        storage::codecs_of(storage::format_for_new(options["address"]), spec.data_type))
     if (to_string(codec) == options["codec"]) spec.codec = codec;
   spec.level = std::stoi(options["level"]);
+  if (const auto shard = std::stoll(options["shard"]); shard > 0) spec.shard_shape = Shape3::cube(shard);
   AnyArray voxels(spec.data_type, spec.shape);
   std::ifstream file(volume, std::ios::binary);
   if (!file.read(reinterpret_cast<char*>(voxels.bytes().data()),
@@ -101,10 +104,11 @@ void read(const std::string& address, Options options) {
 }  // namespace organon::benchmarks
 
 int main(int argc, char** argv) {
+  organon::keep_freed_memory();
   std::vector<std::string> words;
   organon::benchmarks::Options options = {{"shape", ""},     {"type", "uint8"}, {"address", ""},
                                           {"codec", "gzip"}, {"level", "-1"},   {"chunk", "64"},
-                                          {"threads", "2"}};
+                                          {"threads", "2"},  {"shard", "0"}};
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
     if (word.rfind("--", 0) == 0 && i + 1 < argc)

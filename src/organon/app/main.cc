@@ -8,6 +8,7 @@
 #include "organon/app/command_line.h"
 #include "organon/base/cancellation.h"
 #include "organon/base/error.h"
+#include "organon/base/heap.h"
 
 namespace {
 
@@ -23,6 +24,7 @@ int exit_code_of(organon::ErrorKind kind) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  organon::keep_freed_memory();
   organon::install_cancellation_handlers();
   try {
     return organon::app::run_command_line(argc, argv);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "organon/array/copy.h"
 #include "organon/base/check.h"
@@ -134,6 +135,7 @@ void append_as_shard(const AnyArray& voxels, const ShardLayout& layout, const Ce
                      std::vector<std::byte>& output) {
   const Cell chunk = chunk_in(layout, shard);
   const BlockGrid grid(Box::of_shape(shard.shape), chunk.shape);
+  bool is_first = true;
   const auto append_chunk = [&](const Index3& position, std::vector<std::byte>& target) {
     AnyArray inner(chunk.type, chunk.shape);
     dispatch(chunk.type, [&](auto zero) {
@@ -141,7 +143,13 @@ void append_as_shard(const AnyArray& voxels, const ShardLayout& layout, const Ce
       copy_voxels<T>(voxels.view<T>().part(grid.box_of(position)), inner.view<T>());
     });
     if (is_all_fill(inner, chunk.fill_value)) return false;
+    const std::size_t begin = target.size();
     append_chain(inner, layout.chunk_chain, chunk, target);
+    // The others will be about as large; growing by doubling would hold a large shard three times.
+    if (std::exchange(is_first, false)) {
+      const std::size_t expected = (target.size() - begin) * static_cast<std::size_t>(grid.count());
+      target.reserve(begin + std::min(expected, voxels.bytes().size()));
+    }
     return true;
   };
   append_shard(layout, grid.num_cells(), append_chunk, output);

@@ -146,7 +146,7 @@ const std::vector<AnnotationProperty> kProperties = {
     {"kind", AnnotationPropertyType::kUint8, "", {1, 2}, {"contact", "pore"}},
     {"shift", AnnotationPropertyType::kInt16, "", {}, {}},
     {"area_nm2", AnnotationPropertyType::kFloat32, "", {}, {}},
-    {"count", AnnotationPropertyType::kUint32, "", {}, {}},
+    {"count", AnnotationPropertyType::kInt32, "", {}, {}},
     {"glow", AnnotationPropertyType::kRgba, "", {}, {}}};
 
 // The numbers of testdata/make_annotations.py.
@@ -160,7 +160,7 @@ AnnotationCollection known_collection(AnnotationShape shape) {
     annotation.id = static_cast<std::uint64_t>(i) * 1000003 + 7;
     annotation.first = {7, 200.25 * i, 100.5 + i};
     annotation.second = {1000.0 - i, 40.0 + i, 3};
-    annotation.values = {1.0 * i, 200, 255, 1.0 + i % 2, -300.0 * i, 0.1 * i, 4e9 + i, 1, 2, 3, 1.0 * i};
+    annotation.values = {1.0 * i, 200, 255, 1.0 + i % 2, -300.0 * i, 0.1 * i, i - 2e9, 1, 2, 3, 1.0 * i};
     annotation.related = {{11, 12 + static_cast<std::uint64_t>(i)}, {}};
     if (i % 2 == 1) annotation.related[1] = {99};
     collection.annotations.push_back(annotation);
@@ -213,6 +213,7 @@ TEST(AnnotationFormat, BytesAreThoseOfNeuroglancersWriter) {
 
 AnnotationCollection random_collection(AnnotationShape shape, int count, Random& random) {
   AnnotationCollection collection = known_collection(shape);
+  collection.properties.push_back({"size", AnnotationPropertyType::kUint32, "", {}, {}});
   collection.annotations.clear();
   std::set<std::uint64_t> ids;
   const auto number = [&](std::uint64_t below) { return static_cast<double>(random.below(below)); };
@@ -229,11 +230,12 @@ AnnotationCollection random_collection(AnnotationShape shape, int count, Random&
                          number(256),
                          number(65536) - 32768,
                          number(1000) / 8,
-                         number(std::uint64_t{1} << 32),
+                         number(std::uint64_t{1} << 32) - 2147483648,
                          number(256),
                          number(256),
                          number(256),
                          number(256)};
+    annotation.values.push_back(number(std::uint64_t{1} << 32));
     annotation.related.resize(2);
     for (auto& segments : annotation.related)
       for (std::uint64_t i = random.below(3); i > 0; --i) segments.push_back(i * 7 + random.below(6));
@@ -263,7 +265,8 @@ TEST(AnnotationFormat, EveryIndexHoldsWhatWasGiven) {
                         {"shift", {a.values[4]}},
                         {"area_nm2", {a.values[5]}},
                         {"count", {a.values[6]}},
-                        {"glow", {a.values[7], a.values[8], a.values[9], a.values[10]}}};
+                        {"glow", {a.values[7], a.values[8], a.values[9], a.values[10]}},
+                        {"size", {a.values[11]}}};
         e.related = a.related;
       }
       const auto by_id = values_of(files, info["by_id"]);

@@ -31,8 +31,8 @@ struct SkeletonsInfo {
   /// Rows of the 3 x 4 matrix that takes what is stored (x, y, z, 1) to nm, x first as in the file.
   std::array<double, 12> transform{1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0};
   std::vector<SkeletonAttribute> attributes;
-  std::string segment_properties;  ///< their folder, relative to this one; empty: none
-  std::optional<VolumeSharding> sharding;
+  std::string segment_properties{};  ///< their folder, relative to this one; empty: none
+  std::optional<VolumeSharding> sharding{};
 };
 
 /// Lines of one segment.

@@ -47,10 +47,13 @@ int workers_that_fit(const StepPlan& plan, int wanted, std::int64_t available) {
   const std::int64_t per_worker = plan.bytes_per_worker + kProgramBytes;
   const std::int64_t fitting = available / per_worker;
   if (fitting < 1) {
+    const bool has_shards = std::ranges::any_of(
+        plan.outputs, [](const OutputDataset& output) { return storage::has_shards(output.spec); });
     throw Error(
         ErrorKind::kResourceExhausted,
-        fmt::format("a worker needs up to {} MiB, {} MiB may be taken; choose a smaller --block-shape",
-                    per_worker >> 20, available >> 20));
+        fmt::format("a worker needs up to {} MiB, {} MiB may be taken; choose a smaller --block-shape{}",
+                    per_worker >> 20, available >> 20,
+                    has_shards ? ", or smaller shards, which blocks write whole" : ""));
   }
   return static_cast<int>(std::min<std::int64_t>({wanted, fitting, plan.max_workers, plan.blocks().count()}));
 }

@@ -183,9 +183,12 @@ class CopyLevel : public Step {
       return shape.product() * std::ssize(level_.channels) *
              static_cast<std::int64_t>(size_of(spec.data_type));
     };
-    plan.bytes_per_worker = bytes_of(from, level_.block_shape) + 2 * storage::chunk_bytes(from) +
-                            bytes_of(level_.spec, level_.block_shape) +
-                            2 * storage::chunk_bytes(level_.spec) + kSpareBytes;
+    const Shape3& shape = level_.spec.shape;
+    const Shape3& block = level_.block_shape;
+    const Shape3 clipped{std::min(block.z, shape.z), std::min(block.y, shape.y), std::min(block.x, shape.x)};
+    plan.bytes_per_worker = bytes_of(from, clipped) + 2 * storage::chunk_bytes(from) +
+                            bytes_of(level_.spec, clipped) + 2 * storage::chunk_bytes(level_.spec) +
+                            kSpareBytes;
     plan.bytes_read = bytes_of(from, level_.spec.shape);
     plan.bytes_written = bytes_of(level_.spec, level_.spec.shape);
     plan.voxels_per_second = 100e6;

@@ -100,8 +100,9 @@ AnyArray decode_inner_chunk(std::span<const std::byte> bytes, const ShardLayout&
   }
 }
 
-// One channel of a shard.
-AnyArray decode_shard(std::span<const std::byte> bytes, const ShardLayout& layout, const Cell& shard) {
+// One channel of a shard, of it the voxels of `shape` at its begin: chunks beyond are not looked at.
+AnyArray decode_shard(std::span<const std::byte> bytes, const ShardLayout& layout, const Cell& shard,
+                      const Shape3& shape) {
   const Cell chunk = chunk_in(layout, shard);
   const Channels channels = channels_in(layout, shard.channels);
   const BlockGrid grid(Box::of_shape(shard.shape), chunk.shape);
@@ -114,14 +115,16 @@ AnyArray decode_shard(std::span<const std::byte> bytes, const ShardLayout& layou
   const auto place = layout.is_index_at_start ? bytes.first(index_bytes) : bytes.last(index_bytes);
   const ShardIndex index = decode_shard_index(place, layout, num_chunks,
                                               max_encoded_bytes(layout.chunk_chain, chunk), bytes.size());
-  AnyArray voxels(shard.type, shard.shape);
+  AnyArray voxels(shard.type, shape);
   dispatch(shard.type, [&](auto zero) {
     using T = decltype(zero);
     for (std::int64_t id = 0; id < grid.count(); ++id) {
+      const Box box = grid.box_of(id).intersect(Box::of_shape(shape));
+      if (box.empty()) continue;
       const Index3 position = indexed_position(channels, grid.num_cells(), grid.position_of(id));
-      const ArrayView<T> target = voxels.view<T>().part(grid.box_of(id));
+      const ArrayView<T> target = voxels.view<T>().part(box);
       if (const auto encoded = bytes_of_inner_chunk(bytes, index, position)) {
-        const AnyArray decoded = decode_inner_chunk(*encoded, layout, chunk, chunk.shape, position);
+        const AnyArray decoded = decode_inner_chunk(*encoded, layout, chunk, box.shape(), position);
         copy_voxels<T>(decoded.view<T>(), target);
       } else {
         fill_voxels<T>(target, fill_voxel<T>(shard.fill_value));
@@ -131,16 +134,19 @@ AnyArray decode_shard(std::span<const std::byte> bytes, const ShardLayout& layou
   return voxels;
 }
 
+// `voxels` lie at the begin of the shard; chunks beyond them are absent.
 void append_as_shard(const AnyArray& voxels, const ShardLayout& layout, const Cell& shard,
                      std::vector<std::byte>& output) {
   const Cell chunk = chunk_in(layout, shard);
   const BlockGrid grid(Box::of_shape(shard.shape), chunk.shape);
   bool is_first = true;
   const auto append_chunk = [&](const Index3& position, std::vector<std::byte>& target) {
-    AnyArray inner(chunk.type, chunk.shape);
+    const Box box = grid.box_of(position).intersect(Box::of_shape(voxels.shape()));
+    if (box.empty()) return false;
+    AnyArray inner(chunk.type, box.shape());
     dispatch(chunk.type, [&](auto zero) {
       using T = decltype(zero);
-      copy_voxels<T>(voxels.view<T>().part(grid.box_of(position)), inner.view<T>());
+      copy_voxels<T>(voxels.view<T>().part(box), inner.view<T>());
     });
     if (is_all_fill(inner, chunk.fill_value)) return false;
     const std::size_t begin = target.size();
@@ -155,19 +161,22 @@ void append_as_shard(const AnyArray& voxels, const ShardLayout& layout, const Ce
   append_shard(layout, grid.num_cells(), append_chunk, output);
 }
 
-// The wanted channels of what the bytes stand for, with its axes in the chain's order.
-AnyArray decode_in_order(std::span<const std::byte> bytes, const Zarr3Chain& chain, const Cell& cell) {
+// The wanted channels of what the bytes stand for, with its axes in the chain's order; of shards the voxels
+// of `shape` at the begin alone.
+AnyArray decode_in_order(std::span<const std::byte> bytes, const Zarr3Chain& chain, const Cell& cell,
+                         const Shape3& shape) {
   for (int i = 0; i < chain.num_checksums_outside; ++i) bytes = without_crc32c(bytes);
   Cell encoded{in_order(chain.order, cell.shape), cell.type, cell.fill_value, cell.channels};
   if (!chain.shards.empty()) {
+    const Shape3 part = in_order(chain.order, shape);
     if (encoded.channels.in_stack() == 1) {
       encoded.channels.chosen = encoded.channels.chosen.value_or(0);
-      return decode_shard(bytes, chain.shards.front(), encoded);
+      return decode_shard(bytes, chain.shards.front(), encoded, part);
     }
-    AnyArray stack(cell.type, stack_of(encoded.shape, encoded.channels.count()));
+    AnyArray stack(cell.type, stack_of(part, encoded.channels.count()));
     for (std::int64_t channel = 0; channel < cell.channels.count(); ++channel) {
       encoded.channels.chosen = channel;
-      const AnyArray one = decode_shard(bytes, chain.shards.front(), encoded);
+      const AnyArray one = decode_shard(bytes, chain.shards.front(), encoded, part);
       std::ranges::copy(
           one.bytes(), stack.bytes().subspan(one.bytes().size() * static_cast<std::size_t>(channel)).begin());
     }
@@ -192,22 +201,23 @@ AnyArray decode_in_order(std::span<const std::byte> bytes, const Zarr3Chain& cha
 // The voxels of `shape` at the begin of a cell, in each of the wanted channels.
 AnyArray decode_chain(std::span<const std::byte> bytes, const Zarr3Chain& chain, const Cell& cell,
                       const Shape3& shape) {
-  AnyArray encoded = decode_in_order(bytes, chain, cell);
-  if (shape == cell.shape && is_in_order(chain)) return encoded;
+  const Shape3& held = chain.shards.empty() ? cell.shape : shape;
+  AnyArray encoded = decode_in_order(bytes, chain, cell, held);
+  if (shape == held && is_in_order(chain)) return encoded;
   const std::int64_t num_channels = cell.channels.in_stack();
   AnyArray voxels(cell.type, stack_of(shape, num_channels));
   dispatch(cell.type, [&](auto zero) {
     using T = decltype(zero);
     for (std::int64_t channel = 0; channel < num_channels; ++channel) {
-      const ArrayView<const T> from(encoded.view<T>().data() + channel * cell.shape.product(), cell.shape,
-                                    stride_in_order(chain.order, cell.shape));
+      const ArrayView<const T> from(encoded.view<T>().data() + channel * held.product(), held,
+                                    stride_in_order(chain.order, held));
       copy_voxels<T>(from.part(Box::of_shape(shape)), voxels.view<T>().part(box_in_stack(shape, channel)));
     }
   });
   return voxels;
 }
 
-// `voxels` of the full shape, with its axes in the chain's order.
+// `voxels` of the full shape, of a shard those at its begin, with their axes in the chain's order.
 void append_in_order(const AnyArray& voxels, const Zarr3Chain& chain, const Cell& encoded,
                      std::vector<std::byte>& output) {
   const std::size_t start = output.size();
@@ -231,17 +241,17 @@ void append_in_order(const AnyArray& voxels, const Zarr3Chain& chain, const Cell
 void append_chain(const AnyArray& voxels, const Zarr3Chain& chain, const Cell& cell,
                   std::vector<std::byte>& output) {
   const std::int64_t num_channels = cell.channels.count();
-  if (voxels.shape() == stack_of(cell.shape, num_channels) && is_in_order(chain))
-    return append_in_order(voxels, chain, cell, output);
   const Shape3 shape{voxels.shape().z / num_channels, voxels.shape().y, voxels.shape().x};
+  const Shape3& held = chain.shards.empty() ? cell.shape : shape;
+  if (shape == held && is_in_order(chain)) return append_in_order(voxels, chain, cell, output);
   const Cell encoded{in_order(chain.order, cell.shape), cell.type, cell.fill_value, cell.channels};
-  AnyArray whole(encoded.type, stack_of(encoded.shape, num_channels));
+  AnyArray whole(encoded.type, stack_of(in_order(chain.order, held), num_channels));
   dispatch(cell.type, [&](auto zero) {
     using T = decltype(zero);
-    if (shape != cell.shape) fill_voxels<T>(whole.view<T>(), fill_voxel<T>(cell.fill_value));
+    if (shape != held) fill_voxels<T>(whole.view<T>(), fill_voxel<T>(cell.fill_value));
     for (std::int64_t channel = 0; channel < num_channels; ++channel) {
-      const ArrayView<T> to(whole.view<T>().data() + channel * cell.shape.product(), cell.shape,
-                            stride_in_order(chain.order, cell.shape));
+      const ArrayView<T> to(whole.view<T>().data() + channel * held.product(), held,
+                            stride_in_order(chain.order, held));
       copy_voxels<T>(voxels.view<T>().part(box_in_stack(shape, channel)), to.part(Box::of_shape(shape)));
     }
   });
@@ -270,8 +280,9 @@ const Zarr3Chain& chain_of_chunk(const Zarr3Array& array) {
 
 AnyArray decode_zarr3_unit(std::span<const std::byte> bytes, const Zarr3Array& array, const Shape3& shape) {
   const Cell unit = unit_of(array);
-  const double num_bytes = static_cast<double>(unit.shape.z) * static_cast<double>(unit.shape.y) *
-                           static_cast<double>(unit.shape.x) * static_cast<double>(size_of(unit.type)) *
+  const Shape3& held = array.chain.shards.empty() ? unit.shape : shape;
+  const double num_bytes = static_cast<double>(held.z) * static_cast<double>(held.y) *
+                           static_cast<double>(held.x) * static_cast<double>(size_of(unit.type)) *
                            static_cast<double>(unit.channels.count());
   if (num_bytes > static_cast<double>(kMaxStoredBytes)) {
     throw Error(ErrorKind::kUnsupported,

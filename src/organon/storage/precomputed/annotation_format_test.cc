@@ -395,11 +395,22 @@ TEST(AnnotationFormat, TheDecoderReadsACollectionOfOthers) {
   const auto cell = decoder.list(unpacked("spatial0/0_0_0.gz"));
   EXPECT_GT(cell.size(), 5000U);
   ASSERT_EQ(single.related.size(), 1U);
-  EXPECT_EQ(single.related[0], std::vector<std::uint64_t>{243895108});
+  EXPECT_EQ(single.related[0], std::vector<std::uint64_t>{4781447896});
+  EXPECT_EQ(single.coordinates, (std::vector<double>{1937760, 1318752, 96921}));
   const auto of_segment = decoder.list(unpacked("skeleton_id/243895108.gz"));
-  EXPECT_TRUE(std::any_of(of_segment.begin(), of_segment.end(), [&](const auto& entry) {
-    return entry.first == 3867588737 && entry.second.coordinates == single.coordinates;
-  }));
+  EXPECT_EQ(of_segment.size(), 4U);
+  const Json info = json_in(files, "info");
+  for (const auto& list : {cell, of_segment}) {
+    for (const auto& [id, decoded] : list) {
+      for (std::size_t axis = 0; axis < 3; ++axis) {
+        EXPECT_GE(decoded.coordinates[axis], info["lower_bound"][axis].get<double>());
+        EXPECT_LE(decoded.coordinates[axis], info["upper_bound"][axis].get<double>());
+      }
+      const Json& kinds = info["properties"][0]["enum_values"];
+      EXPECT_NE(std::find(kinds.begin(), kinds.end(), Json(decoded.properties.at("class_label")[0])),
+                kinds.end());
+    }
+  }
 }
 
 }  // namespace

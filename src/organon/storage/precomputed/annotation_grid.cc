@@ -11,6 +11,7 @@ namespace {
 
 constexpr int kMostLevels = 32;
 constexpr double kLeastCellNm = 1;
+constexpr std::size_t kMostCellsEach = 4;  // of an annotation, on average
 
 using Cells = std::map<std::tuple<std::int64_t, std::int64_t, std::int64_t>, std::vector<std::size_t>>;
 
@@ -172,6 +173,8 @@ std::vector<AnnotationLevel> levels_of(AnnotationShape shape, std::span<const An
   std::iota(by_rank.begin(), by_rank.end(), std::size_t{0});
   std::sort(by_rank.begin(), by_rank.end(),
             [&](std::size_t a, std::size_t b) { return places[a].rank < places[b].rank; });
+  std::vector<std::uint64_t> ranks;
+  for (const std::size_t index : by_rank) ranks.push_back(places[index].rank);
   Level current{{}, bounds.lower};
   current.level.cell_size_nm = SizeNm(bounds.upper - bounds.lower);
   Cells left;
@@ -202,9 +205,19 @@ std::vector<AnnotationLevel> levels_of(AnnotationShape shape, std::span<const An
     }
     levels.push_back(std::move(level));
     if (next.empty()) return levels;
-    const Shape3 parent_grid = current.level.grid_shape;
-    make_finer(current.level);
-    left = spread(next, parent_grid, current, shape, places);
+    // Large annotations that lie over one another would be listed in ever more cells, which tells them no
+    // more apart: then the grid stays.
+    const auto num_done =
+        static_cast<std::size_t>(std::lower_bound(ranks.begin(), ranks.end(), end_rank) - ranks.begin());
+    Level finer = current;
+    make_finer(finer.level);
+    left = spread(next, current.level.grid_shape, finer, shape, places);
+    std::size_t num_listed = 0;
+    for (const auto& [position, indices] : left) num_listed += indices.size();
+    if (num_listed <= kMostCellsEach * (places.size() - num_done))
+      current = std::move(finer);
+    else
+      left = std::move(next);
   }
 }
 

@@ -46,7 +46,8 @@ struct AnnotationLevel {
 /// The levels, at least one. On each level the annotations up to one rank are listed in every cell that they
 /// meet, the highest rank for which no cell has more than `most_per_cell`: so density is the same in all of
 /// space. Where points lie so close that 32 levels do not tell them apart, the last has all that are left.
-/// A point lies in one cell of a level. Requires: most_per_cell >= 1.
+/// A point lies in one cell of a level; larger annotations in four on average at most: where more would
+/// follow, the next level has the same grid. Requires: most_per_cell >= 1.
 std::vector<AnnotationLevel> levels_of(AnnotationShape shape, std::span<const AnnotationPlace> places,
                                        const BoundsNm& bounds, std::int64_t most_per_cell);
 

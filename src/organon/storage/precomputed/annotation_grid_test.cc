@@ -192,6 +192,18 @@ TEST(AnnotationGrid, ManyInOnePlaceEndWithALevelThatHasThemAll) {
   EXPECT_EQ(num_listed, 1000U);
 }
 
+TEST(AnnotationGrid, LargeOnesOverOneAnotherDoNotFillEverFinerGrids) {
+  std::vector<AnnotationPlace> places;
+  for (std::size_t i = 0; i < 500; ++i)
+    places.push_back({mix64(i), {0, 0, 0}, {1e5, 1e5, 1e5 + static_cast<double>(i)}});
+  const auto levels = levels_of(AnnotationShape::kBox, places, bounds_of(AnnotationShape::kBox, places), 10);
+  EXPECT_EQ(levels.size(), 32U);
+  std::size_t num_listed = 0;
+  for (const AnnotationLevel& level : levels)
+    for (const auto& [position, indices] : level.cells) num_listed += indices.size();
+  EXPECT_LE(num_listed, 4 * places.size());
+}
+
 TEST(AnnotationGrid, NoneHaveOneEmptyLevel) {
   const auto levels = levels_of(AnnotationShape::kBox, {}, bounds_of(AnnotationShape::kBox, {}), 10);
   ASSERT_EQ(levels.size(), 1U);

@@ -92,6 +92,21 @@ VerbChain segment_by_watershed() {
       {{"watershed", "_fragments", {{"threshold", "foreground_threshold"}}}, {"agglomerate"}}};
 }
 
+std::string convert_explanation() {
+  return "SOURCE and OUT are addresses: [format://][store://]path[#channel], such as cell.n5/raw/s0,\n"
+         "zarr3://s3://bucket/cell.zarr/raw, precomputed://cell/raw, https://host/cell.n5/raw#1. Formats are "
+         "n5,\n"
+         "zarr (version 2), zarr3 and precomputed: told by what is there, for OUT by an ending such as .n5, "
+         "or by\n"
+         "the prefix. Stores are files, s3://bucket (credentials as of the AWS tools), http(s):// and "
+         "gs://bucket\n"
+         "(to read). A group is converted with all of its levels and with its colours and contrast; of an "
+         "array\n"
+         "with channels all go along, or the one behind the #. --shard-shape makes zarr3 and precomputed "
+         "write\n"
+         "many chunks into one file; a block is a shard then, and is held in memory whole.";
+}
+
 std::string import_explanation() {
   return "VOLUME is one of\n" + storage::volume_formats_help() +
          "Voxel size and offset are what the file states, unless options give them. Where it names no unit "
@@ -139,7 +154,11 @@ std::vector<StageVerb> make_stage_verbs() {
        {"SOURCE"},
        {"OUT"},
        bound<ConvertOptions>,
-       make_convert_stage},
+       make_convert_stage,
+       {},
+       {},
+       false,
+       convert_explanation()},
       {"export",
        kPrepare,
        "write a dataset as TIFF slices, one BigTIFF or NRRD, for other programs",

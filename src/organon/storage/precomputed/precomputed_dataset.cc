@@ -11,6 +11,7 @@
 #include "organon/storage/byte_order.h"
 #include "organon/storage/channel_stack.h"
 #include "organon/storage/codecs/codec.h"
+#include "organon/storage/codecs/gzip.h"
 #include "organon/storage/fill_value.h"
 #include "organon/storage/folder_lock.h"
 #include "organon/storage/json_fields.h"
@@ -69,10 +70,12 @@ std::optional<ScalePlace> find_volume(const Place& place) {
 
 class PrecomputedDataset : public Dataset {
  public:
-  PrecomputedDataset(std::string address, Place folder, PrecomputedScale scale)
+  /// `is_gzipped`: files are kept gzipped, under names that end in .gz.
+  PrecomputedDataset(std::string address, Place folder, PrecomputedScale scale, bool is_gzipped)
       : Dataset(std::move(address), folder / scale.key, scale.spec),
         folder_(std::move(folder)),
         scale_(std::move(scale)),
+        is_gzipped_(is_gzipped),
         chunks_(scale_.spec.domain(), scale_.spec.chunk_shape) {}
 
   Json attributes() const override {
@@ -93,13 +96,18 @@ class PrecomputedDataset : public Dataset {
   std::string chunk_key(const Index3& position) const override {
     if (scale_.sharding) return shard_key(id_of(first_chunk_at(position)));
     const Box box = chunk_grid().box_of(position).translate(scale_.voxel_offset);
-    return (place() / fmt::format("{}-{}_{}-{}_{}-{}", box.begin.x, box.end.x, box.begin.y, box.end.y,
-                                  box.begin.z, box.end.z))
+    return (place() / fmt::format("{}-{}_{}-{}_{}-{}{}", box.begin.x, box.end.x, box.begin.y, box.end.y,
+                                  box.begin.z, box.end.z, is_gzipped_ ? ".gz" : ""))
         .key;
   }
 
   std::optional<std::vector<std::byte>> load_chunk(const Index3& position,
                                                    std::size_t max_bytes) const override {
+    if (is_gzipped_) {
+      const auto bytes = Dataset::load_chunk(position, max_bytes);
+      if (!bytes) return std::nullopt;
+      return decode_gzip_of_unknown_size(*bytes, max_bytes);
+    }
     if (!is_within_shards()) return Dataset::load_chunk(position, max_bytes);
     return load_in_shard(id_of(position), max_bytes);
   }
@@ -121,6 +129,7 @@ class PrecomputedDataset : public Dataset {
   std::string why_read_only() const override {
     if (spec().codec == Codec::kPng && spec().channels.count() > 1)
       return "pictures of several channels are read only here";
+    if (is_gzipped_) return "files that are kept gzipped are read only here";
     if (spec().codec == Codec::kJpeg) return "jpeg loses voxels: it is read only here";
     if (is_within_shards())
       return "shards of precomputed volumes are written where each is a box of at most 2 GiB alone";
@@ -294,6 +303,7 @@ class PrecomputedDataset : public Dataset {
 
   Place folder_;
   PrecomputedScale scale_;
+  bool is_gzipped_;
   BlockGrid chunks_;
   mutable std::mutex mutex_;
   mutable std::map<std::pair<std::uint64_t, std::uint64_t>, std::shared_ptr<const Minishard>> minishards_;
@@ -323,11 +333,33 @@ double voxel_volume(const Json& entry) {
   return volume;
 }
 
+// cloud-volume keeps files on disk compressed, all of a scale alike; servers say the same in their headers,
+// and the client unpacks. Errors: kUnsupported for another compression.
+bool are_files_gzipped(const Place& folder, const std::string& address) {
+  const auto path = folder.store->local_path(folder.key);
+  if (!path) return false;
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator(*path, none)) {
+    if (entry.path().filename().string().starts_with('.')) continue;
+    const std::string ending = entry.path().extension().string();
+    if (ending == ".gz") return true;
+    for (const std::string_view other : {".br", ".zstd", ".xz", ".bz2"}) {
+      if (ending == other) {
+        throw Error(ErrorKind::kUnsupported,
+                    fmt::format("{}: its files are kept compressed ({}); only .gz is read", address, ending));
+      }
+    }
+    return false;
+  }
+  return false;
+}
+
 std::shared_ptr<Dataset> open_scale(const std::string& address, const ScalePlace& place, const Json& info,
                                     const Json& entry, std::optional<std::int64_t> channel = std::nullopt) {
   PrecomputedScale scale = precomputed_scale_of(info, entry, (place.folder / "info").describe());
   choose_channel(scale.spec.channels, channel, address);
-  return std::make_shared<PrecomputedDataset>(address, place.folder, std::move(scale));
+  const bool is_gzipped = !scale.sharding && are_files_gzipped(place.folder / scale.key, address);
+  return std::make_shared<PrecomputedDataset>(address, place.folder, std::move(scale), is_gzipped);
 }
 
 }  // namespace

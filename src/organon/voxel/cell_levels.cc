@@ -12,16 +12,27 @@
 namespace organon::voxel {
 namespace {
 
-// Calls use(position of a coarse cell, box of the finer ones) for all coarse cells that `shape` makes.
+// Cells of 2 x 2 x 2 that `shape` has whole; none where the factor is another.
+Shape3 whole_cells(const Shape3& shape, const Shape3& factor) {
+  if (factor != Shape3::cube(2)) return {};
+  return {shape.z / 2, shape.y / 2, shape.x / 2};
+}
+
+// Calls use(position of a coarse cell, box of the finer ones) for all coarse cells that `shape` makes, but
+// those below `done`.
 template <class Use>
-void for_each_cell(const Shape3& shape, const Shape3& factor, const Use& use) {
-  for (std::int64_t z = 0; z < ceil_divide(shape.z, factor.z); ++z)
-    for (std::int64_t y = 0; y < ceil_divide(shape.y, factor.y); ++y)
-      for (std::int64_t x = 0; x < ceil_divide(shape.x, factor.x); ++x)
+void for_each_cell(const Shape3& shape, const Shape3& factor, const Shape3& done, const Use& use) {
+  const Shape3 cells{ceil_divide(shape.z, factor.z), ceil_divide(shape.y, factor.y),
+                     ceil_divide(shape.x, factor.x)};
+  for (std::int64_t z = 0; z < cells.z; ++z) {
+    for (std::int64_t y = 0; y < cells.y; ++y) {
+      for (std::int64_t x = z < done.z && y < done.y ? done.x : 0; x < cells.x; ++x)
         use(Index3{z, y, x},
             Box{{z * factor.z, y * factor.y, x * factor.x},
                 {std::min((z + 1) * factor.z, shape.z), std::min((y + 1) * factor.y, shape.y),
                  std::min((x + 1) * factor.x, shape.x)}});
+    }
+  }
 }
 
 void check_place(const Shape3& finer, const Shape3& factor, const Index3& at, const Shape3& cells) {
@@ -109,6 +120,27 @@ MeanCells<T> MeanCells<T>::from_bytes(const Shape3& shape, std::span<const std::
   return cells;
 }
 
+// Finds a value among the last few before it adds one: cells hold few different ones.
+template <class T>
+void ModeCells<T>::add(T value, std::uint32_t count, std::vector<Entry>& entries) {
+  constexpr std::size_t kFew = 16;
+  const std::size_t end = entries.size() > kFew ? entries.size() - kFew : 0;
+  for (std::size_t i = entries.size(); i-- > end;) {
+    if (entries[i].value == value) {
+      entries[i].count += count;
+      return;
+    }
+  }
+  entries.push_back({value, count});
+}
+
+template <class T>
+void ModeCells<T>::put_one(const Index3& cell, T value, std::uint32_t count) {
+  first_(cell) = static_cast<std::uint32_t>(entries_.size());
+  count_(cell) = 1;
+  entries_.push_back({value, count});
+}
+
 // `entries` may name a value several times.
 template <class T>
 void ModeCells<T>::put(const Index3& cell, std::vector<Entry>& entries) {
@@ -127,22 +159,37 @@ template <class T>
 void ModeCells<T>::take_voxels(ArrayView<const T> voxels, const Shape3& factor, const Index3& at) {
   check_place(voxels.shape(), factor, at, shape());
   std::vector<Entry> found;
-  for_each_cell(voxels.shape(), factor, [&](const Index3& cell, const Box& box) {
-    const T value = voxels(box.begin);
-    bool is_uniform = true;
-    for (std::int64_t z = box.begin.z; z < box.end.z; ++z)
-      for (std::int64_t y = box.begin.y; y < box.end.y; ++y)
-        for (std::int64_t x = box.begin.x; x < box.end.x; ++x) is_uniform &= voxels(z, y, x) == value;
-    if (is_uniform) {
-      first_(at + cell) = static_cast<std::uint32_t>(entries_.size());
-      count_(at + cell) = 1;
-      entries_.push_back({value, static_cast<std::uint32_t>(box.volume())});
-      return;
+  const Shape3 whole = voxels.stride().x == 1 ? whole_cells(voxels.shape(), factor) : Shape3{};
+  for (std::int64_t z = 0; z < whole.z; ++z) {
+    for (std::int64_t y = 0; y < whole.y; ++y) {
+      const T* const a = voxels.row(2 * z, 2 * y);
+      const T* const b = voxels.row(2 * z, 2 * y + 1);
+      const T* const c = voxels.row(2 * z + 1, 2 * y);
+      const T* const d = voxels.row(2 * z + 1, 2 * y + 1);
+      for (std::int64_t x = 0; x < whole.x; ++x) {
+        const std::int64_t i = 2 * x;
+        const T value = a[i];
+        const Index3 cell = at + Index3{z, y, x};
+        const bool is_uniform = (a[i + 1] == value) & (b[i] == value) & (b[i + 1] == value) &
+                                (c[i] == value) & (c[i + 1] == value) & (d[i] == value) & (d[i + 1] == value);
+        if (is_uniform) {
+          put_one(cell, value, 8);
+          continue;
+        }
+        found.clear();
+        for (const T* const row : {a, b, c, d}) {
+          add(row[i], 1, found);
+          add(row[i + 1], 1, found);
+        }
+        put(cell, found);
+      }
     }
+  }
+  for_each_cell(voxels.shape(), factor, whole, [&](const Index3& cell, const Box& box) {
     found.clear();
     for (std::int64_t z = box.begin.z; z < box.end.z; ++z)
       for (std::int64_t y = box.begin.y; y < box.end.y; ++y)
-        for (std::int64_t x = box.begin.x; x < box.end.x; ++x) found.push_back({voxels(z, y, x), 1});
+        for (std::int64_t x = box.begin.x; x < box.end.x; ++x) add(voxels(z, y, x), 1, found);
     put(at + cell, found);
   });
 }
@@ -151,20 +198,51 @@ template <class T>
 void ModeCells<T>::take_cells(const ModeCells& finer, const Shape3& factor, const Index3& at) {
   check_place(finer.shape(), factor, at, shape());
   std::vector<Entry> found;
-  for_each_cell(finer.shape(), factor, [&](const Index3& cell, const Box& box) {
-    found.clear();
-    for (std::int64_t z = box.begin.z; z < box.end.z; ++z) {
-      for (std::int64_t y = box.begin.y; y < box.end.y; ++y) {
-        for (std::int64_t x = box.begin.x; x < box.end.x; ++x) {
-          const Entry* const entry = finer.entries_.data() + finer.first_(z, y, x);
-          // Most cells hold the one value of their neighbours.
-          if (found.size() == 1 && finer.count_(z, y, x) == 1 && entry->value == found[0].value)
-            found[0].count += entry->count;
-          else
-            found.insert(found.end(), entry, entry + finer.count_(z, y, x));
+  const auto take = [&](std::uint32_t first, std::uint32_t count) {
+    for (std::uint32_t i = first; i < first + count; ++i)
+      add(finer.entries_[i].value, finer.entries_[i].count, found);
+  };
+  const Shape3 whole = whole_cells(finer.shape(), factor);
+  for (std::int64_t z = 0; z < whole.z; ++z) {
+    for (std::int64_t y = 0; y < whole.y; ++y) {
+      const std::uint32_t* first[4];
+      const std::uint32_t* count[4];
+      for (int row = 0; row < 4; ++row) {
+        first[row] = finer.first_.view().row(2 * z + row / 2, 2 * y + row % 2);
+        count[row] = finer.count_.view().row(2 * z + row / 2, 2 * y + row % 2);
+      }
+      for (std::int64_t x = 0; x < whole.x; ++x) {
+        const std::int64_t i = 2 * x;
+        const Index3 cell = at + Index3{z, y, x};
+        const T value = finer.entries_[first[0][i]].value;
+        bool is_uniform = true;
+        std::uint32_t volume = 0;
+        for (int row = 0; row < 4; ++row) {
+          const Entry& left = finer.entries_[first[row][i]];
+          const Entry& right = finer.entries_[first[row][i + 1]];
+          is_uniform = is_uniform & (count[row][i] == 1) & (count[row][i + 1] == 1) & (left.value == value) &
+                       (right.value == value);
+          volume += left.count + right.count;
         }
+        if (is_uniform) {
+          put_one(cell, value, volume);
+          continue;
+        }
+        found.clear();
+        for (int row = 0; row < 4; ++row) {
+          take(first[row][i], count[row][i]);
+          take(first[row][i + 1], count[row][i + 1]);
+        }
+        put(cell, found);
       }
     }
+  }
+  for_each_cell(finer.shape(), factor, whole, [&](const Index3& cell, const Box& box) {
+    found.clear();
+    for (std::int64_t z = box.begin.z; z < box.end.z; ++z)
+      for (std::int64_t y = box.begin.y; y < box.end.y; ++y)
+        for (std::int64_t x = box.begin.x; x < box.end.x; ++x)
+          take(finer.first_(z, y, x), finer.count_(z, y, x));
     put(at + cell, found);
   });
 }

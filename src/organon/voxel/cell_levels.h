@@ -85,6 +85,8 @@ class ModeCells {
     T value;
     std::uint32_t count;
   };
+  static void add(T value, std::uint32_t count, std::vector<Entry>& entries);
+  void put_one(const Index3& cell, T value, std::uint32_t count);
   void put(const Index3& cell, std::vector<Entry>& entries);
 
   // The entries of a cell: entries_[first ... first + count), by ascending value.

@@ -22,7 +22,7 @@ namespace {
 
 // Raised when partials or scratch of any stage mean something else than before: what another organon left in
 // an unfinished run is then begun anew, and complete outputs stay as they are.
-constexpr int kScratchLayout = 2;
+constexpr int kScratchLayout = 3;
 
 constexpr const char* kStageFile = "stage.json";
 constexpr const char* kCompletionFile = "complete.json";

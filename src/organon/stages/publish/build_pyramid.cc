@@ -5,7 +5,6 @@
 #include "organon/base/error.h"
 #include "organon/blockwise/reading.h"
 #include "organon/blockwise/run_folder.h"
-#include "organon/stages/publish/pyramid_levels.h"
 #include "organon/stages/publish/reduce_levels.h"
 #include "organon/storage/multiscale.h"
 
@@ -39,9 +38,6 @@ std::filesystem::path normal_path(const std::string& address) {
   return storage::absolute_place(without_trailing_slashes(address));
 }
 
-// Levels that are made from one read; the others come from what these leave.
-constexpr std::size_t kFineLevels = 3;
-
 struct Set {
   PyramidOptions options;
   std::string group;
@@ -72,9 +68,16 @@ struct Set {
       attributes[limits] = {contrast->low, contrast->high};
     for (std::size_t i = 0; i < levels.factors.size(); ++i) {
       const Shape3& factor = levels.factors[i];
-      levels.outputs.push_back(
-          {fmt::format("{}/s{}", group, i + 1), level_spec(spec, factor), attributes, factor});
+      const std::string address = fmt::format("{}/s{}", group, i + 1);
+      storage::DatasetSpec of_level = level_spec(spec, factor);
+      // In shards as s0, as far as the level's format and volume can have them.
+      if (storage::has_shards(spec)) {
+        of_level.shard_shape = spec.shard_shape;
+        of_level.shard_shape = storage::fitted_to(storage::format_for_new(address), of_level).shard_shape;
+      }
+      levels.outputs.push_back({address, of_level, attributes, factor});
     }
+    levels.set_parts();
   }
 
   std::vector<storage::LabelColor> label_colors_for(const storage::Dataset& s0) const {
@@ -95,10 +98,6 @@ struct Set {
     }
     return colors;
   }
-
-  // Of the levels: how many the first of the two steps makes.
-  std::size_t num_fine() const { return std::min(kFineLevels, levels.factors.size()); }
-  bool has_coarse() const { return levels.factors.size() > kFineLevels; }
 };
 
 /// An earlier pyramid may have had other levels: none may stay among the new ones.
@@ -144,27 +143,26 @@ class PyramidStage : public blockwise::Stage {
   bool makes_files() const override { return false; }
   std::vector<std::string> steps() const override {
     std::vector<std::string> names = {"remove old levels"};
-    if (set_.num_fine() > 0) names.push_back(fmt::format("make s1 to s{}", set_.num_fine()));
-    if (set_.has_coarse())
-      names.push_back(fmt::format("make s{} to s{}", set_.num_fine() + 1, set_.levels.factors.size()));
+    for (const LevelSet::Part& part : set_.levels.parts) {
+      names.push_back(part.first == part.last ? fmt::format("make s{}", part.last)
+                                              : fmt::format("make s{} to s{}", part.first, part.last));
+    }
     names.emplace_back("describe levels");
     return names;
   }
   std::unique_ptr<Step> make_step(std::size_t index, const RunFolder& run) const override {
     if (index == 0) return std::make_unique<RemoveOldLevels>(set_);
-    const std::size_t num_fine = set_.num_fine();
-    if (index == 1 && num_fine > 0) return std::make_unique<ReduceLevels>(set_.levels, 1, num_fine);
-    if (index == 2 && set_.has_coarse())
-      return std::make_unique<ReduceLevels>(set_.levels, num_fine + 1, set_.levels.factors.size(),
-                                            run.step(1));
-    return std::make_unique<WriteGroup>(set_);
+    const std::size_t part = index - 1;
+    if (part == set_.levels.parts.size()) return std::make_unique<WriteGroup>(set_);
+    if (part == 0) return std::make_unique<ReduceLevels>(set_.levels, part);
+    return std::make_unique<ReduceLevels>(set_.levels, part, run.step(index - 1));
   }
   std::vector<StepPlan> plans() const override {
     std::vector<StepPlan> plans = {StepPlan::solve()};
-    const std::size_t num_fine = set_.num_fine();
-    if (num_fine > 0) plans.push_back(ReduceLevels(set_.levels, 1, num_fine).plan());
-    if (set_.has_coarse())
-      plans.push_back(ReduceLevels(set_.levels, num_fine + 1, set_.levels.factors.size(), "").plan());
+    for (std::size_t part = 0; part < set_.levels.parts.size(); ++part) {
+      plans.push_back(part == 0 ? ReduceLevels(set_.levels, part).plan()
+                                : ReduceLevels(set_.levels, part, "").plan());
+    }
     plans.push_back(StepPlan::solve());
     return plans;
   }

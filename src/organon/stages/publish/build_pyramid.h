@@ -19,8 +19,9 @@ struct PyramidOptions {
 
 /// `S0 GROUP`: S0 is `GROUP/s0`. Writes GROUP/s1, s2, ..., each exactly from the voxels of s0, which are read
 /// once (reduce_levels.h), and the group's metadata, so that Neuroglancer and the N5 viewer find the levels.
-/// Which axes a level halves: pyramid_factors(). Levels of an earlier pyramid are replaced. Blocks are chunks
-/// of the third level, whatever block shape is asked for.
+/// Which axes a level halves: pyramid_factors(). Levels of an earlier pyramid are replaced. Levels of an s0
+/// in shards are in shards too: of as many voxels, in precomputed clipped at the level's faces. Blocks are
+/// chunks of the third level, or what holds whole shards (level_set.h), whatever block shape is asked for.
 ///
 /// In Zarr the group is OME-NGFF: below `labels` a label image, which keeps the colours and names of its
 /// labels, or gets `label_colors`; else an image with the contrast of s0.

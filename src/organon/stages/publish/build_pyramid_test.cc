@@ -123,6 +123,170 @@ TEST(BuildPyramid, EveryLevelComesFromS0) {
   expect_levels<std::uint32_t>("a.zarr", Json::object(), "{}", Reduction::kMode);
 }
 
+// s0 in shards (or not), random; its levels compared with those of all voxels at once.
+struct ShardCase {
+  std::string container;
+  Shape3 shape;
+  Shape3 chunk;
+  Shape3 shard;
+  SizeNm voxel_size_nm{4, 4, 4};
+};
+
+template <class T>
+Array<T> random_voxels(const Shape3& shape, Random& random, bool is_crowded) {
+  Array<T> voxels(shape);
+  for (std::int64_t z = 0; z < shape.z; ++z)
+    for (std::int64_t y = 0; y < shape.y; ++y)
+      for (std::int64_t x = 0; x < shape.x; ++x)
+        voxels(z, y, x) =
+            static_cast<T>(is_crowded ? random.below(1 << 30) : z / 5 + y / 7 + random.below(3));
+  return voxels;
+}
+
+template <class T>
+std::string store(const std::filesystem::path& folder, const ShardCase& of, const Array<T>& voxels) {
+  storage::DatasetSpec spec;
+  spec.shape = of.shape;
+  spec.chunk_shape = of.chunk;
+  spec.shard_shape = of.shard;
+  spec.data_type = data_type_of<T>();
+  spec.grid = {of.voxel_size_nm, {0, 0, 0}};
+  const std::string group = of.container.find("://") == std::string::npos
+                                ? (folder / of.container).string()
+                                : of.container + (folder / "volume").string();
+  const std::string address = group + "/s0";
+  spec = storage::fitted_to(storage::format_for_new(address), spec);
+  EXPECT_EQ(storage::has_shards(spec), of.shard.product() > 0);
+  storage::create_dataset(address, spec)->write<T>(spec.domain(), voxels.view(), Fsync::kNo);
+  return group;
+}
+
+// Shards that hold something other than zeros, and the files that are there.
+template <class T>
+void expect_stored_in_units(const storage::Dataset& level, const Array<T>& voxels) {
+  const BlockGrid units = level.chunk_grid();
+  std::int64_t num_files = 0;
+  for (std::int64_t i = 0; i < units.count(); ++i) {
+    const Box box = units.box_of(i);
+    bool has_any = false;
+    for (std::int64_t z = box.begin.z; z < box.end.z; ++z)
+      for (std::int64_t y = box.begin.y; y < box.end.y; ++y)
+        for (std::int64_t x = box.begin.x; x < box.end.x; ++x) has_any |= voxels(z, y, x) != T{};
+    EXPECT_EQ(level.chunk_exists(units.position_of(i)), has_any);
+    num_files += has_any ? 1 : 0;
+  }
+  std::int64_t num_found = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(level.path())) {
+    const std::string name = entry.path().filename().string();
+    if (entry.is_regular_file() && name != "zarr.json" && name != "attributes.json") ++num_found;
+  }
+  EXPECT_EQ(num_found, num_files) << level.address();
+}
+
+template <class T>
+Array<T> reduced(const Array<T>& s0, const Shape3& factor, Reduction reduction) {
+  Array<T> result(voxel::downsampled_shape(s0.shape(), factor));
+  if (reduction == Reduction::kMean) {
+    voxel::downsample_mean<T>(s0, factor, result);
+  } else {
+    voxel::downsample_mode<T>(s0, factor, result);
+  }
+  return result;
+}
+
+template <class T>
+void expect_sharded_levels(const ShardCase& of, Reduction reduction, std::size_t num_levels,
+                           bool is_crowded = false) {
+  SCOPED_TRACE(of.container + " " + to_string(of.shape) + " in shards of " + to_string(of.shard));
+  const TemporaryFolder folder;
+  Random random(7);
+  const Array<T> s0 = random_voxels<T>(of.shape, random, is_crowded);
+  const std::string group = store<T>(folder.path(), of, s0);
+  run(description_of(group, {},
+                     reduction == Reduction::kMean ? R"({"kind": "mean"})" : R"({"kind": "mode"})"));
+  const auto levels = storage::open_multiscale(group).levels;
+  ASSERT_EQ(levels.size(), num_levels + 1);
+  const auto factors = pyramid_factors(of.shape, of.voxel_size_nm, of.chunk, -1);
+  for (std::size_t i = 1; i < levels.size(); ++i) {
+    SCOPED_TRACE(i);
+    const Array<T> expected = reduced<T>(s0, factors[i - 1], reduction);
+    const auto& spec = levels[i]->spec();
+    if (of.container.find("precomputed") == std::string::npos)
+      EXPECT_EQ(spec.shard_shape, of.shard);
+    else
+      EXPECT_TRUE(storage::has_shards(spec));
+    const AnyArray found = levels[i]->read(spec.domain());
+    ASSERT_EQ(found.shape(), expected.shape());
+    EXPECT_TRUE(std::equal(expected.data(), expected.data() + expected.size(), found.view<T>().data()));
+    if (of.container.find("precomputed") == std::string::npos)
+      expect_stored_in_units<T>(*levels[i], expected);
+  }
+}
+
+TEST(BuildPyramid, LevelsOfShardsAreShards) {
+  using std::uint64_t;
+  using std::uint8_t;
+  expect_sharded_levels<uint8_t>({"a.zarr3", {70, 45, 90}, {4, 4, 4}, {16, 16, 16}}, Reduction::kMean, 5);
+  expect_sharded_levels<uint8_t>({"zarr3://", {70, 45, 90}, {4, 4, 4}, {8, 8, 8}}, Reduction::kMode, 5);
+  expect_sharded_levels<float>({"zarr3://", {33, 64, 65}, {4, 4, 4}, {64, 64, 64}}, Reduction::kMean, 5);
+  // Shards that halves cut, flat shards, chunks of other shapes, voxels that are no cubes.
+  expect_sharded_levels<uint8_t>({"zarr3://", {50, 61, 80}, {4, 4, 4}, {12, 12, 12}}, Reduction::kMean, 5);
+  expect_sharded_levels<uint64_t>({"zarr3://", {40, 40, 70}, {4, 4, 4}, {4, 16, 20}}, Reduction::kMode, 5);
+  expect_sharded_levels<uint64_t>({"zarr3://", {31, 61, 50}, {5, 3, 4}, {10, 12, 24}, {12, 4, 5}},
+                                  Reduction::kMode, 5);
+  expect_sharded_levels<uint8_t>({"zarr3://", {1, 90, 77}, {4, 4, 4}, {8, 8, 8}}, Reduction::kMean, 5);
+  expect_sharded_levels<uint8_t>({"precomputed://", {70, 45, 90}, {4, 4, 4}, {16, 16, 16}}, Reduction::kMean,
+                                 5);
+  expect_sharded_levels<uint64_t>({"precomputed://", {70, 45, 90}, {8, 8, 8}, {16, 16, 32}}, Reduction::kMode,
+                                  4);
+}
+
+// Blocks begin where the box does, so that their ids are not those of the whole; the coarsest level needs
+// more of the finer ones than the box meets.
+TEST(BuildPyramid, APartHasTheVoxelsOfTheWhole) {
+  for (const ShardCase& of : {ShardCase{"a.n5", {150, 300, 170}, {4, 4, 4}, {}},
+                              ShardCase{"zarr3://", {150, 300, 170}, {4, 4, 4}, {8, 8, 8}}}) {
+    SCOPED_TRACE(of.container);
+    const TemporaryFolder folder;
+    Random random(3);
+    const auto s0 = random_voxels<std::uint16_t>(of.shape, random, false);
+    const std::string group = store<std::uint16_t>(folder.path(), of, s0);
+    auto description = description_of(group, {}, R"({"kind": "mode"})");
+    description.box_nm = "20,600,300,80,700,400";
+    run(description);
+    const Box box{{5, 150, 75}, {20, 175, 100}};
+    const auto levels = storage::open_multiscale(group).levels;
+    ASSERT_EQ(levels.size(), 6U);
+    for (std::size_t i = 1; i < levels.size(); ++i) {
+      SCOPED_TRACE(i);
+      const std::int64_t factor = std::int64_t{1} << i;
+      const auto whole = reduced<std::uint16_t>(s0, Shape3::cube(factor), Reduction::kMode);
+      const Box part = level_domain(box, Shape3::cube(factor), levels[i]->spec());
+      const auto found = levels[i]->read_as<std::uint16_t>(part);
+      Array<std::uint16_t> expected(part.shape());
+      copy_voxels<std::uint16_t>(whole.view().part(part), expected.view());
+      EXPECT_TRUE(std::equal(expected.begin(), expected.end(), found.begin(), found.end()));
+    }
+  }
+}
+
+TEST(BuildPyramid, ShardsKeepTheStageContract) {
+  blockwise::testing::StageUnderTest stage;
+  stage.factory = make_pyramid_stage;
+  const ShardCase of{"zarr3://", {60, 70, 45}, {4, 4, 4}, {8, 8, 8}};
+  stage.describe = [&](const std::filesystem::path& folder, const Shape3& block_shape) {
+    const std::string group = of.container + (folder / "volume").string();
+    if (!std::filesystem::exists(folder / "volume")) {
+      Random random(9);
+      store<std::uint32_t>(folder, of, random_voxels<std::uint32_t>(of.shape, random, false));
+    }
+    return description_of(group, block_shape);
+  };
+  stage.block_shapes = {{8, 8, 8}, {64, 128, 128}};
+  stage.contents = levels_of;
+  blockwise::testing::expect_stage_contract(stage);
+}
+
 TEST(BuildPyramid, KeepsTheStageContract) {
   blockwise::testing::StageUnderTest stage;
   stage.factory = make_pyramid_stage;

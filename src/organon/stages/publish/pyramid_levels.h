@@ -57,7 +57,7 @@ void require_reducible(const storage::Dataset& source, Reduction reduction);
 /// The chunks of a level (its spec is `level`) that `source_domain`, a part of the source, touches.
 Box level_domain(const Box& source_domain, const Shape3& factor, const storage::DatasetSpec& level);
 
-/// The spec of a level: shape and grid by `factor`, everything else as `source`.
+/// The spec of a level: shape and grid by `factor`, no shards, everything else as `source`.
 storage::DatasetSpec level_spec(const storage::DatasetSpec& source, const Shape3& factor);
 
 }  // namespace organon::stages

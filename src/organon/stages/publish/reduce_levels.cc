@@ -8,8 +8,8 @@
 #include <type_traits>
 
 #include "organon/base/cancellation.h"
+#include "organon/base/check.h"
 #include "organon/base/error.h"
-#include "organon/geometry/integer_division.h"
 #include "organon/storage/codecs/codec.h"
 #include "organon/voxel/cell_levels.h"
 
@@ -26,9 +26,6 @@ struct Crowded {};
 Box times(const Box& box, const Shape3& factor) {
   return {{box.begin.z * factor.z, box.begin.y * factor.y, box.begin.x * factor.x},
           {box.end.z * factor.z, box.end.y * factor.y, box.end.x * factor.x}};
-}
-Shape3 times(const Shape3& shape, const Shape3& factor) {
-  return {shape.z * factor.z, shape.y * factor.y, shape.x * factor.x};
 }
 
 // Number of decoded bytes, then zstd.
@@ -51,27 +48,18 @@ std::vector<std::byte> unpacked(std::span<const std::byte> bytes, std::uint64_t 
 
 }  // namespace
 
-Shape3 LevelSet::ratio(std::size_t index) const {
-  const Shape3& now = factor(index);
-  const Shape3 before = index == 1 ? Shape3{1, 1, 1} : factor(index - 1);
-  return {now.z / before.z, now.y / before.y, now.x / before.x};
-}
-
-Shape3 LevelSet::shape(std::size_t index) const {
-  return index == 0 ? source->spec().shape : outputs.at(index - 1).spec.shape;
-}
-
-// One block: see the class. T: unsigned or floating-point, as the voxels' bits count.
+// One chunk of the last level: see the class. T: unsigned or floating-point, as the voxels' bits count.
 template <class Cells, class T>
 class ReduceLevels::Run {
  public:
-  Run(const ReduceLevels& step, BlockOutput& output) : step_(step), set_(step.set_), output_(output) {}
+  Run(const ReduceLevels& step, std::vector<OpenUnits>& outputs)
+      : step_(step), set_(step.set_), outputs_(outputs) {}
 
   Cells make_chunk(std::size_t level, const Index3& position) {
-    const Box box = step_.chunks(level).box_of(position);
+    const Box box = set_.chunks(level).box_of(position);
     const Shape3 ratio = set_.ratio(level);
     Cells cells(box.shape());
-    const BlockGrid finer = step_.chunks(level - 1);
+    const BlockGrid finer = set_.chunks(level - 1);
     const Box children =
         finer.positions_touching(times(box, ratio).intersect(Box::of_shape(set_.shape(level - 1))));
     const BlockGrid each(Box::of_shape(children.shape()), {1, 1, 1});
@@ -96,13 +84,13 @@ class ReduceLevels::Run {
     AnyArray reduced(set_.source->spec().data_type, box.shape());
     cells.reduce({set_.factor(level), set_.source->spec().shape, box.begin},
                  ArrayView<T>(reinterpret_cast<T*>(reduced.bytes().data()), reduced.shape()));
-    output_.write(level - step_.first_, box, reduced);
+    outputs_[level - step_.first_].put(box, reduced);
     return cells;
   }
 
  private:
   Cells read_cells(const Index3& chunk, const Shape3& shape) const {
-    const auto bytes = step_.cells_below_->read(step_.chunks(step_.first_ - 1).id_of(chunk));
+    const auto bytes = step_.cells_below_->read(set_.key_of_cells(step_.part_ - 1, chunk));
     if (!bytes) throw Error(ErrorKind::kCorruptData, "the cells of a finer level are gone");
     if (bytes->empty()) throw Crowded();
     constexpr std::uint64_t kPerEntry = sizeof(T) + sizeof(std::uint32_t);
@@ -112,53 +100,59 @@ class ReduceLevels::Run {
 
   const ReduceLevels& step_;
   const LevelSet& set_;
-  BlockOutput& output_;
+  std::vector<OpenUnits>& outputs_;
 };
 
-ReduceLevels::ReduceLevels(const LevelSet& set, std::size_t first, std::size_t last,
-                           std::optional<std::filesystem::path> below)
-    : set_(set), first_(first), last_(last), below_(std::move(below)) {
+ReduceLevels::ReduceLevels(const LevelSet& set, std::size_t part, std::optional<std::filesystem::path> below)
+    : set_(set),
+      part_(part),
+      first_(set.parts.at(part).first),
+      last_(set.parts.at(part).last),
+      below_(std::move(below)) {
   require_reducible(*set_.source, set_.reduction);
   // Before the step before has run there is nothing to read, and only the plan is asked for.
   if (below_ && std::filesystem::exists(*below_)) cells_below_.emplace(*below_);
 }
 
-BlockGrid ReduceLevels::chunks(std::size_t level) const {
-  return BlockGrid(Box::of_shape(set_.shape(level)), set_.source->spec().chunk_shape);
-}
-
-Shape3 ReduceLevels::chunk_in_source(std::size_t level) const {
-  const Shape3& chunk = set_.source->spec().chunk_shape;
-  return level == 0 ? chunk : times(chunk, set_.factor(level));
+std::int64_t ReduceLevels::bytes_of_shards() const {
+  std::int64_t open = 0;
+  std::int64_t largest = 0;
+  for (std::size_t level = first_; level <= last_; ++level) {
+    const storage::DatasetSpec& spec = set_.outputs.at(level - 1).spec;
+    if (!storage::has_shards(spec)) continue;
+    const std::int64_t unit = min(storage::stored_shape(spec), spec.shape).product() *
+                              static_cast<std::int64_t>(size_of(spec.data_type));
+    open += set_.most_open_units(set_.parts[part_], level) * unit;
+    largest = std::max(largest, unit);
+  }
+  // Encoded bytes are gathered in a buffer that doubles when it is full, and is copied then.
+  return open + 3 * largest;
 }
 
 StepPlan ReduceLevels::plan() const {
   const storage::DatasetSpec& source = set_.source->spec();
-  const Shape3 block_shape = chunk_in_source(last_);
-  // Whole blocks of whatever is asked for.
-  const BlockGrid blocks(source.domain(), block_shape);
-  const Box positions = blocks.positions_touching(set_.domain);
-  const Box domain{blocks.box_of(positions.begin).begin, blocks.box_of(positions.end - Index3{1, 1, 1}).end};
-  StepPlan plan = StepPlan::over(domain, block_shape);
+  const LevelSet::Part& part = set_.parts[part_];
+  const Box domain = set_.domain_of(part_);
+  StepPlan plan = StepPlan::over(domain, set_.block_shape(part));
   for (std::size_t level = first_; level <= last_; ++level)
     plan.outputs.push_back(set_.outputs.at(level - 1));
-  plan.reuse = blockwise::Reuse::kAnywhere;
+  // Kept blocks may leave partials under their ids alone.
+  const bool leaves_cells = last_ < set_.factors.size();
+  if (!leaves_cells || set_.last_chunks_per_block(part).product() == 1)
+    plan.reuse = blockwise::Reuse::kAnywhere;
   plan.depends_on = {{"reduction", set_.reduction == Reduction::kMean ? "mean" : "mode"},
                      {"factor", {set_.factor(last_).z, set_.factor(last_).y, set_.factor(last_).x}}};
   // Where ids are very many, the source itself.
   plan.reads(set_.source->address());
   if (below_) {
     plan.partials.push_back(
-        {*below_, [grid = chunks(first_ - 1), factor = set_.factor(first_ - 1)](const Block& block) {
-           const Box& box = block.write_box;
-           const Box finer{{box.begin.z / factor.z, box.begin.y / factor.y, box.begin.x / factor.x},
-                           {ceil_divide(box.end.z, factor.z), ceil_divide(box.end.y, factor.y),
-                            ceil_divide(box.end.x, factor.x)}};
-           const Box at = grid.positions_touching(finer);
+        {*below_, [&set = set_, before = part_ - 1, level = first_ - 1](const Block& block) {
+           const Box at =
+               set.chunks(level).positions_touching(set.outputs.at(level - 1).box_made_by(block.write_box));
            const BlockGrid each(Box::of_shape(at.shape()), {1, 1, 1});
            std::vector<std::int64_t> keys;
            for (std::int64_t i = 0; i < each.count(); ++i)
-             keys.push_back(grid.id_of(at.begin + each.position_of(i)));
+             keys.push_back(set.key_of_cells(before, at.begin + each.position_of(i)));
            return keys;
          }});
   }
@@ -168,7 +162,7 @@ StepPlan ReduceLevels::plan() const {
   const std::int64_t open =
       set_.reduction == Reduction::kMean ? chunk * 16 : chunk * 8 + kMostEntries * (voxel_bytes + 8);
   plan.bytes_per_worker = static_cast<std::int64_t>(last_ - first_ + 2) * (open + chunk * voxel_bytes) +
-                          2 * open + 4 * chunk * voxel_bytes + (std::int64_t{16} << 20);
+                          2 * open + 4 * chunk * voxel_bytes + bytes_of_shards() + (std::int64_t{16} << 20);
   plan.bytes_read = below_ ? 0 : domain.volume() * voxel_bytes;
   for (std::size_t level = first_; level <= last_; ++level)
     plan.bytes_written += domain.volume() / set_.factor(level).product() * voxel_bytes;
@@ -177,49 +171,65 @@ StepPlan ReduceLevels::plan() const {
 }
 
 template <class Cells, class T>
-bool ReduceLevels::reduce_block(const Block& block, BlockOutput& output) const {
-  const BlockGrid grid = chunks(last_);
-  const Box box = set_.outputs.at(last_ - 1).box_made_by(block.write_box);
+bool ReduceLevels::reduce_chunk(const Index3& chunk, std::vector<OpenUnits>& outputs,
+                                BlockOutput& output) const {
   try {
-    const Cells cells = Run<Cells, T>(*this, output).make_chunk(last_, grid.position_containing(box.begin));
-    if (last_ < set_.factors.size()) output.emit(block.id, packed(cells.to_bytes()));
+    const Cells cells = Run<Cells, T>(*this, outputs).make_chunk(last_, chunk);
+    if (last_ < set_.factors.size()) output.emit(set_.key_of_cells(part_, chunk), packed(cells.to_bytes()));
   } catch (const Crowded&) {
     return false;
   }
   return true;
 }
 
-void ReduceLevels::make_directly(const Block& block, BlockOutput& output) const {
+// What was made before the chunk was found crowded stays.
+void ReduceLevels::make_directly(const Index3& chunk, std::vector<OpenUnits>& outputs) const {
+  const Box last = set_.chunks(last_).box_of(chunk);
   for (std::size_t level = first_; level <= last_; ++level) {
-    const BlockGrid grid = chunks(level);
-    const Box positions = grid.positions_touching(
-        set_.outputs.at(level - 1).box_made_by(block.write_box).intersect(Box::of_shape(set_.shape(level))));
+    const Shape3 finer{set_.factor(last_).z / set_.factor(level).z,
+                       set_.factor(last_).y / set_.factor(level).y,
+                       set_.factor(last_).x / set_.factor(level).x};
+    const BlockGrid grid = set_.chunks(level);
+    const Box positions = grid.positions_touching(times(last, finer).intersect(grid.domain()));
     const BlockGrid each(Box::of_shape(positions.shape()), {1, 1, 1});
     for (std::int64_t i = 0; i < each.count(); ++i) {
       const Box box = grid.box_of(positions.begin + each.position_of(i));
-      output.write(
-          level - first_, box,
-          read_reduced(*set_.source, set_.factor(level), set_.reduction, box, set_.source->spec().data_type));
+      if (outputs[level - first_].has(box)) continue;
+      outputs[level - first_].put(box, read_reduced(*set_.source, set_.factor(level), set_.reduction, box,
+                                                    set_.source->spec().data_type));
     }
   }
-  if (last_ < set_.factors.size()) output.emit(block.id, {});
 }
 
 void ReduceLevels::process(const Block& block, BlockOutput& output) const {
-  const bool is_done = dispatch(set_.source->spec().data_type, [&](auto zero) -> bool {
-    using T = decltype(zero);
-    if constexpr (std::is_same_v<T, double>) {
-      return false;  // refused when planned
-    } else if constexpr (std::is_same_v<T, float>) {
-      return reduce_block<voxel::MeanCells<T>, T>(block, output);
-    } else {
-      using Bits = std::make_unsigned_t<T>;
-      if (set_.reduction == Reduction::kMean)
-        return reduce_block<voxel::MeanCells<Bits>, Bits>(block, output);
-      return reduce_block<voxel::ModeCells<Bits>, Bits>(block, output);
+  const LevelSet::Part& part = set_.parts[part_];
+  std::vector<OpenUnits> outputs;
+  for (std::size_t level = first_; level <= last_; ++level) {
+    outputs.emplace_back(set_.outputs.at(level - 1).spec, level - first_, set_.most_open_units(part, level),
+                         output);
+  }
+  const std::vector<Index3> chunks = set_.last_chunks_in(part, block.write_box);
+  for (std::size_t i = 0; i < chunks.size(); ++i) {
+    const bool is_done = dispatch(set_.source->spec().data_type, [&](auto zero) -> bool {
+      using T = decltype(zero);
+      if constexpr (std::is_same_v<T, double>) {
+        return false;  // refused when planned
+      } else if constexpr (std::is_same_v<T, float>) {
+        return reduce_chunk<voxel::MeanCells<T>, T>(chunks[i], outputs, output);
+      } else {
+        using Bits = std::make_unsigned_t<T>;
+        if (set_.reduction == Reduction::kMean)
+          return reduce_chunk<voxel::MeanCells<Bits>, Bits>(chunks[i], outputs, output);
+        return reduce_chunk<voxel::ModeCells<Bits>, Bits>(chunks[i], outputs, output);
+      }
+    });
+    if (!is_done) {
+      make_directly(chunks[i], outputs);
+      if (last_ < set_.factors.size()) output.emit(set_.key_of_cells(part_, chunks[i]), {});
     }
-  });
-  if (!is_done) make_directly(block, output);
+    output.report(static_cast<double>(i + 1) / static_cast<double>(chunks.size()), "");
+  }
+  for (const OpenUnits& units : outputs) ORGANON_CHECK(units.are_whole());
 }
 
 }  // namespace organon::stages

@@ -44,7 +44,8 @@ std::string kind_of(const storage::DatasetSpec& spec) {
                      to_string(spec.shard_shape), to_string(spec.data_type), storage::to_string(spec.codec),
                      spec.level, spec.fill_value, size.z, size.y, size.x, offset.z, offset.y, offset.x) +
          (spec.channels.shape.empty() ? ""
-                                      : fmt::format(" | channels {}", fmt::join(spec.channels.shape, ",")));
+                                      : fmt::format(" | channels {} #{}", fmt::join(spec.channels.shape, ","),
+                                                    spec.channels.chosen.value_or(-1)));
 }
 
 void fill_from_journals(const std::filesystem::path& step_folder, std::size_t output, ChunkContent& content) {

@@ -341,6 +341,10 @@ std::filesystem::path output_of_run_folder(const std::filesystem::path& run) {
 
 std::string identity_of_input(const std::string& address) {
   const storage::Address parsed = storage::parse_address(address);
+  if (parsed.channel) {
+    const std::string of_all = identity_of_input(storage::without_channel(address));
+    return to_hex(hash_text(fmt::format("{}#{}", of_all, *parsed.channel)));
+  }
   if (!parsed.is_local()) return identity_of_remote(address);
   const std::filesystem::path& path = parsed.path;
   if (const auto file = storage::volume_path(path.string()); std::filesystem::is_regular_file(file))

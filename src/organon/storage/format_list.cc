@@ -173,6 +173,10 @@ std::shared_ptr<Dataset> open_dataset(const std::string& address) {
 
 Format format_for_new(const std::string& address) {
   const Address parsed = parse_address(address);
+  if (parsed.channel) {
+    throw Error(ErrorKind::kInvalidArgument,
+                fmt::format("{}: arrays are made with all of their channels; leave the # out", address));
+  }
   const std::optional<Format> format = parsed.format ? parsed.format : format_of_name(parsed.path);
   // Within a hierarchy of version 3 everything is.
   if (format == Format::kZarr2 && lies_in_zarr3(parsed.place())) return Format::kZarr3;
@@ -234,10 +238,6 @@ Shape3 shards_in(Format format, const DatasetSpec& spec) {
 std::shared_ptr<Dataset> create_dataset(const std::string& address, const DatasetSpec& wanted) {
   DatasetSpec spec = wanted;
   const Address parsed = parse_address(address);
-  if (parsed.channel || spec.channels.chosen.value_or(0) != 0) {
-    throw Error(ErrorKind::kInvalidArgument,
-                fmt::format("{}: arrays are made with all of their channels; leave the # out", address));
-  }
   if (spec.channels.chunk != spec.channels.shape)
     throw Error(ErrorKind::kInvalidArgument, fmt::format("{}: chunks are made with all channels", address));
   if (has_shards(spec) && spec.channels.count() > 1)

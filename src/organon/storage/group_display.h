@@ -16,9 +16,9 @@ class Dataset;
 struct Multiscale;
 
 /// What the group of a pyramid states of how it is to be shown, as OME-NGFF does; null where it does not.
-struct GroupDisplay {
-  Json image_label;  ///< of a label image: colours, properties, source
-  Json omero;        ///< of an image: channels with colour and contrast
+struct GroupDisplay {  // NOLINT(bugprone-exception-escape): moving Json does not throw
+  Json image_label;    ///< of a label image: colours, properties, source
+  Json omero;          ///< of an image: channels with colour and contrast
 
   bool is_label_image() const { return !image_label.is_null(); }
 };

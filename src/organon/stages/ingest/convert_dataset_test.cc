@@ -189,6 +189,30 @@ TEST(Convert, ChannelsGoTogetherOrAlone) {
             storage::open_dataset(source + "#2")->read_as<double>(spec.domain()).view()(3, 5, 7));
 }
 
+// Nothing of one channel may be taken for another's where the output is made again, as by growth.
+TEST(Convert, AnotherChannelIsAnotherInput) {
+  const TemporaryFolder folder;
+  storage::DatasetSpec spec;
+  spec.shape = kShape;
+  spec.chunk_shape = {8, 16, 8};
+  spec.grid = kGrid;
+  spec.channels.shape = spec.channels.chunk = {3};
+  const std::string made = (folder.path() / "a.zarr/x").string();
+  const auto all = storage::create_dataset(made, spec);
+  all->write(spec.domain(), random_voxels(spec.data_type, storage::stack_of(kShape, 3), 5), Fsync::kNo);
+  const std::string foreign = made;
+  const std::string own = (folder.path() / "own.zarr/x").string();
+  ASSERT_TRUE(run(convert(foreign, own)).failures.empty());
+  const std::string out = (folder.path() / "b.n5/x").string();
+  for (const std::string& source : {foreign + "#1", foreign + "#2", own + "#1", own + "#0", own + "#0"}) {
+    ASSERT_TRUE(run(convert(source, out)).failures.empty());
+    EXPECT_EQ(storage::digest_dataset(*storage::open_dataset(out)),
+              storage::digest_dataset(*storage::open_dataset(source)))
+        << source;
+  }
+  EXPECT_THROW(run(convert(foreign, out + "#1")), Error);
+}
+
 TEST(Convert, ColoursAndContrastOfTheGroupGoAlong) {
   const TemporaryFolder folder;
   const auto address = [&](const char* path) { return (folder.path() / path).string(); };

@@ -39,7 +39,7 @@ struct Address {
 Address parse_address(const std::string& text);
 /// `address` with its path taken from `folder` where it is a relative path of a file, without `.` and `..`.
 std::string address_in(const std::filesystem::path& folder, const std::string& address);
-/// Equal for addresses of one place, whatever their format and spelling: store and absolute path.
+/// Equal for addresses of one place, whatever their format, spelling and channel: store and absolute path.
 std::string absolute_place(const std::string& address);
 
 /// What became of one chunk that was written: the ledger keeps these.

@@ -121,9 +121,8 @@ const std::filesystem::path& Address::local_path() const {
 
 std::string absolute_place(const std::string& address) {
   const Address parsed = parse_address(address);
-  if (parsed.is_local())
-    return std::filesystem::absolute(parsed.path).lexically_normal().string() + channel_suffix(parsed);
-  return parsed.store + "/" + parsed.path.lexically_normal().string() + channel_suffix(parsed);
+  if (parsed.is_local()) return std::filesystem::absolute(parsed.path).lexically_normal().string();
+  return parsed.store + "/" + parsed.path.lexically_normal().string();
 }
 
 Address parse_address(const std::string& text) {

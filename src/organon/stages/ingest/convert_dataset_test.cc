@@ -211,6 +211,10 @@ TEST(Convert, AnotherChannelIsAnotherInput) {
         << source;
   }
   EXPECT_THROW(run(convert(foreign, out + "#1")), Error);
+  // An array is not made over one of its channels.
+  EXPECT_THROW(run(convert(own + "#1", own)), Error);
+  EXPECT_EQ(storage::digest_dataset(*storage::open_dataset(own + "#2")),
+            storage::digest_dataset(*storage::open_dataset(foreign + "#2")));
 }
 
 TEST(Convert, ColoursAndContrastOfTheGroupGoAlong) {

@@ -16,7 +16,7 @@ enum class NgffVersion {
 };
 
 /// What a group of OME-NGFF states, whichever version.
-struct NgffGroup {
+struct NgffGroup {  // NOLINT(bugprone-exception-escape): moving Json does not throw
   NgffVersion version = NgffVersion::k04;
   Json ngff;           ///< with `multiscales`, `omero`, `image-label`, `labels` right below
   std::string source;  ///< the file, for messages
@@ -26,7 +26,7 @@ struct NgffGroup {
 std::optional<NgffGroup> read_ngff_group(const Place& group);
 
 /// What a pyramid states beside its levels.
-struct NgffContent {
+struct NgffContent {  // NOLINT(bugprone-exception-escape): moving Json does not throw
   Json multiscales;  ///< as of 0.4
   DataType type = DataType::kUint8;
   std::string role;                        ///< of the voxels; empty: not known

@@ -70,7 +70,7 @@ struct Set {
       const Shape3& factor = levels.factors[i];
       const std::string address = fmt::format("{}/s{}", group, i + 1);
       storage::DatasetSpec of_level = level_spec(spec, factor);
-      // In shards as s0, as far as the level's format and volume can have them.
+      // In shards as s0, where the level's format has them.
       if (storage::has_shards(spec)) {
         of_level.shard_shape = spec.shard_shape;
         of_level.shard_shape = storage::fitted_to(storage::format_for_new(address), of_level).shard_shape;

@@ -20,7 +20,8 @@ namespace organon::stages {
 /// in place of the source.
 ///
 /// Cells of very many ids (more than kMostEntries in an open chunk) would take too much memory: below such a
-/// chunk of the last level each level is made from the source by itself.
+/// chunk of the last level each level is made from the source by itself. So are all where chunks are odd
+/// along an axis that is halved: their cells would be cut.
 class ReduceLevels : public blockwise::Step {
  public:
   /// `part`: index into set.parts. `below`: the folder of the step that made the part before; nothing for the
@@ -40,6 +41,7 @@ class ReduceLevels : public blockwise::Step {
   bool reduce_chunk(const Index3& chunk, std::vector<OpenUnits>& outputs,
                     blockwise::BlockOutput& output) const;
   void make_directly(const Index3& chunk, std::vector<OpenUnits>& outputs) const;
+  bool cells_keep_to_chunks() const;
   /// Bytes of open shards and of what one of them is encoded to; 0 where there are none.
   std::int64_t bytes_of_shards() const;
 

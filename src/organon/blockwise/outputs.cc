@@ -50,11 +50,10 @@ std::set<std::string> half_made_datasets(const RunFolder& run) {
 
 // Removes a dataset that organon made: out of sight in one moment, so that no half of it is ever opened.
 void remove_own_dataset(const std::string& address, const std::set<std::string>& half_made) {
-  const storage::Place place = storage::parse_address(address).place();
   const auto dataset = find_dataset(address);
   if (dataset == nullptr) return;
   if (!dataset->attributes().contains("organon") && !half_made.contains(address)) refuse_foreign(address);
-  storage::remove_all(place);
+  storage::remove_dataset(address);
 }
 
 void create_output(const OutputDataset& output, const StepPlan& plan, const std::string& verb) {
@@ -82,10 +81,24 @@ std::string hash_of_lines(std::vector<std::string> lines) {
   return to_hex(hash_text(fmt::format("{}", fmt::join(lines, "\n"))));
 }
 
+// Told before the first block: no retry would help.
+void require_one_channel(const std::string& address) {
+  if (address.empty()) return;
+  const auto dataset = find_dataset(address);
+  const std::int64_t count = dataset ? dataset->spec().channels.in_stack() : 1;
+  if (count == 1) return;
+  throw Error(ErrorKind::kInvalidArgument,
+              fmt::format("input {}: it has {} channels; choose one by #0 to #{} behind the address", address,
+                          count, count - 1));
+}
+
 }  // namespace
 
-// An output that is an input, or a dataset that contains the other, would be destroyed or read while written.
+// Also: each dataset that is read must be one of three axes. An output that is an input, or a dataset that
+// contains the other, would be destroyed or read while written.
 void check_apart(const StageDescription& description, const std::vector<StepPlan>& plans) {
+  for (const StepPlan& plan : plans)
+    for (const InputDataset& input : plan.inputs) require_one_channel(input.address);
   std::vector<std::string> outputs = description.outputs;
   for (const StepPlan& plan : plans)
     for (const OutputDataset& output : plan.outputs)

@@ -197,8 +197,28 @@ std::optional<RunFolder> find_run_of(const std::string& address) {
   return std::nullopt;
 }
 
+namespace {
+
+// Of arrays whose chunks hold some channels each.
+Verification verify_channels(const std::string& address, std::int64_t num_channels, Progress& progress) {
+  Verification all;
+  for (std::int64_t channel = 0; channel < num_channels; ++channel) {
+    Verification one = verify_dataset(fmt::format("{}#{}", address, channel), progress);
+    all.num_chunks += one.num_chunks;
+    all.num_stored += one.num_stored;
+    all.bytes_read += one.bytes_read;
+    all.damage.insert(all.damage.end(), one.damage.begin(), one.damage.end());
+  }
+  return all;
+}
+
+}  // namespace
+
 Verification verify_dataset(const std::string& address, Progress& progress) {
   const auto dataset = storage::open_dataset(address);
+  if (const storage::Channels& channels = dataset->spec().channels;
+      !channels.are_whole_in_chunks() && !channels.chosen)
+    return verify_channels(address, channels.count(), progress);
   const BlockGrid chunks = dataset->chunk_grid();
   Verification result;
   result.num_chunks = chunks.count();

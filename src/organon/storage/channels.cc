@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <functional>
 #include <numeric>
 
@@ -97,7 +98,13 @@ std::string without_channel(const std::string& address, std::string* suffix) {
   // Numbers above kMaxChannels are names of files.
   const bool has_channel =
       begin > 1 && begin < address.size() && address.size() - begin <= 7 && address[begin - 1] == '#';
-  const std::size_t end = has_channel ? begin - 1 : address.size();
+  // What is there by this name is meant.
+  std::error_code none;
+  const std::size_t scheme = address.rfind("://");
+  const bool is_name =
+      has_channel &&
+      std::filesystem::exists(scheme == std::string::npos ? address : address.substr(scheme + 3), none);
+  const std::size_t end = has_channel && !is_name ? begin - 1 : address.size();
   if (suffix != nullptr) *suffix = address.substr(end);
   return address.substr(0, end);
 }

@@ -26,6 +26,8 @@ struct Channels {
   /// Whether a stored unit is exactly what a dataset reads: it can be written.
   bool are_whole_in_chunks() const { return per_chunk() == in_stack() && (chosen || chunk == shape); }
 
+  /// Of the chosen one along the last axis before z, which is that of colours; 0 where none is chosen.
+  std::int64_t chosen_color() const { return shape.empty() ? 0 : chosen.value_or(0) % shape.back(); }
   /// Position of `channel` on each axis.
   std::vector<std::int64_t> position_of(std::int64_t channel) const;
   /// Of the stored unit that holds the chosen channel, on each axis; zeros where all are in one.
@@ -56,7 +58,8 @@ std::string find_channels_problem(const Channels& channels);
 /// channel.
 void choose_channel(Channels& channels, std::optional<std::int64_t> wanted, std::string_view address);
 
-/// The address without the `#2` at its end that chooses a channel; `suffix` becomes that, or empty.
+/// The address without the `#2` at its end that chooses a channel; `suffix` becomes that, or empty. Where a
+/// file or folder has that name, it is no channel.
 std::string without_channel(const std::string& address, std::string* suffix = nullptr);
 /// `name` below `group`, with the channel of `group`: "a.zarr#2", "s0" to "a.zarr/s0#2".
 std::string address_below(const std::string& group, std::string_view name);

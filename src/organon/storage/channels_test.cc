@@ -232,6 +232,54 @@ TEST(Channels, OfZarr3ThatAreTransposed) {
   }
 }
 
+// Each order counts the axes as the one before left them: these two undo each other.
+TEST(Channels, OfZarr3ThatAreTransposedTwice) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "a.zarr/raw";
+  write_text_atomically(
+      path / "zarr.json",
+      fmt::format(R"({{"zarr_format":3,"node_type":"array","shape":[{}],"data_type":"uint16","fill_value":0,
+        "chunk_grid":{{"name":"regular","configuration":{{"chunk_shape":[{}]}}}},"chunk_key_encoding":{{"name":"v2"}},
+        "codecs":[{{"name":"transpose","configuration":{{"order":[1,2,3,0]}}}},
+        {{"name":"transpose","configuration":{{"order":[3,0,1,2]}}}},
+        {{"name":"bytes","configuration":{{"endian":"big"}}}}]}})",
+                  joined(kOneInChunk.shape, ","), joined(kOneInChunk.chunk, ",")));
+  for_each_place(kOneInChunk.num_chunks(), [&](const Extents& position) {
+    write_bytes(path / joined(position, "."),
+                kOneInChunk.bytes_of(kOneInChunk.begin_of(position), kOneInChunk.chunk, false, true));
+  });
+  kOneInChunk.expect_channels_in(path.string());
+}
+
+TEST(Channels, AxesInAnotherOrderAreRefused) {
+  const TemporaryFolder folder;
+  const auto open = [&](const std::string& names) {
+    write_text_atomically(
+        folder.path() / "a.zarr/.zarray",
+        R"({"zarr_format":2,"shape":[4,5,6,7],"chunks":[4,5,6,7],"dtype":"|u1","compressor":null,
+                             "fill_value":0,"filters":null,"order":"C"})");
+    write_text_atomically(folder.path() / "a.zarr/.zattrs", R"({"_ARRAY_DIMENSIONS":[)" + names + "]}");
+    open_dataset((folder.path() / "a.zarr").string() + "#0");
+  };
+  for (const char* names :
+       {R"("c","z","y","x")", R"("a","b","c","d")", R"("c","t","y","x")", R"(null,null,null,"x")"})
+    EXPECT_NO_THROW(open(names)) << names;
+  for (const char* names :
+       {R"("z","y","x","c")", R"("z","c","y","x")", R"("c","x","y","z")", R"("x","","","")"})
+    EXPECT_THROW(open(names), Error) << names;
+}
+
+TEST(Channels, AFolderOfThatNameIsNoChannel) {
+  const TemporaryFolder folder;
+  DatasetSpec spec;
+  spec.shape = spec.chunk_shape = {4, 4, 4};
+  std::filesystem::create_directories(folder.path() / "run#3");
+  const std::string address = "n5://" + (folder.path() / "run#3").string();
+  create_dataset(address, spec);
+  EXPECT_EQ(open_dataset(address)->spec().shape, spec.shape);
+  EXPECT_EQ(address_below(address, "s0"), address + "/s0");
+}
+
 TEST(Channels, AreWrittenTogetherAndReadAlone) {
   const TemporaryFolder folder;
   DatasetSpec spec;

@@ -176,6 +176,10 @@ std::shared_ptr<Dataset> open_dataset(const std::string& address);
 /// for a spec that the format cannot hold or a voxel size <= 0.
 std::shared_ptr<Dataset> create_dataset(const std::string& address, const DatasetSpec& spec);
 
+/// Removes a dataset with all that lies below it: out of sight in one moment where it is a folder of this
+/// machine.
+void remove_dataset(const std::string& address);
+
 /// The format that create_dataset() would choose. Errors: kInvalidArgument where the address does not tell.
 Format format_for_new(const std::string& address);
 /// Codecs that a format has, its usual one first.

@@ -170,6 +170,12 @@ std::shared_ptr<Dataset> open_dataset(const std::string& address) {
   return with_file_errors(address, [&] { return open_parsed(address, parsed); });
 }
 
+void remove_dataset(const std::string& address) {
+  const Place place = parse_address(address).place();
+  if (format_of_metadata(place) == Format::kPrecomputed) forget_precomputed_scale(place);
+  remove_all(place);
+}
+
 Format format_for_new(const std::string& address) {
   const Address parsed = parse_address(address);
   if (parsed.channel) {

@@ -120,7 +120,10 @@ std::optional<ContrastWindow> contrast_of(const Dataset& dataset) {
   }
   const Place& place = dataset.place();
   if (!is_zarr_dataset(place) && !is_zarr3_dataset(place)) return std::nullopt;
-  return omero_window_of(omero_above(place));
+  // One window does not speak for several channels.
+  const Channels& channels = dataset.spec().channels;
+  if (channels.in_stack() != 1) return std::nullopt;
+  return omero_window_of(omero_above(place), static_cast<std::size_t>(channels.chosen_color()));
 }
 
 std::optional<ContrastWindow> contrast_of(const Multiscale& pyramid) {

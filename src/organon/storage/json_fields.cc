@@ -181,6 +181,19 @@ double nm_per_unit(std::string_view unit, std::string_view where) {
   return found->nm;
 }
 
+bool is_safe_node_path(std::string_view path) {
+  constexpr std::size_t kMaxPathBytes = 4096;
+  const auto is_odd = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '\\'; };
+  if (path.empty() || path.size() > kMaxPathBytes || std::ranges::any_of(path, is_odd)) return false;
+  for (std::size_t begin = 0; begin <= path.size();) {
+    const std::size_t slash = std::min(path.find('/', begin), path.size());
+    const std::string_view part = path.substr(begin, slash - begin);
+    if (part.empty() || part == "." || part == "..") return false;
+    begin = slash + 1;
+  }
+  return true;
+}
+
 void merge_attributes(Json& target, const Json& changes, std::span<const std::string_view> reserved,
                       std::string_view where) {
   if (!changes.is_object())

@@ -50,6 +50,10 @@ Json to_json(const PointNm& point, AxisOrder order);
 /// unit. Errors: kUnsupported for any other word.
 double nm_per_unit(std::string_view unit, std::string_view where);
 
+/// Whether a path from foreign metadata stays below its folder and can be shown: relative, of named parts
+/// only, none of them "." or "..", no backslash, no control characters.
+bool is_safe_node_path(std::string_view path);
+
 /// Sets each key of `changes` in `target`; null removes it.
 /// Errors: kInvalidArgument where `changes` is no object or names a key of `reserved`.
 void merge_attributes(Json& target, const Json& changes, std::span<const std::string_view> reserved,

@@ -69,6 +69,7 @@ struct Set {
     is_pyramid = source.levels.size() > 1 || storage::absolute_place(source.levels[0]->address()) !=
                                                  storage::absolute_place(description.inputs.at(0));
     if (is_pyramid) display = storage::read_group_display(description.inputs.at(0));
+    keep_channel(source.levels[0]->spec().channels, display.omero);
     const auto contrast = storage::contrast_of(source);
     const storage::Format format = storage::format_for_new(output);
     for (std::size_t i = 0; i < source.levels.size(); ++i) {
@@ -100,6 +101,7 @@ struct Set {
         level.spec.codec = codec_named(options.codec, format, level.spec.data_type);
         level.spec.level = -1;
       }
+      refuse_with_channels(level.spec, format);
       if (options.level >= 0) level.spec.level = static_cast<int>(options.level);
       level.attributes = level.source->attributes();
       for (const char* key : kKeysThatStay) level.attributes.erase(key);
@@ -110,6 +112,26 @@ struct Set {
       level.block_shape = block_shape_for(description.block_shape, level);
       levels.push_back(std::move(level));
     }
+  }
+
+  // What would be refused when the dataset is made, before anything is planned.
+  static void refuse_with_channels(const storage::DatasetSpec& spec, storage::Format format) {
+    if (spec.channels.count() == 1) return;
+    if (storage::has_shards(spec))
+      throw Error(ErrorKind::kInvalidArgument,
+                  "option shard_shape: shards are made of one channel; choose one by #0, ...");
+    if (format == storage::Format::kPrecomputed && spec.codec == storage::Codec::kPng)
+      throw Error(ErrorKind::kInvalidArgument,
+                  "option codec: png is made of one channel; choose one by #0, ...");
+  }
+
+  // Of several channels the one that is converted.
+  static void keep_channel(const storage::Channels& channels, Json& omero) {
+    if (channels.count() == 1 || channels.in_stack() > 1 || !omero.is_object() || !omero.contains("channels"))
+      return;
+    Json& all = omero["channels"];
+    const auto chosen = static_cast<std::size_t>(channels.chosen_color());
+    all = chosen < all.size() ? Json::array({all[chosen]}) : Json::array();
   }
 
   static std::vector<std::shared_ptr<storage::Dataset>> channels_of(
@@ -231,6 +253,16 @@ class WriteGroup : public Step {
   explicit WriteGroup(const Set& set) : set_(set) {}
   StepPlan plan() const override { return StepPlan::solve(); }
   void process(const Block&, BlockOutput&) const override {
+    // An earlier pyramid may have had more levels.
+    for (std::size_t index = set_.levels.size();; ++index) {
+      const std::string address = fmt::format("{}/s{}", set_.output, index);
+      if (!storage::has_anything(storage::parse_address(address).place())) break;
+      if (!storage::open_dataset(address)->attributes().contains("organon")) {
+        throw Error(ErrorKind::kAlreadyExists,
+                    fmt::format("level {} exists and was not made by organon; move it away", address));
+      }
+      storage::remove_dataset(address);
+    }
     storage::write_multiscale_metadata(set_.output, set_.display);
   }
 

@@ -6,6 +6,7 @@
 #include "organon/base/error.h"
 #include "organon/base/random.h"
 #include "organon/blockwise/testing/stage_contract.h"
+#include "organon/blockwise/verify.h"
 #include "organon/storage/digest.h"
 #include "organon/storage/multiscale.h"
 
@@ -189,6 +190,41 @@ TEST(Convert, ChannelsGoTogetherOrAlone) {
             storage::open_dataset(source + "#2")->read_as<double>(spec.domain()).view()(3, 5, 7));
 }
 
+// Scales of precomputed share an info: what is known of one says nothing of the others.
+TEST(Convert, ScalesOfPrecomputedAreReplacedOneByOne) {
+  const TemporaryFolder folder;
+  const std::string source = (folder.path() / "a.n5/x").string();
+  const storage::DatasetSpec spec = make_source(source)->spec();
+  const std::string volume = (folder.path() / "v.precomputed").string();
+  const auto foreign =
+      storage::create_dataset(volume + "/foreign", storage::fitted_to(storage::Format::kPrecomputed, spec));
+  foreign->write(spec.domain(), random_voxels(spec.data_type, kShape, 6), Fsync::kNo);
+  const Hash128 digest = storage::digest_dataset(*foreign);
+  for (const std::int64_t edge : {16, 32, 32, 16}) {
+    ASSERT_TRUE(run(convert(source, volume + "/s0", {{"chunk_shape", {edge}}})).failures.empty());
+    const auto made = storage::open_dataset(volume + "/s0");
+    EXPECT_EQ(made->spec().chunk_shape, Shape3::cube(edge));
+    EXPECT_EQ(storage::digest_dataset(*made), storage::digest_dataset(*storage::open_dataset(source)));
+  }
+  EXPECT_THROW(run(convert(source, volume + "/foreign", {{"chunk_shape", {16}}})), Error);
+  EXPECT_EQ(storage::digest_dataset(*storage::open_dataset(volume + "/foreign")), digest);
+}
+
+TEST(Convert, ASmallerPyramidLeavesNoLevelsOfALargerOne) {
+  const TemporaryFolder folder;
+  const auto address = [&](const std::string& path) { return (folder.path() / path).string(); };
+  for (int level = 0; level < 3; ++level) make_source(address(fmt::format("large.zarr/x/s{}", level)));
+  make_source(address("small.zarr/x/s0"));
+  for (const char* group : {"large.zarr/x", "small.zarr/x"})
+    storage::write_multiscale_metadata(address(group));
+  for (const char* out : {"o.zarr/x", "o.n5/x"}) {
+    for (const auto& [from, count] : {std::pair{"large.zarr/x", 3U}, {"small.zarr/x", 1U}}) {
+      ASSERT_TRUE(run(convert(address(from), address(out))).failures.empty());
+      EXPECT_EQ(storage::open_multiscale(address(out)).levels.size(), count) << out;
+    }
+  }
+}
+
 // Nothing of one channel may be taken for another's where the output is made again, as by growth.
 TEST(Convert, AnotherChannelIsAnotherInput) {
   const TemporaryFolder folder;
@@ -215,6 +251,44 @@ TEST(Convert, AnotherChannelIsAnotherInput) {
   EXPECT_THROW(run(convert(own + "#1", own)), Error);
   EXPECT_EQ(storage::digest_dataset(*storage::open_dataset(own + "#2")),
             storage::digest_dataset(*storage::open_dataset(foreign + "#2")));
+}
+
+TEST(Convert, AChannelTakesItsOwnContrast) {
+  const TemporaryFolder folder;
+  storage::DatasetSpec spec;
+  spec.shape = spec.chunk_shape = {4, 4, 4};
+  spec.channels.shape = spec.channels.chunk = {2};
+  const std::string group = (folder.path() / "a.zarr").string();
+  storage::create_dataset(group + "/s0", spec);
+  const Json omero = parse_json(R"({"channels":[{"label":"a","window":{"start":0,"end":100}},
+                                                {"label":"b","window":{"start":20,"end":120}}]})",
+                                "omero");
+  storage::write_multiscale_metadata(group, {.image_label = nullptr, .omero = omero});
+  const std::string out = (folder.path() / "b.zarr/x").string();
+  ASSERT_TRUE(run(convert(group + "#1", out)).failures.empty());
+  EXPECT_EQ(storage::read_group_display(out).omero["channels"].size(), 1U);
+  const auto window = storage::contrast_of(*storage::open_dataset(out + "/s0"));
+  ASSERT_TRUE(window.has_value());
+  EXPECT_EQ(window->low, 20);
+  EXPECT_EQ(window->high, 120);
+}
+
+// Arrays of which the chunks hold some channels each.
+TEST(Convert, ChannelsInChunksOfTheirOwnAreVerified) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "a.zarr";
+  write_text_atomically(
+      path / ".zarray",
+      R"({"zarr_format":2,"shape":[3,4,4,4],"chunks":[1,4,4,4],"dtype":"|u1","compressor":null,
+                           "fill_value":0,"filters":null,"order":"C"})");
+  write_text_atomically(path / "1.0.0.0", std::string(64, 'a'));
+  write_text_atomically(path / "2.0.0.0", std::string(63, 'a'));
+  SilentProgress silent;
+  const blockwise::Verification result = blockwise::verify_dataset(path.string(), silent);
+  EXPECT_EQ(result.num_chunks, 3);
+  EXPECT_EQ(result.num_stored, 2);
+  ASSERT_EQ(result.damage.size(), 1U);
+  EXPECT_NE(result.damage[0].reason.find("2.0.0.0"), std::string::npos) << result.damage[0].reason;
 }
 
 TEST(Convert, ColoursAndContrastOfTheGroupGoAlong) {

@@ -115,7 +115,7 @@ class RemoveOldLevels : public Step {
         throw Error(ErrorKind::kAlreadyExists,
                     fmt::format("level {} exists and was not made by organon; move it away", address));
       }
-      storage::remove_all(place);
+      storage::remove_dataset(address);
     }
   }
 

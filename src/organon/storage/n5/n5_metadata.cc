@@ -73,7 +73,8 @@ void for_each_cosem_level(const Json& group, Use use) {
   if (datasets == nullptr || !datasets->is_array()) return;
   for (const Json& dataset : *datasets) {
     const Json* path = optional_field(dataset, "path");
-    if (path == nullptr || !path->is_string()) continue;
+    if (path == nullptr || !path->is_string() || !is_safe_node_path(path->get_ref<const std::string&>()))
+      continue;
     const Json* transform = optional_field(dataset, "transform");
     use(path->get<std::string>(), transform != nullptr && transform->contains("scale") ? transform : nullptr);
   }

@@ -194,7 +194,7 @@ std::size_t total_bytes(const ValuesById& values) {
   return sum;
 }
 
-void add_files(const std::string& folder, FilesByName more, FilesByName& files) {
+void add_files(const std::string& folder, FilesByName&& more, FilesByName& files) {
   for (auto& [name, bytes] : more) files[folder + "/" + name] = std::move(bytes);
 }
 
@@ -256,7 +256,7 @@ FilesByName files_of_annotations(const AnnotationCollection& collection, const A
     require_sound(property);
     require_new(names, property.id, "property");
   }
-  std::set<std::string> folders{"by_id"};
+  std::set<std::string> folders{"by_id", "info"};
   for (const std::string& name : collection.relationships) {
     if (!is_attribute_name(name) || name.starts_with("spatial"))
       refuse(fmt::format("relationship '{}' is no name of a folder", name));

@@ -26,6 +26,10 @@ namespace {
 
 constexpr std::string_view kReservedKeys[] = {"@type", "data_type", "num_channels", "scales"};
 
+constexpr const char* kGzipEnding = ".gz";
+constexpr const char* kOrganonKey = "organon";
+constexpr const char* kMadeKey = "made";  // in the scale's `organon`: what other formats have as `organon`
+
 std::optional<Json> read_info(const Place& folder) {
   const Place file = folder / "info";
   return file.exists() ? read_json_object(file) : std::nullopt;
@@ -70,7 +74,7 @@ std::optional<ScalePlace> find_volume(const Place& place) {
 
 class PrecomputedDataset : public Dataset {
  public:
-  /// `is_gzipped`: files are kept gzipped, under names that end in .gz.
+  /// `is_gzipped`: files are kept gzipped, under names that end in .gz, at least some.
   PrecomputedDataset(std::string address, Place folder, PrecomputedScale scale, bool is_gzipped)
       : Dataset(std::move(address), folder / scale.key, scale.spec),
         folder_(std::move(folder)),
@@ -79,7 +83,16 @@ class PrecomputedDataset : public Dataset {
         chunks_(scale_.spec.domain(), scale_.spec.chunk_shape) {}
 
   Json attributes() const override {
-    return without_keys(read_info(folder_).value_or(Json::object()), kReservedKeys);
+    const Json info = read_info(folder_).value_or(Json::object());
+    Json attributes = without_keys(info, kReservedKeys);
+    if (!is_volume(info)) return attributes;
+    // Who made a scale says nothing of the others, so it stands in the scale's entry.
+    if (info["scales"].size() > 1) attributes.erase(kOrganonKey);
+    const Json* entry = find_entry(info, scale_.key);
+    const Json* own = entry != nullptr ? optional_field(*entry, kOrganonKey) : nullptr;
+    if (const Json* made = own != nullptr ? optional_field(*own, kMadeKey) : nullptr)
+      attributes[kOrganonKey] = *made;
+    return attributes;
   }
 
   void set_attributes(const Json& keys_and_values) override {
@@ -87,7 +100,16 @@ class PrecomputedDataset : public Dataset {
     std::optional<Json> info = read_info(folder_);
     if (!info || !is_volume(*info))
       throw Error(ErrorKind::kNotFound, fmt::format("{}: the info is gone", address()));
-    merge_attributes(*info, keys_and_values, kReservedKeys, address());
+    Json changes = keys_and_values;
+    if (changes.is_object() && changes.contains(kOrganonKey)) {
+      for (Json& entry : (*info)["scales"]) {
+        if (optional_field(entry, "key") == nullptr || entry["key"] != scale_.key) continue;
+        if (!entry[kOrganonKey].is_object()) entry[kOrganonKey] = Json::object();
+        entry[kOrganonKey][kMadeKey] = changes[kOrganonKey];
+      }
+      changes[kOrganonKey] = nullptr;
+    }
+    merge_attributes(*info, changes, kReservedKeys, address());
     write_json(folder_ / "info", *info);
   }
 
@@ -96,23 +118,26 @@ class PrecomputedDataset : public Dataset {
   std::string chunk_key(const Index3& position) const override {
     if (scale_.sharding) return shard_key(id_of(first_chunk_at(position)));
     const Box box = chunk_grid().box_of(position).translate(scale_.voxel_offset);
-    return (place() / fmt::format("{}-{}_{}-{}_{}-{}{}", box.begin.x, box.end.x, box.begin.y, box.end.y,
-                                  box.begin.z, box.end.z, is_gzipped_ ? ".gz" : ""))
+    return (place() / fmt::format("{}-{}_{}-{}_{}-{}", box.begin.x, box.end.x, box.begin.y, box.end.y,
+                                  box.begin.z, box.end.z))
         .key;
   }
 
   std::optional<std::vector<std::byte>> load_chunk(const Index3& position,
                                                    std::size_t max_bytes) const override {
-    if (is_gzipped_) {
-      const auto bytes = Dataset::load_chunk(position, max_bytes);
-      if (!bytes) return std::nullopt;
-      return decode_gzip_of_unknown_size(*bytes, max_bytes);
+    if (!scale_.sharding) {
+      if (auto bytes = Dataset::load_chunk(position, max_bytes); bytes || !is_gzipped_) return bytes;
+      const auto packed = place().store->read(chunk_key(position) + kGzipEnding, max_bytes);
+      if (!packed) return std::nullopt;
+      return decode_gzip_of_unknown_size(*packed, max_bytes);
     }
     if (!is_within_shards()) return Dataset::load_chunk(position, max_bytes);
     return load_in_shard(id_of(position), max_bytes);
   }
   bool has_chunk(const Index3& position) const override {
-    return is_within_shards() ? find_in_shard(id_of(position)).has_value() : Dataset::has_chunk(position);
+    if (is_within_shards()) return find_in_shard(id_of(position)).has_value();
+    return Dataset::has_chunk(position) ||
+           (is_gzipped_ && place().store->exists(chunk_key(position) + kGzipEnding));
   }
   std::optional<AnyArray> read_in_shard(const Index3& shard, const Index3& chunk,
                                         const Shape3& shape) const override {
@@ -333,23 +358,24 @@ double voxel_volume(const Json& entry) {
   return volume;
 }
 
-// cloud-volume keeps files on disk compressed, all of a scale alike; servers say the same in their headers,
-// and the client unpacks. Errors: kUnsupported for another compression.
+// cloud-volume keeps files on disk compressed; servers say the same in their headers, and the client unpacks.
+// The first of many tells. Errors: kUnsupported for another compression.
 bool are_files_gzipped(const Place& folder, const std::string& address) {
+  constexpr int kMostLookedAt = 1000;
   const auto path = folder.store->local_path(folder.key);
   if (!path) return false;
   std::error_code none;
+  int looked_at = 0;
   for (const auto& entry : std::filesystem::directory_iterator(*path, none)) {
-    if (entry.path().filename().string().starts_with('.')) continue;
     const std::string ending = entry.path().extension().string();
-    if (ending == ".gz") return true;
+    if (ending == kGzipEnding) return true;
     for (const std::string_view other : {".br", ".zstd", ".xz", ".bz2"}) {
       if (ending == other) {
         throw Error(ErrorKind::kUnsupported,
                     fmt::format("{}: its files are kept compressed ({}); only .gz is read", address, ending));
       }
     }
-    return false;
+    if (++looked_at == kMostLookedAt) return false;
   }
   return false;
 }
@@ -377,6 +403,19 @@ bool is_precomputed(const Place& place) {
   const auto scale = find_volume(place);
   if (!scale) return false;
   return scale->key.empty() || find_entry(*read_info(scale->folder), scale->key) != nullptr;
+}
+
+void forget_precomputed_scale(const Place& at) {
+  const auto place = find_volume(at);
+  if (!place || place->key.empty()) return;
+  const FolderLock lock(place->folder);
+  Json info = *read_info(place->folder);
+  auto& scales = info["scales"];
+  for (std::size_t i = scales.size(); i-- > 0;) {
+    const Json* key = optional_field(scales[i], "key");
+    if (key != nullptr && *key == place->key) scales.erase(i);
+  }
+  write_json(place->folder / "info", info);
 }
 
 std::shared_ptr<Dataset> open_precomputed(const std::string& address, const Place& at,

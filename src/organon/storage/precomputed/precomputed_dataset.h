@@ -17,6 +17,8 @@ std::shared_ptr<Dataset> open_precomputed(const std::string& address, const Plac
                                           std::optional<std::int64_t> channel = std::nullopt);
 /// A create beside existing scales adds one; scales are kept in the order of their voxel volume, finest
 /// first.
+/// Takes the scale at `place` out of the info, before its folder is removed; nothing where it has none.
+void forget_precomputed_scale(const Place& place);
 std::shared_ptr<Dataset> create_precomputed(const std::string& address, const Place& place,
                                             const DatasetSpec& spec);
 

@@ -51,6 +51,8 @@ PrecomputedScale precomputed_scale_of(const Json& info, const Json& entry, std::
   PrecomputedScale scale;
   DatasetSpec& spec = scale.spec;
   scale.key = string_field(entry, "key", where);
+  if (!is_safe_node_path(scale.key))
+    throw Error(ErrorKind::kCorruptData, fmt::format("{}: a scale with the key '{}'", where, scale.key));
   const std::string place = fmt::format("{}: scale '{}'", where, scale.key);
   const std::string type = string_field(info, "data_type", where);
   const auto data_type = data_type_from_string(type);

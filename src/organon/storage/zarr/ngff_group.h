@@ -27,7 +27,7 @@ std::optional<NgffGroup> read_ngff_group(const Place& group);
 
 /// What a pyramid states beside its levels.
 struct NgffContent {  // NOLINT(bugprone-exception-escape): moving Json does not throw
-  Json multiscales;  ///< as of 0.4
+  Json multiscales;   ///< as of 0.4
   DataType type = DataType::kUint8;
   std::string role;                        ///< of the voxels; empty: not known
   std::optional<ContrastWindow> contrast;  ///< of an image

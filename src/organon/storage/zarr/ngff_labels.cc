@@ -148,18 +148,6 @@ LabelColor parse_label_color(const std::string& text) {
   return color;
 }
 
-bool is_safe_node_path(std::string_view path) {
-  if (path.empty() || path.size() > kMaxPathBytes) return false;
-  if (std::ranges::any_of(path, [](char c) { return is_control_character(c) || c == '\\'; })) return false;
-  for (std::size_t begin = 0; begin <= path.size();) {
-    const std::size_t slash = std::min(path.find('/', begin), path.size());
-    const std::string_view part = path.substr(begin, slash - begin);
-    if (part.empty() || part == "." || part == "..") return false;
-    begin = slash + 1;
-  }
-  return true;
-}
-
 std::vector<std::string> label_paths_of(const Json& ngff) {
   std::vector<std::string> paths;
   const Json* list = optional_field(ngff, "labels");

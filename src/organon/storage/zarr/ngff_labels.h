@@ -40,8 +40,4 @@ std::vector<std::string> label_paths_of(const Json& ngff);
 /// Adds a path to the list: sorted, each once; other entries stay.
 void add_label_path(Json& ngff, const std::string& path);
 
-/// Whether a path from foreign metadata stays below its folder and can be shown: relative, of named parts
-/// only, none of them "." or "..", no backslash, no control characters.
-bool is_safe_node_path(std::string_view path);
-
 }  // namespace organon::storage

@@ -7,6 +7,7 @@
 
 #include "organon/base/error.h"
 #include "organon/base/random.h"
+#include "organon/storage/json_fields.h"
 #include "organon/storage/zarr/ngff_omero.h"
 
 namespace organon::storage {

@@ -39,10 +39,10 @@ std::optional<ContrastWindow> contrast_window_of(const Json& limits) {
   return window_of(&limits[0], &limits[1]);
 }
 
-std::optional<ContrastWindow> omero_window_of(const Json& omero) {
+std::optional<ContrastWindow> omero_window_of(const Json& omero, std::size_t channel) {
   const Json* channels = optional_field(omero, "channels");
-  if (channels == nullptr || !channels->is_array() || channels->empty()) return std::nullopt;
-  const Json* window = optional_field(channels->front(), "window");
+  if (channels == nullptr || !channels->is_array() || channels->size() <= channel) return std::nullopt;
+  const Json* window = optional_field((*channels)[channel], "window");
   if (window == nullptr) return std::nullopt;
   return window_of(optional_field(*window, "start"), optional_field(*window, "end"));
 }

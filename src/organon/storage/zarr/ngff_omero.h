@@ -22,7 +22,7 @@ std::optional<ContrastWindow> contrast_window_of(const Json& limits);
 
 /// `start` and `end` of the window of the first channel of `omero` of OME-NGFF; nothing where they are not
 /// stated or not in order. Source: [ngff2022spec].
-std::optional<ContrastWindow> omero_window_of(const Json& omero);
+std::optional<ContrastWindow> omero_window_of(const Json& omero, std::size_t channel = 0);
 
 /// Sets them, makes what readers require of a channel where it is missing (`color` white, `min` and `max` of
 /// the voxels' type, for floats of the window), and keeps the rest. `label`: of a channel that is made.

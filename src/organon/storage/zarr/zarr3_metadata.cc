@@ -148,6 +148,9 @@ Zarr3Chain parse_chain(const Json& codecs, const CellExtents& cell, DataType typ
     throw_unsupported(where, fmt::format("a chain of {} codecs", codecs.size()));
   Zarr3Chain chain;
   const std::size_t num_channel_axes = cell.channels.size();
+  // Axis i of what is encoded is axis axes[i] of the array.
+  std::vector<int> axes(num_channel_axes + 3);
+  std::iota(axes.begin(), axes.end(), 0);
   bool are_channels_first = true;
   bool are_bytes = false;
   const auto require = [&](bool are_bytes_expected, const std::string& name) {
@@ -161,18 +164,18 @@ Zarr3Chain parse_chain(const Json& codecs, const CellExtents& cell, DataType typ
     const Json& configuration = configuration_of(codec);
     if (name == "transpose") {
       require(false, name);
-      std::vector<int> order = order_of(configuration, num_channel_axes + 3, place);
-      const auto is_channel = [&](int axis) { return static_cast<std::size_t>(axis) < num_channel_axes; };
-      are_channels_first = are_channels_first &&
-                           std::is_partitioned(order.begin(), order.end(), is_channel) &&
-                           std::is_sorted(order.begin(), order.end() - 3);
+      std::vector<int> before = axes;
+      std::ranges::transform(order_of(configuration, axes.size(), place), axes.begin(),
+                             [&](int axis) { return before[static_cast<std::size_t>(axis)]; });
+      are_channels_first = true;
+      for (std::size_t i = 0; i < num_channel_axes; ++i)
+        are_channels_first = are_channels_first && axes[i] == static_cast<int>(i);
       if (!are_channels_first && cell.num_channels() > 1)
         throw_unsupported(place, "an order that moves the channels of a chunk");
       // One channel alone lies where it lies.
-      std::erase_if(order, is_channel);
-      const std::array<int, 3> before = chain.order;
-      for (std::size_t i = 0; i < 3; ++i)
-        chain.order[i] = before[static_cast<std::size_t>(order[i]) - num_channel_axes];
+      std::vector<int> in_space = axes;
+      std::erase_if(in_space, [&](int axis) { return static_cast<std::size_t>(axis) < num_channel_axes; });
+      for (std::size_t i = 0; i < 3; ++i) chain.order[i] = in_space[i] - static_cast<int>(num_channel_axes);
     } else if (name == "bytes") {
       require(false, name);
       chain.is_big_endian = is_big_endian(configuration, type, place);
@@ -202,14 +205,6 @@ Zarr3Chain parse_chain(const Json& codecs, const CellExtents& cell, DataType typ
 // One inner chunk can be cut out where the stored unit is the shard itself.
 bool is_readable_in_parts(const Zarr3Chain& chain) {
   return !chain.shards.empty() && chain.order == Zarr3Chain().order && chain.num_checksums_outside == 0;
-}
-
-// Names are free, but x y z in another order mean another order.
-void refuse_other_axes(const std::vector<std::string>& names, std::string_view where) {
-  const std::vector<std::string> space(names.end() - 3, names.end());
-  const std::vector<std::string> zyx{"z", "y", "x"};
-  if (space != zyx && std::ranges::is_permutation(space, zyx))
-    throw_unsupported(where, fmt::format("the order of axes {}", fmt::join(names, ", ")));
 }
 
 void refuse_unknown_members(const Json& json, std::string_view where) {

@@ -96,6 +96,13 @@ std::shared_ptr<Dataset> open_zarr(const std::string& address, const Place& plac
   if (!bytes) throw Error(ErrorKind::kNotFound, fmt::format("{}: no Zarr array there", address));
   ZarrArray array =
       parse_zarray({reinterpret_cast<const char*>(bytes->data()), bytes->size()}, file.describe());
+  const Json attributes = read_zarr_attributes(place).value_or(Json::object());
+  if (const Json* names = optional_field(attributes, "_ARRAY_DIMENSIONS");
+      names != nullptr && names->is_array() && names->size() == array.spec.channels.shape.size() + 3) {
+    std::vector<std::string> axes;
+    for (const Json& name : *names) axes.push_back(name.is_string() ? name.get<std::string>() : "");
+    refuse_other_axes(axes, (place / ".zattrs").describe());
+  }
   array.spec.grid = find_grid(place);
   if (const std::string problem = find_spec_problem(array.spec); !problem.empty()) {
     throw Error(ErrorKind::kCorruptData, fmt::format("{}: {}", address, problem));

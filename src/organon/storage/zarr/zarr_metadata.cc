@@ -231,6 +231,18 @@ std::vector<std::string> axis_names(std::size_t num_channel_axes) {
   return names;
 }
 
+void refuse_other_axes(const std::vector<std::string>& names, std::string_view where) {
+  constexpr std::string_view kSpace[] = {"z", "y", "x"};
+  for (std::size_t axis = 0; axis < names.size(); ++axis) {
+    const auto found = std::ranges::find(kSpace, names[axis]);
+    const auto place = static_cast<std::size_t>(found - std::begin(kSpace)) + names.size() - 3;
+    if (found == std::end(kSpace) || place == axis) continue;
+    throw Error(ErrorKind::kUnsupported,
+                fmt::format("{}: the order of axes {} is not supported, only ... z, y, x is", where,
+                            fmt::join(names, ", ")));
+  }
+}
+
 std::vector<NgffLevel> ngff_levels_of(const Json& zattrs, std::string_view where) {
   const Json* multiscales = optional_field(zattrs, "multiscales");
   if (multiscales == nullptr || !multiscales->is_array() || multiscales->empty()) return {};
@@ -246,6 +258,8 @@ std::vector<NgffLevel> ngff_levels_of(const Json& zattrs, std::string_view where
   for (const Json& dataset : datasets) {
     NgffLevel level;
     level.path = string_field(dataset, "path", place);
+    if (!is_safe_node_path(level.path))
+      throw Error(ErrorKind::kCorruptData, fmt::format("{}: a level at '{}'", place, level.path));
     apply_transforms(optional_field(dataset, "coordinateTransformations"), place, level.grid);
     apply_transforms(optional_field(multiscale, "coordinateTransformations"), place, level.grid);
     SizeNm& size = level.grid.voxel_size_nm;

@@ -26,6 +26,9 @@ Json zarray_of(const DatasetSpec& spec);
 /// "c", "z", "y", "x" where there is one axis of channels; "t" comes before it, and "axis0" ... before that.
 std::vector<std::string> axis_names(std::size_t num_channel_axes);
 
+/// Where `names` (one per axis) has x, y or z at another place than z, y, x have: last. Errors: kUnsupported.
+void refuse_other_axes(const std::vector<std::string>& names, std::string_view where);
+
 /// One level of an OME-NGFF multiscale: folder below the group, and its grid.
 struct NgffLevel {
   std::string path;

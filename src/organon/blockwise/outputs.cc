@@ -9,6 +9,7 @@
 #include "organon/base/files.h"
 #include "organon/base/json.h"
 #include "organon/blockwise/journal.h"
+#include "organon/storage/multiscale.h"
 
 namespace organon::blockwise {
 namespace {
@@ -17,6 +18,7 @@ namespace {
 std::shared_ptr<storage::Dataset> find_dataset(const std::string& address) {
   const storage::Address parsed = storage::parse_address(address);
   if (parsed.is_local() && !std::filesystem::is_directory(parsed.path)) return nullptr;
+  if (storage::is_volume_of_scales(address)) return nullptr;
   try {
     return storage::open_dataset(address);
   } catch (const Error& error) {

@@ -150,6 +150,12 @@ Multiscale open_multiscale(const std::string& address) {
   return pyramid;
 }
 
+bool is_volume_of_scales(const std::string& address) {
+  const Address parsed = parse_address(address);
+  if (parsed.format && *parsed.format != Format::kPrecomputed) return false;
+  return precomputed_keys(parsed.place()).has_value();
+}
+
 std::string level_address(const std::string& group, int index) {
   const Address parsed = parse_address(group);
   std::string name = fmt::format("s{}", index);

@@ -20,6 +20,10 @@ struct Multiscale {
 /// there is neither; those of open_dataset().
 Multiscale open_multiscale(const std::string& address);
 
+/// Whether it is the folder of a precomputed volume: a group, though a volume of one scale opens as a dataset
+/// too.
+bool is_volume_of_scales(const std::string& address);
+
 /// Address of level `index` under a group: "<group>/s<index>" for N5 and Zarr. For precomputed the key of
 /// that scale where the volume has it, else "s<index>" too.
 std::string level_address(const std::string& group, int index);

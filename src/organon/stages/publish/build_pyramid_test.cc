@@ -302,6 +302,25 @@ TEST(BuildPyramid, KeepsTheStageContract) {
   blockwise::testing::expect_stage_contract(stage);
 }
 
+// A precomputed volume is a group, though with one scale it opens as a dataset too.
+TEST(BuildPyramid, OfPrecomputedIsThatOfOthers) {
+  const TemporaryFolder folder;
+  const std::string plain = store<std::uint8_t>(folder.path(), "a.n5", {{"role", "raw"}});
+  run(description_of(plain, {}));
+  const std::string expected = levels_of(description_of(plain, {}));
+  const auto s0 = storage::open_dataset(plain + "/s0");
+  for (const Shape3& shard : {Shape3{}, Shape3{16, 16, 16}}) {
+    const std::string group = (folder.path() / ("v" + std::to_string(shard.x) + ".precomputed")).string();
+    storage::DatasetSpec spec = storage::fitted_to(storage::Format::kPrecomputed, s0->spec());
+    spec.shard_shape = shard;
+    const auto made = storage::create_dataset(group + "/s0", spec);
+    made->write(spec.domain(), s0->read(spec.domain()), Fsync::kNo);
+    made->set_attributes({{"role", "raw"}});
+    run(description_of(group, {}));
+    EXPECT_EQ(levels_of(description_of(group, {})), expected);
+  }
+}
+
 TEST(BuildPyramid, AShorterPyramidLeavesNoOldLevel) {
   const TemporaryFolder folder;
   const std::string group = store<std::uint8_t>(folder.path(), "a.n5", {{"role", "raw"}});

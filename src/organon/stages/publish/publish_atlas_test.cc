@@ -104,6 +104,8 @@ std::string files_of(const blockwise::StageDescription& description) {
     if (file.filename() == "info") {
       Json json = parse_json(read_text(file), name);
       json.erase("organon");
+      // Of a volume each scale says who made it.
+      for (Json& scale : json["scales"]) scale["organon"].erase("made");
       text += name + " " + json.dump() + "\n";
     } else {
       text += name + " " + to_hex(hash_bytes(read_file_if_exists(file).value())) + "\n";

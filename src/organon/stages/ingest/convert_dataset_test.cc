@@ -233,10 +233,9 @@ TEST(Convert, AnotherChannelIsAnotherInput) {
   spec.chunk_shape = {8, 16, 8};
   spec.grid = kGrid;
   spec.channels.shape = spec.channels.chunk = {3};
-  const std::string made = (folder.path() / "a.zarr/x").string();
-  const auto all = storage::create_dataset(made, spec);
+  const std::string foreign = (folder.path() / "a.zarr/x").string();
+  const auto all = storage::create_dataset(foreign, spec);
   all->write(spec.domain(), random_voxels(spec.data_type, storage::stack_of(kShape, 3), 5), Fsync::kNo);
-  const std::string foreign = made;
   const std::string own = (folder.path() / "own.zarr/x").string();
   ASSERT_TRUE(run(convert(foreign, own)).failures.empty());
   const std::string out = (folder.path() / "b.n5/x").string();

@@ -14,8 +14,6 @@
 namespace organon::storage {
 namespace {
 
-constexpr std::size_t kMaxPathBytes = 4096;
-
 [[noreturn]] void throw_corrupt(std::string_view where, std::string_view expected) {
   throw Error(ErrorKind::kCorruptData, fmt::format("{}: 'image-label': expected {}", where, expected));
 }

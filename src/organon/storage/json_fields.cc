@@ -126,19 +126,20 @@ SizeNm spatial_size_of_voxel(const Json& list, AxisOrder order, std::string_view
   return size_of_voxel(spatial_part(list, order, where), order, where);
 }
 
-std::vector<std::int64_t> channel_extents_of(const Json& list, AxisOrder order, std::string_view where) {
-  spatial_part(list, order, where);
-  std::vector<std::int64_t> extents = integers_of(list, where);
-  if (order == AxisOrder::kXyz) std::reverse(extents.begin(), extents.end());
-  extents.resize(extents.size() - 3);
+Extents extents_field(const Json& json, std::string_view key, AxisOrder order, std::string_view where) {
+  const Json& list = field(json, key, where);
+  const std::string place = fmt::format("{}: '{}'", where, key);
+  Extents extents{spatial_shape_of(list, order, place), integers_of(list, place)};
+  if (order == AxisOrder::kXyz) std::reverse(extents.channels.begin(), extents.channels.end());
+  extents.channels.resize(extents.channels.size() - 3);
   return extents;
 }
 
-Json extents_json(std::span<const std::int64_t> channels, const Shape3& shape, AxisOrder order) {
-  std::vector<std::int64_t> extents(channels.begin(), channels.end());
-  extents.insert(extents.end(), {shape.z, shape.y, shape.x});
-  if (order == AxisOrder::kXyz) std::reverse(extents.begin(), extents.end());
-  return extents;
+Json to_json(const Extents& extents, AxisOrder order) {
+  std::vector<std::int64_t> all = extents.channels;
+  all.insert(all.end(), {extents.space.z, extents.space.y, extents.space.x});
+  if (order == AxisOrder::kXyz) std::reverse(all.begin(), all.end());
+  return all;
 }
 
 Json to_json(const Shape3& shape, AxisOrder order) { return list_of(shape, order); }

@@ -37,11 +37,16 @@ SizeNm size_of_voxel(const Json& list, AxisOrder order, std::string_view where);
 /// Errors: also kUnsupported for less than three axes or more than eight.
 Shape3 spatial_shape_of(const Json& list, AxisOrder order, std::string_view where);
 SizeNm spatial_size_of_voxel(const Json& list, AxisOrder order, std::string_view where);
-/// Those axes alone, slowest first: none in a list of three.
-std::vector<std::int64_t> channel_extents_of(const Json& list, AxisOrder order, std::string_view where);
 
-/// The list that spatial_shape_of() and channel_extents_of() read.
-Json extents_json(std::span<const std::int64_t> channels, const Shape3& shape, AxisOrder order);
+/// One list of extents: those of space, and of the axes before z, slowest first.
+struct Extents {
+  Shape3 space{};
+  std::vector<std::int64_t> channels;  ///< none in a list of three
+};
+/// The member `key`. Errors: as spatial_shape_of().
+Extents extents_field(const Json& json, std::string_view key, AxisOrder order, std::string_view where);
+/// The list that extents_field() reads.
+Json to_json(const Extents& extents, AxisOrder order);
 Json to_json(const Shape3& shape, AxisOrder order);
 Json to_json(const SizeNm& size, AxisOrder order);
 Json to_json(const PointNm& point, AxisOrder order);

@@ -204,14 +204,11 @@ DatasetSpec n5_spec_of(const Json& attributes, std::string_view where) {
     throw Error(ErrorKind::kUnsupported, fmt::format("{}: label multisets are not supported", where));
   }
   DatasetSpec spec;
-  const Json& dimensions = field(attributes, "dimensions", where);
-  const Json& block = field(attributes, "blockSize", where);
-  const std::string of_dimensions = fmt::format("{}: 'dimensions'", where);
-  const std::string of_block = fmt::format("{}: 'blockSize'", where);
-  spec.shape = spatial_shape_of(dimensions, AxisOrder::kXyz, of_dimensions);
-  spec.chunk_shape = spatial_shape_of(block, AxisOrder::kXyz, of_block);
-  spec.channels.shape = channel_extents_of(dimensions, AxisOrder::kXyz, of_dimensions);
-  spec.channels.chunk = channel_extents_of(block, AxisOrder::kXyz, of_block);
+  Extents shape = extents_field(attributes, "dimensions", AxisOrder::kXyz, where);
+  Extents chunk = extents_field(attributes, "blockSize", AxisOrder::kXyz, where);
+  spec.shape = shape.space;
+  spec.chunk_shape = chunk.space;
+  spec.channels = {std::move(shape.channels), std::move(chunk.channels), std::nullopt};
   const std::string type = string_field(attributes, "dataType", where);
   const auto data_type = data_type_from_string(type);
   if (!data_type)
@@ -248,8 +245,8 @@ Json pixel_resolution_of(const VoxelGrid& grid) {
 Json n5_attributes_of(const DatasetSpec& spec) {
   refuse_shards(spec, "N5");
   Json attributes;
-  attributes["dimensions"] = extents_json(spec.channels.shape, spec.shape, AxisOrder::kXyz);
-  attributes["blockSize"] = extents_json(spec.channels.chunk, spec.chunk_shape, AxisOrder::kXyz);
+  attributes["dimensions"] = to_json(Extents{spec.shape, spec.channels.shape}, AxisOrder::kXyz);
+  attributes["blockSize"] = to_json(Extents{spec.chunk_shape, spec.channels.chunk}, AxisOrder::kXyz);
   attributes["dataType"] = to_string(spec.data_type);
   Json& compression = attributes["compression"];
   const int level = spec.level == -1 ? default_level(spec.codec) : spec.level;

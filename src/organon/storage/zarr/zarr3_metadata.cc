@@ -96,10 +96,10 @@ std::int64_t num_channel_chunks(const CellExtents& shard, const std::vector<std:
 ShardLayout parse_sharding(const Json& configuration, const CellExtents& cell, DataType type,
                            std::string_view where) {
   ShardLayout layout;
-  const Json& extents = field(configuration, "chunk_shape", where);
   const Shape3& shard = cell.shape;
-  const Shape3& chunk = layout.chunk_shape = spatial_shape_of(extents, AxisOrder::kZyx, where);
-  layout.channel_chunk = channel_extents_of(extents, AxisOrder::kZyx, where);
+  Extents extents = extents_field(configuration, "chunk_shape", AxisOrder::kZyx, where);
+  const Shape3& chunk = layout.chunk_shape = extents.space;
+  layout.channel_chunk = std::move(extents.channels);
   const std::int64_t of_channels = num_channel_chunks(cell, layout.channel_chunk, where);
   if (chunk.smallest() <= 0 || shard.z % chunk.z != 0 || shard.y % chunk.y != 0 || shard.x % chunk.x != 0)
     throw_corrupt(where,
@@ -285,16 +285,15 @@ Zarr3Array zarr3_array_from(const Json& json, std::string_view where) {
   refuse_unknown_members(json, where);
   Zarr3Array array;
   DatasetSpec& spec = array.spec;
-  const std::string shape_place = fmt::format("{}: 'shape'", where);
-  spec.shape = spatial_shape_of(field(json, "shape", where), AxisOrder::kZyx, shape_place);
-  spec.channels.shape = channel_extents_of(field(json, "shape", where), AxisOrder::kZyx, shape_place);
+  Extents shape = extents_field(json, "shape", AxisOrder::kZyx, where);
+  spec.shape = shape.space;
   const Json& grid = field(json, "chunk_grid", where);
   const std::string grid_place = fmt::format("{}: 'chunk_grid'", where);
   if (const std::string name = name_of(grid, grid_place); name != "regular")
     throw_unsupported(where, fmt::format("chunk grid '{}'", name));
-  const Json& extents = field(configuration_of(grid), "chunk_shape", grid_place);
-  const Shape3 unit = spatial_shape_of(extents, AxisOrder::kZyx, grid_place);
-  spec.channels.chunk = channel_extents_of(extents, AxisOrder::kZyx, grid_place);
+  Extents chunk = extents_field(configuration_of(grid), "chunk_shape", AxisOrder::kZyx, grid_place);
+  const Shape3 unit = chunk.space;
+  spec.channels = {std::move(shape.channels), std::move(chunk.channels), std::nullopt};
   if (const std::string problem = find_channels_problem(spec.channels); !problem.empty())
     throw_corrupt(where, problem);
   const std::string type = name_of(field(json, "data_type", where), where);
@@ -336,17 +335,18 @@ Json zarr3_array_of(const DatasetSpec& spec) {
   Json json;
   json["zarr_format"] = 3;
   json["node_type"] = "array";
-  json["shape"] = extents_json(spec.channels.shape, spec.shape, AxisOrder::kZyx);
+  json["shape"] = to_json(Extents{spec.shape, spec.channels.shape}, AxisOrder::kZyx);
   json["data_type"] = to_string(spec.data_type);
   json["chunk_grid"] = codec_json(
-      "regular", {{"chunk_shape", extents_json(spec.channels.chunk, stored_shape(spec), AxisOrder::kZyx)}});
+      "regular",
+      {{"chunk_shape", to_json(Extents{stored_shape(spec), spec.channels.chunk}, AxisOrder::kZyx)}});
   json["chunk_key_encoding"] = codec_json("default", {{"separator", "/"}});
   json["fill_value"] = fill_value_json(spec.fill_value, spec.data_type);
   json["codecs"] = codecs_of_chunk(spec);
   if (has_shards(spec)) {
     Json sharding;
     // One channel alone, see create_dataset().
-    sharding["chunk_shape"] = extents_json(spec.channels.chunk, spec.chunk_shape, AxisOrder::kZyx);
+    sharding["chunk_shape"] = to_json(Extents{spec.chunk_shape, spec.channels.chunk}, AxisOrder::kZyx);
     sharding["codecs"] = codecs_of_chunk(spec);
     sharding["index_codecs"] =
         Json::array({bytes_json(DataType::kUint64), codec_json("crc32c", Json::object())});

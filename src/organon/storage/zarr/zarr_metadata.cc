@@ -167,14 +167,11 @@ ZarrArray parse_zarray(std::string_view text, std::string_view where) {
   }
   ZarrArray array;
   DatasetSpec& spec = array.spec;
-  const Json& shape = field(json, "shape", where);
-  const Json& chunks = field(json, "chunks", where);
-  const std::string of_shape = fmt::format("{}: 'shape'", where);
-  const std::string of_chunks = fmt::format("{}: 'chunks'", where);
-  spec.shape = spatial_shape_of(shape, AxisOrder::kZyx, of_shape);
-  spec.chunk_shape = spatial_shape_of(chunks, AxisOrder::kZyx, of_chunks);
-  spec.channels.shape = channel_extents_of(shape, AxisOrder::kZyx, of_shape);
-  spec.channels.chunk = channel_extents_of(chunks, AxisOrder::kZyx, of_chunks);
+  Extents shape = extents_field(json, "shape", AxisOrder::kZyx, where);
+  Extents chunk = extents_field(json, "chunks", AxisOrder::kZyx, where);
+  spec.shape = shape.space;
+  spec.chunk_shape = chunk.space;
+  spec.channels = {std::move(shape.channels), std::move(chunk.channels), std::nullopt};
   read_data_type(field(json, "dtype", where), where, array);
   read_compressor(optional_field(json, "compressor"), where, spec);
   if (const Json* fill = optional_field(json, "fill_value"))
@@ -206,8 +203,8 @@ Json zarray_of(const DatasetSpec& spec) {
   refuse_shards(spec, "Zarr 2");
   Json json;
   json["zarr_format"] = 2;
-  json["shape"] = extents_json(spec.channels.shape, spec.shape, AxisOrder::kZyx);
-  json["chunks"] = extents_json(spec.channels.chunk, spec.chunk_shape, AxisOrder::kZyx);
+  json["shape"] = to_json(Extents{spec.shape, spec.channels.shape}, AxisOrder::kZyx);
+  json["chunks"] = to_json(Extents{spec.chunk_shape, spec.channels.chunk}, AxisOrder::kZyx);
   for (const TypeName& known : kTypeNames) {
     if (known.type != spec.data_type) continue;
     json["dtype"] = fmt::format("{}{}", size_of(known.type) == 1 ? '|' : '<', known.code);

@@ -10,7 +10,6 @@
 #include <map>
 #include <memory>
 
-#include "organon/app/cell_config.h"
 #include "organon/app/look_commands.h"
 #include "organon/app/plan_cell.h"
 #include "organon/app/run_cell.h"
@@ -21,6 +20,7 @@
 #include "organon/base/error.h"
 #include "organon/base/json.h"
 #include "organon/blockwise/worker.h"
+#include "organon/config/cell_config.h"
 
 namespace organon::app {
 namespace {

@@ -198,7 +198,7 @@ std::vector<StageVerb> make_stage_verbs() {
        kLearn,
        "labels -> signed tanh boundary distances and where they count",
        "targets crop.n5/labels crop.n5/targets --classes mito,er --ids 3+4+5,16+17 --voxel-size-nm 8",
-       {"LABELS"},
+       {"LABELS..."},
        {"OUT"},
        bound<TargetsOptions>,
        make_targets_stage},

@@ -15,11 +15,6 @@
 namespace organon::stages {
 namespace {
 
-// How far a voxel size may be from a whole multiple (relative), and a voxel from its place (in finer voxels):
-// room for metadata written with few digits.
-constexpr double kSizeTolerance = 1e-3;
-constexpr double kPlaceTolerance = 0.05;
-
 bool tell_prediction(const storage::Dataset& dataset, const std::string& kind) {
   if (kind != "auto") return kind == "prediction";
   const Json attributes = dataset.attributes();
@@ -57,64 +52,6 @@ Box voxels_in(const std::string& box_nm, const storage::DatasetSpec& spec) {
 
 }  // namespace
 
-Box FittedDataset::coverage() const {
-  const Shape3& shape = dataset->spec().shape;
-  const auto begin = [](std::int64_t first_voxel, std::int64_t f) { return ceil_divide(-first_voxel, f); };
-  const auto end = [](std::int64_t first_voxel, std::int64_t f, std::int64_t size) {
-    return floor_divide(size - first_voxel, f);
-  };
-  return {
-      {begin(first.z, factor.z), begin(first.y, factor.y), begin(first.x, factor.x)},
-      {end(first.z, factor.z, shape.z), end(first.y, factor.y, shape.y), end(first.x, factor.x, shape.x)}};
-}
-
-Box FittedDataset::cells_of(const Box& box) const {
-  const auto cell = [&](const Index3& index) {
-    return first + Index3{index.z * factor.z, index.y * factor.y, index.x * factor.x};
-  };
-  return {cell(box.begin), cell(box.end)};
-}
-
-FittedDataset fit_dataset(std::shared_ptr<storage::Dataset> dataset, const VoxelGrid& grid,
-                          const std::string& name) {
-  FittedDataset fitted;
-  const VoxelGrid& fine = dataset->spec().grid;
-  const auto fit = [&](const char* axis, double coarse_nm, double fine_nm, double coarse_offset,
-                       double fine_offset, std::int64_t& factor, std::int64_t& first) {
-    const double ratio = coarse_nm / fine_nm;
-    factor = std::llround(ratio);
-    if (factor < 1 || std::abs(ratio - static_cast<double>(factor)) > kSizeTolerance * ratio) {
-      throw Error(ErrorKind::kInvalidArgument,
-                  fmt::format("{} {}: its voxels measure {} nm along {}, those of the segmentation {} nm; "
-                              "expected the same or a whole fraction",
-                              name, dataset->address(), fine_nm, axis, coarse_nm));
-    }
-    const double place = (coarse_offset - fine_offset) / fine_nm - 0.5 * static_cast<double>(factor - 1);
-    if (!(std::abs(place) < 1e15)) {
-      throw Error(ErrorKind::kInvalidArgument,
-                  fmt::format("{} {}: it lies at {} nm along {}, the segmentation at {} nm", name,
-                              dataset->address(), fine_offset, axis, coarse_offset));
-    }
-    first = std::llround(place);
-    if (std::abs(place - static_cast<double>(first)) > kPlaceTolerance) {
-      throw Error(
-          ErrorKind::kInvalidArgument,
-          fmt::format("{} {}: along {} its voxels lie askew to those of the segmentation by {:.3g} of "
-                      "its voxels (offsets {} and {} nm are those of the first voxel's centre)",
-                      name, dataset->address(), axis, place - static_cast<double>(first), fine_offset,
-                      coarse_offset));
-    }
-  };
-  fit("z", grid.voxel_size_nm.z, fine.voxel_size_nm.z, grid.offset_nm.z, fine.offset_nm.z, fitted.factor.z,
-      fitted.first.z);
-  fit("y", grid.voxel_size_nm.y, fine.voxel_size_nm.y, grid.offset_nm.y, fine.offset_nm.y, fitted.factor.y,
-      fitted.first.y);
-  fit("x", grid.voxel_size_nm.x, fine.voxel_size_nm.x, grid.offset_nm.x, fine.offset_nm.x, fitted.factor.x,
-      fitted.first.x);
-  fitted.dataset = std::move(dataset);
-  return fitted;
-}
-
 ScoredVolumes::ScoredVolumes(const blockwise::StageDescription& description) {
   options_ = options_from_json<EvaluateOptions>(description.options_json);
   wanted_ = voxel::WantedIds(tables::parse_id_list(options_.ids));
@@ -136,11 +73,12 @@ ScoredVolumes::ScoredVolumes(const blockwise::StageDescription& description) {
         ErrorKind::kInvalidArgument,
         fmt::format("option instances: {} is a prediction, without objects", segmentation_->address()));
   const VoxelGrid& grid = spec().grid;
-  truth_ = fit_dataset(open_finest(description.inputs.at(1)), grid, "truth");
+  const storage::NamedGrid own{grid, "the segmentation"};
+  truth_ = storage::fit_dataset(open_finest(description.inputs.at(1)), own, "truth");
   require_whole_numbers(*truth_.dataset, "truth");
   region_ = voxels_in(description.box_nm, spec()).intersect(truth_.coverage());
   if (description.inputs.size() > 2) {
-    mask_ = fit_dataset(open_finest(description.inputs[2]), grid, "mask");
+    mask_ = storage::fit_dataset(open_finest(description.inputs[2]), own, "mask");
     require_whole_numbers(*mask_.dataset, "a mask");
     region_ = region_.intersect(mask_.coverage());
   }
@@ -157,7 +95,7 @@ ScoredVolumes::ScoredVolumes(const blockwise::StageDescription& description) {
 }
 
 template <class Id, class Reduce>
-void ScoredVolumes::read_cells(const FittedDataset& fitted, const Box& box, ArrayView<Id> cells,
+void ScoredVolumes::read_cells(const storage::FittedDataset& fitted, const Box& box, ArrayView<Id> cells,
                                Reduce reduce) const {
   // Slab by slab, so that truth on a finer grid needs little more memory than the result.
   const std::int64_t planes =
@@ -202,7 +140,7 @@ MaskArrays ScoredVolumes::read_masks(const Box& box) const {
     voxel::foreground_of_cells(ids, truth_.factor, wanted_, cells);
   });
   arrays.predicted = Array<std::uint8_t>::uninitialized(box.shape());
-  const FittedDataset own{segmentation_, {1, 1, 1}, {}};
+  const storage::FittedDataset own{segmentation_, {1, 1, 1}, {}};
   const double threshold = is_prediction_ ? options_.threshold : 1;
   read_cells<std::uint8_t>(
       own, box, arrays.predicted.view(), [&](auto values, ArrayView<std::uint8_t> cells) {
@@ -222,7 +160,7 @@ ObjectArrays ScoredVolumes::read_objects(const Box& box) const {
   const Array<std::uint8_t> counted = read_counted(box);
   ObjectArrays arrays{Array<std::uint64_t>::uninitialized(box.shape()),
                       Array<std::uint64_t>::uninitialized(box.shape())};
-  const auto read = [&](const FittedDataset& fitted, const voxel::WantedIds& wanted,
+  const auto read = [&](const storage::FittedDataset& fitted, const voxel::WantedIds& wanted,
                         Array<std::uint64_t>& objects) {
     read_cells<std::uint64_t>(fitted, box, objects.view(), [&](auto ids, ArrayView<std::uint64_t> cells) {
       voxel::objects_of_cells(ids, fitted.factor, wanted, cells);
@@ -236,7 +174,7 @@ ObjectArrays ScoredVolumes::read_objects(const Box& box) const {
 }
 
 std::int64_t ScoredVolumes::reading_bytes(const Shape3& shape) const {
-  const auto slab_bytes = [&](const FittedDataset& fitted) {
+  const auto slab_bytes = [&](const storage::FittedDataset& fitted) {
     const storage::DatasetSpec& fine = fitted.dataset->spec();
     const std::int64_t planes = std::max(fine.chunk_shape.z, fitted.factor.z);
     return (planes * shape.y * fitted.factor.y * shape.x * fitted.factor.x + fine.chunk_shape.product()) *
@@ -249,7 +187,7 @@ std::int64_t ScoredVolumes::reading_bytes(const Shape3& shape) const {
 
 std::int64_t ScoredVolumes::bytes_per_voxel() const {
   std::int64_t bytes = static_cast<std::int64_t>(size_of(spec().data_type));
-  for (const FittedDataset* fitted : {&truth_, &mask_}) {
+  for (const storage::FittedDataset* fitted : {&truth_, &mask_}) {
     if (fitted->dataset)
       bytes +=
           fitted->factor.product() * static_cast<std::int64_t>(size_of(fitted->dataset->spec().data_type));

@@ -323,16 +323,12 @@ std::vector<double> Network::train_step(const TrainingBatch& batch, const Optimi
 std::vector<std::vector<Array<float>>> Network::predict(const std::vector<Array<float>>& inputs) const {
   torch::set_num_threads(1);
   const torch::NoGradGuard no_gradient;
-  std::vector<torch::Tensor> cubes;
+  std::vector<torch::Tensor> tensors;
   for (const Array<float>& input : inputs) {
-    const Shape3 shape = input.shape();
-    const NetworkOptions& options = impl_->info.options;
-    ORGANON_CHECK(shape == inputs[0].shape() && output_edge(options, shape.z) > 0 &&
-                  output_edge(options, shape.y) > 0 && output_edge(options, shape.x) > 0);
-    ORGANON_CHECK(options.padding == "same" || shape == Shape3::cube(shape.z));
-    cubes.push_back(view_of(input, torch::kFloat32).unsqueeze(0));
+    ORGANON_CHECK(input.shape() == inputs[0].shape());
+    tensors.push_back(view_of(input, torch::kFloat32).unsqueeze(0));
   }
-  const torch::Tensor output = impl_->mean->forward(torch::stack(cubes).to(impl_->device)).to(torch::kCPU);
+  const torch::Tensor output = impl_->mean->forward(torch::stack(tensors).to(impl_->device)).to(torch::kCPU);
   std::vector<std::vector<Array<float>>> result;
   for (std::int64_t i = 0; i < output.size(0); ++i) result.push_back(arrays_of(output[i]));
   return result;
@@ -374,7 +370,7 @@ Network Network::load(const std::filesystem::path& path, const std::string& devi
 }
 
 NetworkInfo Network::read_info(const std::filesystem::path& path) {
-  return decode_network_info(read_text(path), path.string());
+  return decode_network_header(read_text(path), path.string()).info;
 }
 
 }  // namespace organon::nn

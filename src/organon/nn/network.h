@@ -7,13 +7,14 @@
 
 #include "organon/array/array.h"
 #include "organon/nn/network_file.h"
+#include "organon/nn/network_shapes.h"
 
 namespace organon::nn {
 
-/// One step's input of training: a batch of patches of one cube edge.
+/// One step's input of training: a batch of patches of one shape.
 struct TrainingBatch {
-  std::vector<Array<float>> raw;                   ///< per sample, values about [-1, 1]
-  std::vector<std::vector<Array<float>>> targets;  ///< per sample, per class, [-1, 1], on the output's cube
+  std::vector<Array<float>> raw;                        ///< per sample, values about [-1, 1]
+  std::vector<std::vector<Array<float>>> targets;       ///< per sample, per class, [-1, 1], of output_shape()
   std::vector<std::vector<Array<std::uint8_t>>> masks;  ///< as targets; 0: not annotated, no loss
 };
 
@@ -61,8 +62,8 @@ class Network {
 
   /// Predictions of all classes, by the running mean of the weights. On the processor by the calling thread
   /// alone; two inputs at once take little longer than one (see kShardSize).
-  /// Shapes: inputs of one shape, output_edge() > 0 of each axis, cubes for "valid"; result per input and
-  /// class with output_edge() of each axis. Values about [-1, 1].
+  /// Shapes: inputs of one shape that fits; result per input and class of output_shape(). Values about [-1,
+  /// 1].
   std::vector<std::vector<Array<float>>> predict(const std::vector<Array<float>>& inputs) const;
 
   /// Writes everything that load() needs, whole or not at all.

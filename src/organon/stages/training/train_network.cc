@@ -17,6 +17,7 @@
 #include "organon/blockwise/run_folder.h"
 #include "organon/geometry/integer_division.h"
 #include "organon/nn/network.h"
+#include "organon/nn/network_cost.h"
 #include "organon/stages/training/batch_queue.h"
 #include "organon/stages/training/curves.h"
 #include "organon/stages/training/load_crop.h"
@@ -75,7 +76,7 @@ struct Set {
     if (output_edge == 0) {
       refuse(
           fmt::format("patch: {} voxels do not fit the network, which takes multiples of {}{}", options.patch,
-                      nn::input_multiple(network),
+                      to_string(nn::input_multiple(network)),
                       network.padding == "valid" ? " that leave an output (the paper's: 198 + 18 k)" : ""));
     }
     for (std::size_t i = 0; i < num_pairs; ++i) {
@@ -333,11 +334,12 @@ class TrainNetwork : public Step {
       plan.bytes_read += voxels * (1 + num_classes);
       crop_bytes += voxels * (4 + 2 * num_classes);
     }
-    plan.bytes_per_worker = crop_bytes + nn::training_bytes(set_.network, num_classes, set_.options.patch,
-                                                            set_.options.batch, set_.threads);
+    plan.bytes_per_worker =
+        crop_bytes + nn::training_bytes(set_.network, num_classes, Shape3::cube(set_.options.patch),
+                                        set_.options.batch, set_.threads);
     const auto patch = static_cast<double>(set_.options.patch);
-    const double operations = 3 * nn::operations_per_voxel(set_.network) * patch * patch * patch *
-                              static_cast<double>(set_.options.batch * set_.options.steps);
+    const double operations = 3 * nn::operations_per_voxel(set_.network, num_classes) * patch * patch *
+                              patch * static_cast<double>(set_.options.batch * set_.options.steps);
     plan.voxels_per_second = 1 / (operations / (kGigaflopsPerSecond * 1e9) / set_.threads);
     return plan;
   }
@@ -390,7 +392,12 @@ void TrainOptions::bind(OptionTable& table) {
             {}})
       .add("preset", preset, {"network that the next options change", "", -kAny, kAny, {"compact", "paper"}})
       .add("features", features, {"feature maps per level, finest first; empty: preset", "", 1, 8192, {}})
-      .add("pooling", pooling, {"pooling factors between levels; empty: preset", "", 1, 8, {}})
+      .add("pooling", pooling,
+           {"pooling factors between levels, each as 2 or, for z, y, x, as 1x2x2; empty: preset",
+            "",
+            -kAny,
+            kAny,
+            {}})
       .add("convolutions", convolutions,
            {"3x3x3 convolutions per level and direction; 0: preset", "", 0, 8, {}})
       .add("stem", stem,

@@ -15,7 +15,7 @@ struct TrainOptions {
 
   std::string preset = "compact";      ///< "compact" or "paper"; each of the following changes it
   std::vector<std::int64_t> features;  ///< empty: the preset's
-  std::vector<std::int64_t> pooling;   ///< empty: the preset's
+  std::vector<std::string> pooling;    ///< empty: the preset's
   std::int64_t convolutions = 0;       ///< 0: the preset's
   std::int64_t stem = 0;               ///< 0: the preset's
   std::int64_t last_features = -1;     ///< -1: the preset's

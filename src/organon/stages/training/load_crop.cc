@@ -61,8 +61,8 @@ struct AxisFit {
   std::int64_t lead = 0;
   std::int64_t shift = 0;
 };
-AxisFit fit_axis(double target_offset_nm, double target_size_nm, std::int64_t scale, double offset_nm, double size_nm,
-                 std::int64_t factor) {
+AxisFit fit_axis(double target_offset_nm, double target_size_nm, std::int64_t scale, double offset_nm,
+                 double size_nm, std::int64_t factor) {
   AxisFit best;
   double least = 2;
   for (std::int64_t lead = 0; lead < scale; ++lead) {
@@ -105,20 +105,22 @@ RawLevel level_for(const storage::Multiscale& raw, const VoxelGrid& targets, std
     best.lead = {z.lead, y.lead, x.lead};
   }
   if (!best.dataset) {
-    refuse(fmt::format("{}: no level has the voxel size of what is learned from, {} nm, or a whole fraction of it; "
-                       "the finest has {} nm",
-                       raw.address, to_string(wanted), to_string(raw.levels.at(0)->spec().grid.voxel_size_nm)));
+    refuse(fmt::format(
+        "{}: no level has the voxel size of what is learned from, {} nm, or a whole fraction of it; "
+        "the finest has {} nm",
+        raw.address, to_string(wanted), to_string(raw.levels.at(0)->spec().grid.voxel_size_nm)));
   }
   return best;
 }
 
 Box coarsened(const Box& box, std::int64_t scale) {
-  return {{floor_divide(box.begin.z, scale), floor_divide(box.begin.y, scale), floor_divide(box.begin.x, scale)},
-          {ceil_divide(box.end.z, scale), ceil_divide(box.end.y, scale), ceil_divide(box.end.x, scale)}};
+  return {
+      {floor_divide(box.begin.z, scale), floor_divide(box.begin.y, scale), floor_divide(box.begin.x, scale)},
+      {ceil_divide(box.end.z, scale), ceil_divide(box.end.y, scale), ceil_divide(box.end.x, scale)}};
 }
 
-// Raw of `box` as networks see it, from a level finer by a whole factor: the mean of each cell, or its voxel at
-// `phase`.
+// Raw of `box` as networks see it, from a level finer by a whole factor: the mean of each cell, or its voxel
+// at `phase`.
 Array<float> read_raw(const RawLevel& level, const Box& box, const std::vector<double>& limits,
                       const std::optional<Index3>& phase) {
   Array<float> raw = Array<float>::uninitialized(box.shape());

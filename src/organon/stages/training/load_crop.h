@@ -24,7 +24,7 @@ struct CropRequest {
 struct LoadedCrop {
   TrainingCrop crop;
   SizeNm voxel_size_nm;  ///< of raw as it is learned from
-  std::string note;  ///< which level of raw was taken, and whether it was reduced
+  std::string note;      ///< which level of raw was taken, and whether it was reduced
 };
 
 /// Reads the annotated part of a crop into memory, raw on the grid of the targets made coarser by the target

@@ -29,8 +29,8 @@ class PatchWarp {
   /// Targets on the middle of the patch, from the stored form (0: no say, else 128 t + 127), on a grid finer
   /// than raw by the whole factor `scale`; `masks` is 0 where the crop ends, or one of the voxels between
   /// which is interpolated has no say.
-  /// Shapes: per class one array of the crop, `targets` and `masks` of equal shapes, which leave equal margins
-  /// in the window.
+  /// Shapes: per class one array of the crop, `targets` and `masks` of equal shapes, which leave equal
+  /// margins in the window.
   void take_targets(const std::vector<Array<std::uint8_t>>& crop, std::int64_t scale,
                     std::vector<Array<float>>& targets, std::vector<Array<std::uint8_t>>& masks) const;
 
@@ -57,7 +57,7 @@ class PatchWarp {
   std::array<bool, 3> is_reversed_ = {false, false, false};
   bool is_turned_ = false;
   Matrix matrix_{};
-  Shape3 nodes_;                                  ///< none: no displacement
+  Shape3 nodes_;                                     ///< none: no displacement
   std::vector<std::array<float, 3>> displacements_;  ///< at nodes, in voxels of raw
 };
 

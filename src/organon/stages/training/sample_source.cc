@@ -50,9 +50,8 @@ SampleSource::SampleSource(const std::vector<TrainingCrop>& crops, const SampleO
   double rare = 0;
   double common = 0;
   for (const TrainingCrop& crop : crops) {
-    const bool has_rare =
-        std::any_of(options.rare_classes.begin(), options.rare_classes.end(),
-                    [&](std::size_t number) { return !crop.foreground[number].empty(); });
+    const bool has_rare = std::any_of(options.rare_classes.begin(), options.rare_classes.end(),
+                                      [&](std::size_t number) { return !crop.foreground[number].empty(); });
     (has_rare ? rare : common) += static_cast<double>(crop.annotated.volume());
     rare_voxels_.push_back(rare);
     common_voxels_.push_back(common);
@@ -95,17 +94,18 @@ Box SampleSource::choose_window(const TrainingCrop& crop, Random& random) const 
     centre.x = anywhere(box.begin.x, box.end.x);
   }
   // Patches stay inside what is annotated where they fit, so that few voxels have no say or are mirrored.
-  const auto begin = [&](std::int64_t value, std::int64_t begin, std::int64_t end, std::int64_t edge,
-                         std::int64_t raw_edge) {
-    const std::int64_t inside =
-        end - begin <= edge ? (begin + end) / 2 : std::clamp(value, begin + edge / 2, end - (edge - edge / 2));
+  const auto begin_of = [&](std::int64_t value, std::int64_t begin, std::int64_t end, std::int64_t edge,
+                            std::int64_t raw_edge) {
+    const std::int64_t inside = end - begin <= edge
+                                    ? (begin + end) / 2
+                                    : std::clamp(value, begin + edge / 2, end - (edge - edge / 2));
     const std::int64_t margin = (raw_edge * options_.target_scale - edge) / 2;
     return floor_divide(inside - edge / 2 - margin, options_.target_scale);
   };
   const Shape3& shape = options_.shape;
-  return Box::at({begin(centre.z, box.begin.z, box.end.z, output.z, shape.z),
-                  begin(centre.y, box.begin.y, box.end.y, output.y, shape.y),
-                  begin(centre.x, box.begin.x, box.end.x, output.x, shape.x)},
+  return Box::at({begin_of(centre.z, box.begin.z, box.end.z, output.z, shape.z),
+                  begin_of(centre.y, box.begin.y, box.end.y, output.y, shape.y),
+                  begin_of(centre.x, box.begin.x, box.end.x, output.x, shape.x)},
                  shape);
 }
 

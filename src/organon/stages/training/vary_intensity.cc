@@ -55,7 +55,8 @@ void blur(double sigma_voxels, Array<float>& raw) {
             voxels[border_index(i, size[axis], Border::kReflect) * step];
       for (std::int64_t i = 0; i < size[axis]; ++i) {
         float blurred = 0;
-        for (std::size_t k = 0; k < weights.size(); ++k) blurred += weights[k] * line[static_cast<std::size_t>(i) + k];
+        for (std::size_t k = 0; k < weights.size(); ++k)
+          blurred += weights[k] * line[static_cast<std::size_t>(i) + k];
         voxels[i * step] = blurred;
       }
     });

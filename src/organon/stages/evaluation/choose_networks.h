@@ -43,8 +43,8 @@ struct ChooseOptions {
 /// any network, each family, each voxel size of raw, each of both together, as far as rows state them.
 ///
 /// One solve, exact. Cost: 10^6 records (50,000 rows of 20 scores, 57 MB) take 7 s and 1.2 GB, 10^6 rows of
-/// one score (373 MB) a minute and 2.2 GB, on one core of a laptop. Errors: kNotFound; kInvalidArgument where
-/// no input holds a file of scores, or two rows give one score; kCorruptData as parse_scores(). Source:
+/// one score (373 MB) a minute and 2.2 GB, on one core of a busy machine. Errors: kNotFound; kInvalidArgument
+/// where no input holds a file of scores, or two rows give one score; kCorruptData as parse_scores(). Source:
 /// [heinrich2021cosem] and its evaluation code.
 std::unique_ptr<blockwise::Stage> make_choose_stage(const blockwise::StageDescription& description);
 

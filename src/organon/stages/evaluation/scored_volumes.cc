@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "organon/base/error.h"
 #include "organon/base/json.h"
@@ -11,9 +12,19 @@
 #include "organon/geometry/integer_division.h"
 #include "organon/storage/multiscale.h"
 #include "organon/tables/id_list.h"
+#include "organon/voxel/distance_transform.h"
 
 namespace organon::stages {
 namespace {
+
+// A hair more, as distances are rounded: what lies exactly as far as the option says is in.
+constexpr double kRoundingShare = 1e-6;
+
+// Planes of cells of the truth that are expanded at a time: at least as many as the halo adds.
+std::int64_t planes_at_once(const storage::FittedDataset& truth, const Shape3& halo) {
+  const std::int64_t voxels = std::max({truth.dataset->spec().chunk_shape.z, 2 * halo.z, truth.factor.z});
+  return ceil_divide(voxels, truth.factor.z);
+}
 
 bool tell_prediction(const storage::Dataset& dataset, const std::string& kind) {
   if (kind != "auto") return kind == "prediction";
@@ -72,6 +83,9 @@ ScoredVolumes::ScoredVolumes(const blockwise::StageDescription& description) {
     throw Error(
         ErrorKind::kInvalidArgument,
         fmt::format("option instances: {} is a prediction, without objects", segmentation_->address()));
+  if (options_.truth_expand_nm > 0 && options_.instances)
+    throw Error(ErrorKind::kInvalidArgument,
+                "options truth_expand_nm and instances: objects are not expanded; ask for one of the two");
   const VoxelGrid& grid = spec().grid;
   const storage::NamedGrid own{grid, "the segmentation"};
   truth_ = storage::fit_dataset(open_finest(description.inputs.at(1)), own, "truth");
@@ -131,14 +145,64 @@ Array<std::uint8_t> ScoredVolumes::read_counted(const Box& box) const {
   return counted;
 }
 
+Array<std::uint8_t> ScoredVolumes::read_truth(const Box& box) const {
+  Array<std::uint8_t> truth = Array<std::uint8_t>::uninitialized(box.shape());
+  read_cells<std::uint8_t>(truth_, box, truth.view(), [&](auto ids, ArrayView<std::uint8_t> cells) {
+    voxel::foreground_of_cells(ids, truth_.factor, wanted_, cells);
+  });
+  return truth;
+}
+
+// Voxels of the truth's own grid on which a voxel depends, on each side.
+Shape3 ScoredVolumes::truth_halo() const {
+  const storage::DatasetSpec& fine = truth_.dataset->spec();
+  const auto voxels = [&](double voxel_nm, std::int64_t extent) {
+    const double reach = std::floor(options_.truth_expand_nm * (1 + kRoundingShare) / voxel_nm);
+    return static_cast<std::int64_t>(std::min(reach, static_cast<double>(extent)));
+  };
+  const SizeNm& size = fine.grid.voxel_size_nm;
+  return {voxels(size.z, fine.shape.z), voxels(size.y, fine.shape.y), voxels(size.x, fine.shape.x)};
+}
+
+Array<std::uint8_t> ScoredVolumes::read_expanded_truth(const Box& box) const {
+  Array<std::uint8_t> truth = Array<std::uint8_t>::uninitialized(box.shape());
+  const Box domain = truth_.dataset->spec().domain();
+  const SizeNm& size_nm = truth_.dataset->spec().grid.voxel_size_nm;
+  const Shape3 halo = truth_halo();
+  const double squared_reach = options_.truth_expand_nm * options_.truth_expand_nm * (1 + kRoundingShare);
+  // As many planes at a time as the halo has anyway, so that no voxel is measured more than about thrice.
+  const std::int64_t planes = planes_at_once(truth_, halo);
+  for (std::int64_t z = box.begin.z; z < box.end.z; z += planes) {
+    Box slab = box;
+    slab.begin.z = z;
+    slab.end.z = std::min(z + planes, box.end.z);
+    const Box cells = truth_.cells_of(slab);
+    const Box seen = cells.grow(halo, halo).intersect(domain);
+    const AnyArray voxels = truth_.dataset->read(seen);
+    Array<std::uint8_t> inside = Array<std::uint8_t>::uninitialized(seen.shape());
+    with_ids(voxels, [&](auto ids) { voxel::foreground_of_cells(ids, {1, 1, 1}, wanted_, inside.view()); });
+    Array<float> squared_nm2 = Array<float>::uninitialized(seen.shape());
+    voxel::squared_distance_transform(
+        inside, size_nm, {voxel::DistanceTo::kForeground, options_.truth_expand_nm}, squared_nm2);
+    Array<std::uint8_t> expanded = Array<std::uint8_t>::uninitialized(cells.shape());
+    const auto distances = std::as_const(squared_nm2).view().part(cells.translate(seen.begin * -1));
+    std::int64_t i = 0;
+    for (std::int64_t cz = 0; cz < cells.shape().z; ++cz)
+      for (std::int64_t cy = 0; cy < cells.shape().y; ++cy)
+        for (std::int64_t cx = 0; cx < cells.shape().x; ++cx, ++i)
+          expanded.data()[i] =
+              static_cast<std::uint8_t>(static_cast<double>(distances(cz, cy, cx)) <= squared_reach);
+    voxel::foreground_of_cells<std::uint8_t>(expanded, truth_.factor, voxel::WantedIds(),
+                                             truth.view().part(slab.translate(box.begin * -1)));
+  }
+  return truth;
+}
+
 MaskArrays ScoredVolumes::read_masks(const Box& box) const {
   ORGANON_CHECK(region_.contains(box));
   MaskArrays arrays;
   arrays.counted = read_counted(box);
-  arrays.truth = Array<std::uint8_t>::uninitialized(box.shape());
-  read_cells<std::uint8_t>(truth_, box, arrays.truth.view(), [&](auto ids, ArrayView<std::uint8_t> cells) {
-    voxel::foreground_of_cells(ids, truth_.factor, wanted_, cells);
-  });
+  arrays.truth = options_.truth_expand_nm > 0 ? read_expanded_truth(box) : read_truth(box);
   arrays.predicted = Array<std::uint8_t>::uninitialized(box.shape());
   const storage::FittedDataset own{segmentation_, {1, 1, 1}, {}};
   const double threshold = is_prediction_ ? options_.threshold : 1;
@@ -182,6 +246,15 @@ std::int64_t ScoredVolumes::reading_bytes(const Shape3& shape) const {
   };
   std::int64_t slab = std::max(slab_bytes(truth_), slab_bytes({segmentation_, {1, 1, 1}, {}}));
   if (has_mask()) slab = std::max(slab, slab_bytes(mask_));
+  if (options_.truth_expand_nm > 0) {
+    const Shape3 halo = truth_halo();
+    const std::int64_t voxels = (planes_at_once(truth_, halo) * truth_.factor.z + 2 * halo.z) *
+                                (shape.y * truth_.factor.y + 2 * halo.y) *
+                                (shape.x * truth_.factor.x + 2 * halo.x);
+    // Ids, two masks and the distance.
+    slab =
+        std::max(slab, voxels * (6 + static_cast<std::int64_t>(size_of(truth_.dataset->spec().data_type))));
+  }
   return 3 * shape.product() + slab;
 }
 

@@ -50,6 +50,9 @@ class ScoredVolumes {
 
  private:
   Array<std::uint8_t> read_counted(const Box& box) const;
+  Array<std::uint8_t> read_truth(const Box& box) const;
+  Array<std::uint8_t> read_expanded_truth(const Box& box) const;
+  Shape3 truth_halo() const;
   template <class Id, class Reduce>
   void read_cells(const storage::FittedDataset& fitted, const Box& box, ArrayView<Id> cells,
                   Reduce reduce) const;

@@ -82,4 +82,13 @@ PointNm Space::random_cytoplasm_point(double margin_nm, Random& random) const {
   return point;
 }
 
+SurfacePoint random_surface_point_at_roomy_side(const Cell& cell, double spread, Random& random) {
+  const Solid& nucleus = cell.nucleus;
+  const PointNm off_centre = cell.body.centre_nm - nucleus.centre_nm;
+  const PointNm side = off_centre * (1 / (length(off_centre) + 1e-9));
+  const PointNm way = side + random_direction(random) * spread;
+  const double reach = 1.2 * std::max({nucleus.semi_u_nm, nucleus.semi_v_nm, nucleus.semi_w_nm});
+  return surface_point_near(nucleus, nucleus.centre_nm + way * (reach / (length(way) + 1e-9)));
+}
+
 }  // namespace organon::phantom

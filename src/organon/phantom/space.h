@@ -39,4 +39,8 @@ class Space {
   PartIndex short_index_{100, kShortReach};
 };
 
+/// A random point of the nucleus's surface on the side where the nucleus leaves most room, as far as `spread`
+/// lets it: 0 is the middle of that side, beyond about 3 all sides are alike.
+SurfacePoint random_surface_point_at_roomy_side(const Cell& cell, double spread, Random& random);
+
 }  // namespace organon::phantom

@@ -14,13 +14,13 @@ Contrast hela() {
   s[ids::kPm] = {58, 0, 8, 16, 6};
   s[ids::kMitoMem] = {70, 12, 8, 12, 4};
   s[ids::kMitoLum] = {138, 26, 13, 10, 6};
-  s[ids::kMitoRibo] = {84, 12, 8, 6, 2};
-  s[ids::kGolgiMem] = {62, 8, 8, 12, 4};
-  s[ids::kGolgiLum] = {148, 10, 8, 8, 6};
+  s[ids::kMitoRibo] = {62, 12, 8, 6, 2};
+  s[ids::kGolgiMem] = {52, 8, 8, 12, 4};
+  s[ids::kGolgiLum] = {166, 10, 8, 8, 6};
   s[ids::kVesMem] = {66, 12, 8, 10, 4};
   s[ids::kVesLum] = {148, 34, 6, 6, 4};
   s[ids::kEndoMem] = {64, 8, 8, 10, 4};
-  s[ids::kEndoLum] = {174, 14, 10, 12, 6};
+  s[ids::kEndoLum] = {168, 14, 10, 12, 6};
   s[ids::kLysoMem] = {64, 8, 8, 8, 4};
   s[ids::kLysoLum] = {112, 36, 14, 30, 14};
   s[ids::kLdMem] = {96, 8, 4, 4, 4};
@@ -85,7 +85,7 @@ Contrast macrophage() {
   s[ids::kErLum].grey = 172;
   s[ids::kCyto] = {156, 0, 22, 26, 26};
   s[ids::kLysoLum].grey = 100;
-  s[ids::kGolgiLum].grey = 158;
+  s[ids::kGolgiLum].grey = 172;
   s[ids::kRibo].grey = 56;
   shift_all(contrast, 1.1F, -6);
   contrast.blur_yx_nm = 6;
@@ -103,7 +103,7 @@ Contrast sum159() {
   s[ids::kCyto] = {146, 0, 24, 24, 26};
   s[ids::kErLum].grey = 158;
   s[ids::kEndoLum].grey = 166;
-  s[ids::kGolgiLum].grey = 138;
+  s[ids::kGolgiLum].grey = 156;
   shift_all(contrast, 0.75F, 18);
   contrast.read_noise = 4;
   contrast.shot_noise = 0.3F;

@@ -6,10 +6,10 @@ namespace organon::phantom {
 
 std::vector<Solid> inner_vesicles(const Cell& cell, const Object& endosome) {
   constexpr double kGap = 4;
-  constexpr int kAttemptsPerVesicle = 6;
+  constexpr int kAttemptsPerVesicle = 10;
   const Solid& body = cell.first_solid(endosome);
   Random random(mix64(cell.seed ^ mix64(endosome.id + 0x6d7662)));
-  const int num_wanted = random.uniform() < 0.25 ? 0 : 3 + static_cast<int>(random.below(12));
+  const int num_wanted = random.uniform() < 0.25 ? 0 : 6 + static_cast<int>(random.below(20));
   std::vector<Solid> vesicles;
   for (int i = 0; i < kAttemptsPerVesicle * num_wanted && static_cast<int>(vesicles.size()) < num_wanted;
        ++i) {

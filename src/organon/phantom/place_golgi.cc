@@ -18,8 +18,9 @@ struct Stack {
 Stack make_stack(const PointNm& middle, const Frame& frame, double scale, Random& random) {
   Stack stack;
   const int num_cisternae = 4 + static_cast<int>(random.below(scale < 0.7 ? 1 : 3));
-  const double half_thickness = random.uniform(12.5, 14.5);
-  const double gap = random.uniform(9, 12);
+  const double thinner = std::max(0.8, scale);
+  const double half_thickness = thinner * random.uniform(14.5, 17);
+  const double gap = thinner * random.uniform(10, 14);
   const double pitch = 2 * half_thickness + gap;
   const double disc_radius = scale * random.uniform(240, 380);
   const double core_radius = std::max(disc_radius, random.uniform(350, 900));

@@ -7,7 +7,7 @@ namespace {
 
 // At most one in each cell of a lattice, which holds it whole: a point asks one cell.
 constexpr double kCell = 56;
-constexpr double kShare = 0.28;
+constexpr double kShare = 0.5;
 constexpr double kToWall = kMitoRibosomeRadius + 2;  // of the cell, so that neighbours stand apart
 
 }  // namespace

@@ -4,7 +4,7 @@
 
 namespace organon::phantom {
 
-/// The ribosomes in the matrix of one mitochondrion: balls of kMitoRibosomeRadius, about 1600 in a cubic
+/// The ribosomes in the matrix of one mitochondrion: balls of kMitoRibosomeRadius, at most 2800 in a cubic
 /// micrometre, whose middles lie off membrane and folds.
 class MitoRibosomes {
  public:

@@ -216,6 +216,14 @@ TEST(Cell, CentriolesHaveNineTripletsAndStandAtARightAngle) {
     PointNm middle;
     for (std::uint32_t i = 0; i < kNumTriplets; ++i)
       middle = middle + tubule(first + 3 * i).centre_nm * (1.0 / kNumTriplets);
+    const auto label_at = [&](const PointNm& point) {
+      return label_voxels(cell, VoxelGrid{SizeNm::cube(1), point}, Box::of_shape(Shape3::cube(1)))
+          .labels.data()[0];
+    };
+    // Nothing is inside.
+    for (double along = -100; along <= 100; along += 5) {
+      EXPECT_EQ(label_at(middle + tubule(first).frame.u * along), ids::kCyto);
+    }
     // Around the axis, at the middle tubules' distance.
     const Solid second = tubule(first + 1);
     const double radius = distance(second.centre_nm, middle);
@@ -225,9 +233,7 @@ TEST(Cell, CentriolesHaveNineTripletsAndStandAtARightAngle) {
     for (int i = 0; i <= 720; ++i) {
       const double angle = i * 3.14159265358979 / 360;
       const PointNm point = middle + (frame.v * std::cos(angle) + frame.w * std::sin(angle)) * radius;
-      const LabelledVoxels voxel =
-          label_voxels(cell, VoxelGrid{SizeNm::cube(1), point}, Box::of_shape(Shape3::cube(1)));
-      const bool is_wall = voxel.labels.data()[0] == ids::kCent;
+      const bool is_wall = label_at(point) == ids::kCent;
       if (is_wall && !was_wall) ++num_walls;
       was_wall = is_wall;
     }

@@ -103,6 +103,11 @@ void place_centrosome(Space& space, Random random) {
     add_appendages(mother, mother.half_length_nm - 35, 38, 28, kDistalRadius, parts, random);
     add_appendages(mother, mother.half_length_nm - 110, 32, 0, kSubdistalRadius, parts, random);
     space.add(Organelle::kCentrosome, parts);
+    for (const Barrel& barrel : {mother, daughter}) {
+      constexpr double kInside = kInnermost - kCentrioleTubuleRadius;
+      const PointNm reach = barrel.frame.u * (barrel.half_length_nm - kInside);
+      space.keep_free(make_capsule(barrel.middle - reach, barrel.middle + reach, kInside, random));
+    }
     return;
   }
 }

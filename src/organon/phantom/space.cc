@@ -26,6 +26,7 @@ double Space::object_clearance_nm(const PointNm& point, double enough_nm, Object
   ORGANON_DCHECK(enough_nm <= kLongReach);
   const PartIndex& index = enough_nm <= kShortReach ? short_index_ : long_index_;
   double least = index.reach_nm();
+  for (const Solid& solid : kept_free_) least = std::min(least, signed_distance_nm(solid, point));
   for (const std::uint32_t number : index.near(point)) {
     const Part& part = cell_.parts[number];
     if (part.object != except) least = std::min(least, signed_distance_nm(part.solid, point));

@@ -146,7 +146,7 @@ struct Cell {
 };
 
 /// Places everything inside a volume of `size_nm`; the same for the same size and seed. Densities do not
-/// depend on the size, the nucleus grows with it up to a radius of 3 um. Cost: about 0.1 s per 10^10 nm3.
+/// depend on the size, the nucleus grows with it up to a radius of 3 um. Cost: about 0.3 s per 10^10 nm3.
 /// Errors: kInvalidArgument for an extent below 200 nm.
 Cell make_cell(const SizeNm& size_nm, std::uint64_t seed);
 

@@ -119,7 +119,7 @@ Solid slide_to(const Solid& partner, Random& random) {
 void place_mitochondria(Space& space, Random random) {
   constexpr double kGap = 6;
   const double wanted = kMitoShare * space.cytoplasm_nm3();
-  const int num_attempts = 200 + static_cast<int>(1e-6 * space.cytoplasm_nm3());
+  const int num_attempts = 600 + static_cast<int>(1e-6 * space.cytoplasm_nm3());
   double filled = 0;
   std::vector<ObjectId> mitos;
   for (int i = 0; i < num_attempts && filled < wanted; ++i) {
@@ -148,9 +148,9 @@ void place_endosomes(Space& space, Random random) {
   double filled = 0;
   for (int i = 0; i < num_attempts && filled < wanted; ++i) {
     const PointNm middle = space.random_cytoplasm_point(80, random);
-    double radius = random.uniform(100, 180);
-    if (filled == 0 && i > num_attempts / 2) radius = 75;
-    const double core_length = random.uniform(0, 500 - 2 * radius);
+    const bool has_room = filled > 0 || i < num_attempts / 2;
+    const double radius = has_room ? random.uniform(100, 180) : 70;
+    const double core_length = has_room ? random.uniform(0, 500 - 2 * radius) : 0;
     const Frame frame = random_frame(random);
     Solid solid = make_ball(middle, radius);
     if (core_length > 100) solid = make_arc(middle, frame, 2 * radius, core_length, radius);

@@ -11,7 +11,7 @@ trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 
 "$organon" phantom cell --shape 128,160,160 --seed 3 --no-fsync
-for class in lysosome vesicle mito; do
+for class in lysosome vesicle mito endo; do
   "$organon" measure cell/phantom.n5/instances/$class measured/$class.csv --no-fsync
 done
 # Labels have voxels of 4 nm, vesicles a radius of 20 nm and more. Measured on other seeds: volumes 0.2 %, surfaces 0.3 %.

@@ -156,7 +156,7 @@ NetworkReport report_on(const NetworkQuestion& question) {
 std::string to_text(const NetworkReport& report) {
   std::string text;
   const auto line = [&](const std::string& name, const std::string& value) {
-    text += fmt::format("{:<17}{}\n", name, value);
+    text += fmt::format("{:<19}{}\n", name, value);
   };
   const auto bytes = [](std::int64_t count) { return bytes_text(static_cast<double>(count)); };
   line("network", report.name);

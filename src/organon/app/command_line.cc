@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "organon/app/look_commands.h"
+#include "organon/app/network_command.h"
 #include "organon/app/plan_cell.h"
 #include "organon/app/run_cell.h"
 #include "organon/app/run_commands.h"
@@ -266,6 +267,8 @@ int run_command_line(int argc, char** argv) {
 
   LookArguments look;
   add_look_commands(app, look, exit_code);
+  NetworkArguments network;
+  add_network_command(app, network, exit_code);
   RunArguments runs;
   add_run_commands(app, runs, exit_code);
 

@@ -14,6 +14,8 @@ double voxels_of(const Shape3& shape) {
   return static_cast<double>(shape.z) * static_cast<double>(shape.y) * static_cast<double>(shape.x);
 }
 
+std::int64_t float_bytes(const Shape3& shape, std::int64_t maps) { return 4 * shape.product() * maps; }
+
 std::int64_t folded_voxels(const NetworkOptions& network) {
   return network.stem * network.stem * network.stem;
 }
@@ -95,39 +97,36 @@ double operations_per_voxel(const NetworkOptions& network, std::int64_t num_clas
 
 std::int64_t training_bytes(const NetworkOptions& network, std::int64_t num_classes, const Shape3& input,
                             std::int64_t batch, std::int64_t threads) {
-  // Per convolution the graph keeps its result, the normalised and the rectified one; on the way up the
-  // repeated and the joined maps come to it; going back, gradients and reordered copies of the largest level.
-  const std::int64_t sets = 2 * network.convolutions * 3 + 6;
-  std::int64_t kept = 0;
-  Shape3 step = Shape3::cube(network.stem);
-  const auto voxels_at = [&] {
-    return ceil_divide(input.z, step.z) * ceil_divide(input.y, step.y) * ceil_divide(input.x, step.x);
-  };
-  const std::int64_t refinement = network.output_scale * network.output_scale * network.output_scale;
-  if (refinement > 1) kept += 4 * voxels_at() * refinement * network.head_features() * sets;
-  for (std::int64_t level = 0; level < network.num_levels(); ++level) {
-    const std::int64_t maps =
-        std::max(network.features[static_cast<std::size_t>(level)], network.up_features(level));
-    kept += 4 * voxels_at() * maps * sets;
-    if (level + 1 == network.num_levels()) break;
-    const Shape3 factor = network.pooling_at(level);
-    step = {step.z * factor.z, step.y * factor.y, step.x * factor.x};
-  }
+  const std::int64_t weights = num_parameters(network, num_classes) * 4;
   const std::int64_t shards = ceil_divide(batch, std::int64_t{2});
+  const std::int64_t fixed = kLibraryBytes + weights * (6 + shards);
+  const auto shapes = shapes_of(network, input);
+  if (!shapes) return fixed;
+  // Per convolution the graph keeps its result, the normalised and the rectified one; to these come what is
+  // joined, and, going back, gradients and reordered copies.
+  const std::int64_t sets = 3 * network.convolutions + 3;
+  std::int64_t kept = 0;
+  for (std::int64_t level = 0; level < network.num_levels(); ++level) {
+    const LevelShapes& at = shapes->levels[static_cast<std::size_t>(level)];
+    kept += sets * float_bytes(at.input, network.features[static_cast<std::size_t>(level)]);
+    if (level + 1 == network.num_levels()) break;
+    kept += sets * float_bytes(at.joined, network.up_features(level)) +
+            2 * float_bytes(at.repeated, network.up_features(level)) +
+            2 * float_bytes(at.joined, joined_features(network, level));
+  }
+  if (network.output_scale > 1) kept += (sets + 2) * float_bytes(shapes->refined, network.head_features());
   const std::int64_t at_once =
       std::min(std::max<std::int64_t>(1, threads), shards) * std::min<std::int64_t>(batch, 2);
-  const std::int64_t voxels = input.product();
-  const std::int64_t io = voxels * 4 * (1 + 5 * num_classes * refinement + network.stem);
-  const std::int64_t waiting = 3 * batch * voxels * (4 + 5 * num_classes * refinement);
-  const std::int64_t weights = num_parameters(network, num_classes) * 4;
-  return kLibraryBytes + at_once * (kept + io) + waiting + weights * (6 + shards);
+  const std::int64_t outputs = shapes->output.product() * num_classes;
+  const std::int64_t io = float_bytes(input, 1 + network.stem) + 4 * 5 * outputs;
+  const std::int64_t waiting = 3 * batch * (4 * input.product() + 5 * outputs);
+  return fixed + at_once * (kept + io) + waiting;
 }
 
 std::int64_t prediction_bytes(const NetworkOptions& network, std::int64_t num_classes, const Shape3& input) {
   const std::int64_t weights = num_parameters(network, num_classes) * 4;
   const auto shapes = shapes_of(network, input);
   if (!shapes) return kLibraryBytes + 10 * weights;
-  const auto floats = [](const Shape3& shape, std::int64_t maps) { return 4 * shape.product() * maps; };
   std::int64_t waiting = 0;  // maps of the way down that the way up will join
   std::int64_t peak = 0;
   std::int64_t in = folded_voxels(network);
@@ -136,19 +135,19 @@ std::int64_t prediction_bytes(const NetworkOptions& network, std::int64_t num_cl
     const LevelShapes& at = shapes->levels[static_cast<std::size_t>(level)];
     const std::int64_t out = network.features[static_cast<std::size_t>(level)];
     // A convolution, its input and result in the library's own order, what comes before and after it.
-    take(2 * floats(at.input, in) + 5 * floats(at.input, out));
-    waiting += floats(at.down, out);
+    take(2 * float_bytes(at.input, in) + 5 * float_bytes(at.input, out));
+    waiting += float_bytes(at.down, out);
     in = out;
   }
   for (std::int64_t level = network.num_levels() - 2; level >= 0; --level) {
     const LevelShapes& at = shapes->levels[static_cast<std::size_t>(level)];
     const std::int64_t out = network.up_features(level);
-    take(floats(at.repeated, out) + 2 * floats(at.joined, joined_features(network, level)) +
-         5 * floats(at.joined, out));
+    take(float_bytes(at.repeated, out) + 2 * float_bytes(at.joined, joined_features(network, level)) +
+         5 * float_bytes(at.joined, out));
     in = out;
   }
-  if (network.output_scale > 1) take(7 * floats(shapes->refined, in));
-  take(2 * floats(shapes->output, num_classes) + floats(shapes->levels[0].up, in));
+  if (network.output_scale > 1) take(7 * float_bytes(shapes->refined, in));
+  take(2 * float_bytes(shapes->output, num_classes) + float_bytes(shapes->levels[0].up, in));
   // What is read and returned besides; the memory that was given back is not all used again.
   const std::int64_t voxels = input.product() * 2 + shapes->output.product() * 4 * num_classes;
   // Weights, their mean and the optimiser are loaded, and the file they come from.

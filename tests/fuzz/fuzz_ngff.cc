@@ -1,6 +1,7 @@
 // What groups of OME-NGFF and consolidated metadata of Zarr state beside voxels.
 
 #include "fuzz_input.h"
+#include "organon/storage/json_fields.h"
 #include "organon/storage/zarr/consolidated_metadata.h"
 #include "organon/storage/zarr/ngff_labels.h"
 #include "organon/storage/zarr/ngff_omero.h"

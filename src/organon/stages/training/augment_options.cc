@@ -6,6 +6,9 @@ AugmentOptions AugmentOptions::none() {
   AugmentOptions none;
   none.symmetries = false;
   none.turned_share = 0;
+  none.rotation_degrees = 0;
+  none.scale_range = 0;
+  none.elastic_nm = 0;
   none.blurred_share = 0;
   none.defect_share = 0;
   none.contrast_range = 0;

@@ -56,7 +56,8 @@ struct RawLevel {
   Index3 lead;              ///< target voxels of raw voxel 0 before the first
 };
 
-// Of one axis: the lead with which cells meet voxels best.
+// Of one axis: the least lead with which cells meet voxels best. (Where the level is finer than raw, any
+// does.)
 struct AxisFit {
   std::int64_t lead = 0;
   std::int64_t shift = 0;

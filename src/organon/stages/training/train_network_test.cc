@@ -310,40 +310,47 @@ TEST(LoadCrop, FinerRawIsReducedByItsMeanOnTheGridOfTheTargets) {
   }
 }
 
-// Raw of 8 nm, stored at 4 nm, under targets of 4 nm that begin in the middle of one of its voxels.
+// Targets of 4 nm that begin in the middle of a voxel of raw of 8 nm.
 TEST(LoadCrop, TargetsMayBeFinerThanRawAndBeginAnywhere) {
   const TemporaryFolder folder;
   const std::string container = "n5://" + (folder.path() / "c.n5").string();
-  store<std::uint8_t>(container + "/raw", {40, 40, 40}, {{4, 4, 4}, {2, 2, 2}},
-                      {{"contrast_limits", {0, 255}}},
-                      [](const Index3& at) { return static_cast<std::uint8_t>(2 * at.z + at.y + 3 * at.x); });
-  // Target voxel 0 is voxel (11, 12, 7) of raw as it is stored: of odd ones the lead is one voxel.
+  const auto grey = [](double value) { return static_cast<float>(value / 127.5 - 1); };
+  const auto store_raw = [&](const std::string& name, std::int64_t edge, double size) {
+    store<std::uint8_t>(
+        container + name, Shape3::cube(edge), {{size, size, size}, {size / 2, size / 2, size / 2}},
+        {{"contrast_limits", {0, 255}}},
+        [](const Index3& at) { return static_cast<std::uint8_t>(2 * at.z + at.y + 3 * at.x); });
+  };
+  store_raw("/raw8", 20, 8);
+  store_raw("/raw4", 40, 4);
+  // Target voxel 0 lies in voxel (5, 6, 3) of raw: along z and x it is that one's second half.
   store<std::uint8_t>(
       container + "/targets/a", {9, 10, 12}, {{4, 4, 4}, {46, 50, 30}}, {},
       [](const Index3& at) { return static_cast<std::uint8_t>(1 + at.z * 20 + at.y + at.x); });
   CropRequest request;
-  request.raw = container + "/raw";
+  request.raw = container + "/raw8";
   request.targets = container + "/targets";
   request.classes = {"a"};
   request.context = {2, 2, 2};
   request.target_scale = 2;
-  const LoadedCrop mean = load_crop(request);
-  EXPECT_EQ(mean.voxel_size_nm, (SizeNm{8, 8, 8}));
-  ASSERT_EQ(mean.crop.raw.size(), 1U);
-  const Shape3 shape = mean.crop.raw[0].shape();
-  EXPECT_EQ(shape, (Shape3{9, 9, 11}));
-  ASSERT_EQ(mean.crop.targets[0].shape(), (Shape3{18, 18, 22}));
-  EXPECT_EQ(mean.crop.annotated, (Box{{5, 4, 5}, {14, 14, 17}}));
-  EXPECT_EQ(mean.crop.targets[0](5, 4, 5), 1);
-  // Raw voxel (2, 2, 2) holds target voxel 0: voxels 10, 12, 6 of what is stored are its first.
-  const auto grey = [](double value) { return static_cast<float>(value / 127.5 - 1); };
-  EXPECT_NEAR(mean.crop.raw[0](2, 2, 2), grey(2 * 10.5 + 12.5 + 3 * 6.5), 1e-5);
+  const LoadedCrop coarse = load_crop(request);
+  EXPECT_EQ(coarse.voxel_size_nm, (SizeNm{8, 8, 8}));
+  ASSERT_EQ(coarse.crop.raw.size(), 1U);
+  EXPECT_EQ(coarse.crop.raw[0].shape(), (Shape3{9, 9, 11}));
+  ASSERT_EQ(coarse.crop.targets[0].shape(), (Shape3{18, 18, 22}));
+  EXPECT_EQ(coarse.crop.annotated, (Box{{5, 4, 5}, {14, 14, 17}}));
+  EXPECT_EQ(coarse.crop.targets[0](5, 4, 5), 1);
+  EXPECT_NEAR(coarse.crop.raw[0](2, 2, 2), grey(2 * 5 + 6 + 3 * 3), 1e-5);
+
+  // Of raw as fine as targets any two voxels make one, and either stands for both.
+  request.raw = container + "/raw4";
+  EXPECT_NEAR(load_crop(request).crop.raw.at(0)(2, 2, 2), grey(2 * 11.5 + 12.5 + 3 * 7.5), 1e-5);
   request.takes_phases = true;
   const LoadedCrop phases = load_crop(request);
   ASSERT_EQ(phases.crop.raw.size(), 8U);
-  EXPECT_NEAR(phases.crop.raw[0](2, 2, 2), grey(2 * 10 + 12 + 3 * 6), 1e-5);
-  EXPECT_NEAR(phases.crop.raw[6](2, 2, 2), grey(2 * 11 + 13 + 3 * 6), 1e-5) << "the next in z and y";
-  EXPECT_NEAR(phases.crop.raw[1](2, 2, 2), grey(2 * 10 + 12 + 3 * 7), 1e-5) << "the next in x";
+  EXPECT_NEAR(phases.crop.raw[0](2, 2, 2), grey(2 * 11 + 12 + 3 * 7), 1e-5);
+  EXPECT_NEAR(phases.crop.raw[6](2, 2, 2), grey(2 * 12 + 13 + 3 * 7), 1e-5) << "the next in z and y";
+  EXPECT_NEAR(phases.crop.raw[1](2, 2, 2), grey(2 * 11 + 12 + 3 * 8), 1e-5) << "the next in x";
 }
 
 TEST(LoadCrop, RawThatIsCoarserOrDoesNotDivideIsRefused) {

@@ -13,6 +13,7 @@
 #include <sstream>
 
 #include "measuring.h"
+#include "organon/nn/network_cost.h"
 #include "organon/nn/torch.h"
 #include "organon/nn/unet.h"
 
@@ -85,7 +86,7 @@ void measure(const Arguments& arguments) {
   for (const std::int64_t edge : numbers_of(arguments.text("edges"))) {
     const std::int64_t output = nn::output_edge(info.options, edge);
     const double voxels = static_cast<double>(output) * static_cast<double>(output * output);
-    const double operations = nn::forward_operations(info.options, classes, edge);
+    const double operations = nn::forward_operations(info.options, classes, Shape3::cube(edge));
     const auto print = [&](const char* what, double seconds, double factor) {
       fmt::print(
           "{{\"what\": \"{}\", \"preset\": \"{}\", \"input\": {}, \"output\": {}, \"seconds\": {:.5f}, "

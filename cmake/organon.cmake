@@ -27,14 +27,18 @@ endif()
 target_link_libraries(organon_flags INTERFACE Threads::Threads fmt::fmt)
 
 # organon_library(<folder> [DEPENDS folder...] [LIBRARIES third-party targets...])
-# Takes every .cc of the current folder and of its subfolders named in SUBFOLDERS; *_test.cc become <folder>_tests.
+# Takes every .cc of the current folder and of its subfolders named in SUBFOLDERS, but those that EXCLUDE matches;
+# *_test.cc become <folder>_tests.
 function(organon_library NAME)
-  cmake_parse_arguments(ARG "" "" "DEPENDS;LIBRARIES;SUBFOLDERS;TEST_LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "" "EXCLUDE" "DEPENDS;LIBRARIES;SUBFOLDERS;TEST_LIBRARIES" ${ARGN})
   set(patterns ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   foreach(folder ${ARG_SUBFOLDERS})
     list(APPEND patterns ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cc)
   endforeach()
   file(GLOB sources CONFIGURE_DEPENDS ${patterns})
+  if(ARG_EXCLUDE)
+    list(FILTER sources EXCLUDE REGEX "${ARG_EXCLUDE}")
+  endif()
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   list(FILTER sources EXCLUDE REGEX "(_test|/main)\\.cc$")

@@ -2,6 +2,7 @@
 
 #include "fuzz_input.h"
 #include "organon/base/hash.h"
+#include "organon/nn/network_cost.h"
 #include "organon/nn/network_file.h"
 
 namespace organon::fuzz {
@@ -12,8 +13,10 @@ void run(std::string_view text) {
     const nn::NetworkFile file = nn::decode_network(text, "a.organon");
     const std::string encoded = nn::encode_network(file);
     ORGANON_CHECK(nn::encode_network(nn::decode_network(encoded, "encoded")) == encoded);
-    nn::output_edge(file.info.options, 64);
+    nn::shapes_of(file.info.options, {64, 72, 216});
+    nn::smallest_input(file.info.options, {1, 20, 300});
     nn::receptive_radius(file.info.options);
+    nn::prediction_bytes(file.info.options, 2, {64, 72, 216});
   });
 }
 

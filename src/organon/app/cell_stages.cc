@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "organon/app/crop_volumes.h"
 #include "organon/app/stage_list.h"
 #include "organon/base/error.h"
 #include "organon/base/json.h"
@@ -53,11 +54,11 @@ std::string plus_list(const std::vector<std::int64_t>& ids) { return fmt::format
 
 }  // namespace
 
-CellStages::CellStages(const CellConfig& config, std::filesystem::path root)
+CellStages::CellStages(const config::CellConfig& config, std::filesystem::path root)
     : config_(config), root_(std::move(root)) {
   // Every option is checked before anything runs: stages after the import are bound only then.
   for (const StageVerb& verb : stage_verbs()) stage(verb.name, {}, "", {}, {table(verb.name)});
-  for (const ClassConfig& organelle : config.classes) {
+  for (const config::ClassConfig& organelle : config.classes) {
     stage("segment", {}, "", {}, {&organelle.segment});
     stage("agglomerate", {}, "", {}, {&organelle.agglomerate});
   }
@@ -74,7 +75,7 @@ CellStages::CellStages(const CellConfig& config, std::filesystem::path root)
     raw_group_ = in_container("raw");
     raw_s0_ = raw_group_ + "/s0";
     has_own_raw_ = true;
-    StageSettings settings = config.import;
+    config::StageSettings settings = config.import;
     // Limits are an option of the stages that use them, so that a change of them imports nothing again.
     settings.values.erase("contrast_limits");
     imports_.push_back(stage("import", {config.raw_source}, raw_s0_, {{"role", "raw"}}, {&settings}));
@@ -84,14 +85,17 @@ CellStages::CellStages(const CellConfig& config, std::filesystem::path root)
                   fmt::format("{}: raw: slices need voxel_size_nm", config.path.string()));
     }
   }
-  for (const CropConfig& crop : config.crops) {
+  for (const config::CropConfig& crop : config.crops) {
     const std::string folder = "crops/" + crop.name;
     const auto& raw_size = crop.voxel_size_nm.empty() ? raw_voxel_size_nm_ : crop.voxel_size_nm;
     const auto& labels_size = crop.labels_voxel_size_nm.empty() ? raw_size : crop.labels_voxel_size_nm;
     crop_raw_.push_back(crop.raw.empty() || crop.raw == config.raw_source
                             ? raw_s0_
                             : import_once(crop.raw, in_container(folder + "/raw"), "raw", raw_size));
-    crop_labels_.push_back(import_once(crop.labels, in_container(folder + "/labels"), "labels", labels_size));
+    crop_labels_.push_back(
+        is_group_of_classes(crop.labels, config)
+            ? crop.labels
+            : import_once(crop.labels, in_container(folder + "/labels"), "labels", labels_size));
   }
   if (!config.truth.empty()) {
     truth_ =
@@ -112,7 +116,7 @@ std::string CellStages::scores(const std::string& class_name) const {
   return (root_ / "scores" / (class_name + ".json")).string();
 }
 
-const StageSettings* CellStages::table(const std::string& verb) const {
+const config::StageSettings* CellStages::table(const std::string& verb) const {
   const auto found = config_.stages.find(verb);
   return found == config_.stages.end() ? nullptr : &found->second;
 }
@@ -128,12 +132,12 @@ std::string CellStages::import_once(const std::string& source, const std::string
   return output;
 }
 
-blockwise::StageDescription CellStages::stage(const std::string& verb, std::vector<std::string> inputs,
-                                              const std::string& output, const Options& options,
-                                              const std::vector<const StageSettings*>& settings) const {
+blockwise::StageDescription CellStages::stage(
+    const std::string& verb, std::vector<std::string> inputs, const std::string& output,
+    const Options& options, const std::vector<const config::StageSettings*>& settings) const {
   BoundOptions bound = stage_verb(verb).options();
   for (const auto& [name, text] : options) bound.table.set(name, text);
-  for (const StageSettings* table : settings) {
+  for (const config::StageSettings* table : settings) {
     if (table == nullptr) continue;
     for (const auto& [name, text] : table->values) {
       try {
@@ -154,12 +158,14 @@ blockwise::StageDescription CellStages::stage(const std::string& verb, std::vect
 std::vector<blockwise::StageDescription> CellStages::after_imports(
     const std::vector<double>& raw_limits) const {
   std::vector<blockwise::StageDescription> stages;
-  std::vector<std::string> names, ids, colors;
-  for (const ClassConfig& organelle : config_.classes) {
+  std::vector<std::string> names, joined, colors;
+  std::vector<double> constants;
+  for (const config::ClassConfig& organelle : config_.classes) {
     colors.push_back(organelle.color);
     if (!organelle.is_predicted()) continue;
     names.push_back(organelle.name);
-    ids.push_back(plus_list(organelle.ids));
+    joined.push_back(fmt::format("{}", fmt::join(organelle.joined, "+")));
+    constants.push_back(organelle.add_nm);
   }
   const std::string finest =
       fmt::format("{}", *std::min_element(raw_voxel_size_nm_.begin(), raw_voxel_size_nm_.end()));
@@ -182,10 +188,19 @@ std::vector<blockwise::StageDescription> CellStages::after_imports(
     bool all_have_limits = true;
     for (std::size_t i = 0; i < config_.crops.size(); ++i) {
       const std::string targets = in_container("targets/" + config_.crops[i].name);
-      stages.push_back(
-          stage("targets", {crop_labels_[i]}, targets,
-                {{"classes", comma_list(names)}, {"ids", comma_list(ids)}, {"voxel_size_nm", finest}},
-                {table("targets")}));
+      const config::CropConfig& crop = config_.crops[i];
+      // A holdout is for evaluation alone.
+      if (crop.role == "holdout") continue;
+      const CropVolumes volumes = volumes_of_crop(crop, crop_labels_[i], config_);
+      stages.push_back(stage("targets", volumes.addresses, targets,
+                             {{"classes", comma_list(names)},
+                              {"ids", comma_list(volumes.ids)},
+                              {"masks", comma_list(volumes.masks)},
+                              {"unlabelled_id", comma_list(volumes.unlabelled_ids)},
+                              {"add_nm", comma_list(constants)},
+                              {"joined", comma_list(joined)},
+                              {"voxel_size_nm", finest}},
+                             {table("targets")}));
       stages.back().box_nm = config_.crops[i].box_nm;
       pairs.insert(pairs.end(), {crop_raw_[i], targets});
       roles.push_back(config_.crops[i].role);
@@ -209,20 +224,20 @@ std::vector<blockwise::StageDescription> CellStages::after_imports(
 
   // Stage by stage rather than class by class, so that all results of a stage appear together.
   const auto for_each_class = [&](auto&& make) {
-    for (const ClassConfig& organelle : config_.classes) stages.push_back(make(organelle));
+    for (const config::ClassConfig& organelle : config_.classes) stages.push_back(make(organelle));
   };
-  const auto path_of = [&](const char* kind, const ClassConfig& organelle) {
+  const auto path_of = [&](const char* kind, const config::ClassConfig& organelle) {
     return in_container(fmt::format("{}/{}", kind, organelle.name));
   };
-  const auto table_of = [&](const ClassConfig& organelle) {
+  const auto table_of = [&](const config::ClassConfig& organelle) {
     return (root_ / "tables" / (organelle.name + ".csv")).string();
   };
-  const auto meshes_of = [&](const ClassConfig& organelle) {
+  const auto meshes_of = [&](const config::ClassConfig& organelle) {
     return (root_ / "meshes" / organelle.name).string();
   };
   add_objects(stages);
   if (!truth_.empty()) {
-    for (const ClassConfig& organelle : config_.classes) {
+    for (const config::ClassConfig& organelle : config_.classes) {
       // What is made of other classes has no truth of its own.
       if (!organelle.is_predicted()) continue;
       stages.push_back(
@@ -232,16 +247,16 @@ std::vector<blockwise::StageDescription> CellStages::after_imports(
       stages.back().box_nm = config_.evaluate_box_nm;
     }
   }
-  for_each_class([&](const ClassConfig& organelle) {
+  for_each_class([&](const config::ClassConfig& organelle) {
     return stage("measure", {path_of("refined", organelle)}, table_of(organelle), {}, {table("measure")});
   });
-  for_each_class([&](const ClassConfig& organelle) {
+  for_each_class([&](const config::ClassConfig& organelle) {
     return stage("mesh", {path_of("refined", organelle)}, meshes_of(organelle), {}, {table("mesh")});
   });
 
   std::vector<std::string> inputs = {raw_s0_};
   std::vector<std::string> layers = {"raw"};
-  for (const ClassConfig& organelle : config_.classes) {
+  for (const config::ClassConfig& organelle : config_.classes) {
     const std::string table_json =
         std::filesystem::path(table_of(organelle)).replace_extension(".json").string();
     if (organelle.is_predicted()) {
@@ -269,7 +284,7 @@ void CellStages::add_objects(std::vector<blockwise::StageDescription>& stages) c
   const auto path_of = [&](const char* kind, const std::string& name) {
     return in_container(fmt::format("{}/{}", kind, name));
   };
-  for (const ClassConfig& organelle : config_.classes) {
+  for (const config::ClassConfig& organelle : config_.classes) {
     const std::string& name = organelle.name;
     if (!organelle.is_predicted() || !organelle.parent.empty()) continue;
     const std::string prediction = path_of("predictions", name);
@@ -279,7 +294,7 @@ void CellStages::add_objects(std::vector<blockwise::StageDescription>& stages) c
       continue;
     }
     // Of the class's options those that each of both stages has.
-    StageSettings climb = organelle.segment, merge = organelle.agglomerate;
+    config::StageSettings climb = organelle.segment, merge = organelle.agglomerate;
     for (const char* option : {"min_volume_nm3", "connectivity"}) climb.values.erase(option);
     if (const auto volume = organelle.segment.values.find("min_volume_nm3");
         volume != organelle.segment.values.end()) {
@@ -291,11 +306,11 @@ void CellStages::add_objects(std::vector<blockwise::StageDescription>& stages) c
     stages.push_back(stage("agglomerate", {path_of("fragments", name)}, path_of("labels", name), {},
                            {table("agglomerate"), &merge}));
   }
-  for (const std::size_t number : order_of_needs(config_.classes))
+  for (const std::size_t number : config::order_of_needs(config_.classes))
     add_refinement(config_.classes[number], stages);
 }
 
-void CellStages::add_refinement(const ClassConfig& organelle,
+void CellStages::add_refinement(const config::ClassConfig& organelle,
                                 std::vector<blockwise::StageDescription>& stages) const {
   const std::string& name = organelle.name;
   struct Work {
@@ -310,7 +325,7 @@ void CellStages::add_refinement(const ClassConfig& organelle,
   };
   std::vector<Work> chain;
   std::string now = in_container("labels/" + name);
-  const bool is_from_raw = organelle.from == ClassConfig::kFromRaw;
+  const bool is_from_raw = organelle.from == config::ClassConfig::kFromRaw;
   const bool has_masks = !organelle.inside.empty() || !organelle.outside.empty();
 
   Work masks{"restrict", "restricted/" + name, {}, {}};
@@ -357,7 +372,7 @@ void CellStages::add_refinement(const ClassConfig& organelle,
     const std::string output = in_container(i + 1 == chain.size() ? "refined/" + name : chain[i].kind);
     std::vector<std::string> inputs = {now};
     inputs.insert(inputs.end(), chain[i].others.begin(), chain[i].others.end());
-    const StageSettings* own_table = chain[i].verb == "refine" ? table("refine") : nullptr;
+    const config::StageSettings* own_table = chain[i].verb == "refine" ? table("refine") : nullptr;
     stages.push_back(stage(chain[i].verb, inputs, output, chain[i].options, {own_table}));
     now = output;
   }

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "organon/app/cell_config.h"
 #include "organon/blockwise/stage.h"
+#include "organon/config/cell_config.h"
 
 namespace organon::app {
 
@@ -24,7 +24,7 @@ class CellStages {
  public:
   /// Errors: kNotFound where a source does not exist; kInvalidArgument "cell.toml:12: ..." for options that a
   /// stage refuses.
-  CellStages(const CellConfig& config, std::filesystem::path root);
+  CellStages(const config::CellConfig& config, std::filesystem::path root);
 
   /// Imports of slices.
   const std::vector<blockwise::StageDescription>& imports() const { return imports_; }
@@ -47,13 +47,14 @@ class CellStages {
   blockwise::StageDescription stage(const std::string& verb, std::vector<std::string> inputs,
                                     const std::string& output,
                                     const std::vector<std::pair<std::string, std::string>>& options,
-                                    const std::vector<const StageSettings*>& settings) const;
+                                    const std::vector<const config::StageSettings*>& settings) const;
   void add_objects(std::vector<blockwise::StageDescription>& stages) const;
   /// From first objects to refined/<class>: holes, edits, masks; or what a class is made of.
-  void add_refinement(const ClassConfig& organelle, std::vector<blockwise::StageDescription>& stages) const;
-  const StageSettings* table(const std::string& verb) const;
+  void add_refinement(const config::ClassConfig& organelle,
+                      std::vector<blockwise::StageDescription>& stages) const;
+  const config::StageSettings* table(const std::string& verb) const;
 
-  const CellConfig& config_;
+  const config::CellConfig& config_;
   std::filesystem::path root_;
   std::vector<blockwise::StageDescription> imports_;
   bool has_own_raw_ = false;  ///< imported here, or a group that organon made: it may get a pyramid

@@ -152,11 +152,11 @@ std::string_view to_string(CellStageState state) {
   return "waiting";
 }
 
-blockwise::RunFolder run_of_cell(const CellConfig& config) {
+blockwise::RunFolder run_of_cell(const config::CellConfig& config) {
   return blockwise::RunFolder(config.folder / ".organon" / "cells" / config.name);
 }
 
-std::vector<CellStageStatus> read_cell_status(const CellConfig& config) {
+std::vector<CellStageStatus> read_cell_status(const config::CellConfig& config) {
   const CellStages cell(config, config.folder);
   std::vector<blockwise::StageDescription> all = cell.imports();
   for (auto& stage : cell.after_imports(cell.raw_limits())) all.push_back(std::move(stage));
@@ -170,7 +170,8 @@ std::vector<CellStageStatus> read_cell_status(const CellConfig& config) {
   return stages;
 }
 
-bool print_cell_status(const CellConfig& config, const std::vector<CellStageStatus>& stages, bool as_json) {
+bool print_cell_status(const config::CellConfig& config, const std::vector<CellStageStatus>& stages,
+                       bool as_json) {
   const auto num_complete = std::count_if(stages.begin(), stages.end(), [](const auto& stage) {
     return stage.state == CellStageState::kComplete;
   });

@@ -6,14 +6,14 @@
 #include <string_view>
 #include <vector>
 
-#include "organon/app/cell_config.h"
 #include "organon/blockwise/run_folder.h"
 #include "organon/blockwise/status.h"
+#include "organon/config/cell_config.h"
 
 namespace organon::app {
 
 /// Held by `organon run` while it works on a cell, between its stages too.
-blockwise::RunFolder run_of_cell(const CellConfig& config);
+blockwise::RunFolder run_of_cell(const config::CellConfig& config);
 
 enum class CellStageState {
   kComplete,  ///< and unchanged: the next run leaves it as it is
@@ -43,9 +43,10 @@ struct CellStageStatus {
 
 /// All stages of a cell, in order. Errors: those of CellStages. Cost: the journals of stages that are neither
 /// complete nor waiting are read.
-std::vector<CellStageStatus> read_cell_status(const CellConfig& config);
+std::vector<CellStageStatus> read_cell_status(const config::CellConfig& config);
 
 /// Prints it: a table, or lines of JSON. True where `organon run`, or a stage alone, is at work.
-bool print_cell_status(const CellConfig& config, const std::vector<CellStageStatus>& stages, bool as_json);
+bool print_cell_status(const config::CellConfig& config, const std::vector<CellStageStatus>& stages,
+                       bool as_json);
 
 }  // namespace organon::app

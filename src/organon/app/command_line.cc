@@ -10,8 +10,8 @@
 #include <map>
 #include <memory>
 
-#include "organon/app/cell_config.h"
 #include "organon/app/look_commands.h"
+#include "organon/app/network_command.h"
 #include "organon/app/plan_cell.h"
 #include "organon/app/run_cell.h"
 #include "organon/app/run_commands.h"
@@ -21,6 +21,7 @@
 #include "organon/base/error.h"
 #include "organon/base/json.h"
 #include "organon/blockwise/worker.h"
+#include "organon/config/cell_config.h"
 
 namespace organon::app {
 namespace {
@@ -266,6 +267,8 @@ int run_command_line(int argc, char** argv) {
 
   LookArguments look;
   add_look_commands(app, look, exit_code);
+  NetworkArguments network;
+  add_network_command(app, network, exit_code);
   RunArguments runs;
   add_run_commands(app, runs, exit_code);
 

@@ -65,7 +65,7 @@ bool reads_output_of(const blockwise::StageDescription& stage, const blockwise::
   return false;
 }
 
-void print_cell_plan(const CellConfig& config, const ExecutionOptions& options) {
+void print_cell_plan(const config::CellConfig& config, const ExecutionOptions& options) {
   const TemporaryFolder temporary;
   const CellStages stages(config, config.folder);
   const CellStages stand_ins(config, temporary.path());

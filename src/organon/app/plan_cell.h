@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "organon/app/cell_config.h"
 #include "organon/app/stage_command.h"
+#include "organon/config/cell_config.h"
 
 namespace organon::app {
 
@@ -36,6 +36,6 @@ void print_plans(const std::vector<blockwise::StageDescription>& stages,
 /// Prints what `organon run` would do: per stage and step blocks, bytes, memory, time, and which stages are
 /// complete already. Nothing of the cell is written: datasets that do not exist yet are stood in for by empty
 /// ones in a temporary folder. Errors: as planning the stages raises.
-void print_cell_plan(const CellConfig& config, const ExecutionOptions& options);
+void print_cell_plan(const config::CellConfig& config, const ExecutionOptions& options);
 
 }  // namespace organon::app

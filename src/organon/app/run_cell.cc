@@ -19,13 +19,13 @@ namespace organon::app {
 namespace {
 
 // One line per class: the scores that people look at first.
-void print_scores(const CellConfig& config, const CellStages& stages) {
+void print_scores(const config::CellConfig& config, const CellStages& stages) {
   if (config.truth.empty()) return;
   const std::vector<const char*> columns = {"f1", "jaccard", "precision", "recall", "mean_false_distance_nm"};
   fmt::print(stderr, "\n{:<16}", "class");
   for (const char* column : columns) fmt::print(stderr, " {:>10}", column);
   fmt::print(stderr, "\n");
-  for (const ClassConfig& organelle : config.classes) {
+  for (const config::ClassConfig& organelle : config.classes) {
     if (!organelle.is_predicted()) continue;
     const std::string file = stages.scores(organelle.name);
     const Json row = parse_json(read_text(file), file).at("scores").at(0);
@@ -76,7 +76,7 @@ bool keep_contrast_limits(const std::string& path, double low, double high) {
 }
 
 int run_cell_command(const RunCellArguments& arguments) {
-  CellConfig config = read_cell_config(arguments.config_path);
+  config::CellConfig config = config::read_cell_config(arguments.config_path);
   if (arguments.execution.dry_run) {
     print_cell_plan(config, arguments.execution);
     return 0;

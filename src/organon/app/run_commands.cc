@@ -105,9 +105,9 @@ int status_command(const RunArguments& arguments) {
   const std::filesystem::path cell_toml = cell_toml_at(arguments.place);
   for (;;) {
     std::vector<CellStageStatus> cell;
-    std::optional<CellConfig> config;
+    std::optional<config::CellConfig> config;
     if (!cell_toml.empty()) {
-      config = read_cell_config(cell_toml);
+      config = config::read_cell_config(cell_toml);
       cell = read_cell_status(*config);
     }
     auto runs =

@@ -8,6 +8,7 @@
 #include "organon/base/error.h"
 #include "organon/stages/analysis/distance_map.h"
 #include "organon/stages/analysis/measure_objects.h"
+#include "organon/stages/evaluation/choose_networks.h"
 #include "organon/stages/evaluation/score_segmentation.h"
 #include "organon/stages/ground_truth/make_targets.h"
 #include "organon/stages/ingest/convert_dataset.h"
@@ -75,6 +76,10 @@ std::filesystem::path mask_text(const blockwise::StageDescription& description) 
   return stages::mask_file(description.outputs.front(), ".txt");
 }
 
+std::filesystem::path choice_text(const blockwise::StageDescription& description) {
+  return storage::parse_address(description.outputs.front()).path / "choice.txt";
+}
+
 VerbChain segment_by_watershed() {
   return {
       "watershed",
@@ -114,6 +119,34 @@ std::string import_explanation() {
          "Voxels are taken as\nthey are stored: a header that turns or mirrors axes gives no offset. A file "
          "that is one compressed stream\n(.nii.gz, .mrc.gz, NRRD with gzip, compressed MetaImage) is read by "
          "one worker, in order.";
+}
+
+std::string evaluate_explanation() {
+  return "OUT ends in .json; OUT.csv, OUT.txt and OUT.png lie beside it. Distances are in nm, rates and F1 "
+         "from 0\n"
+         "to 1, variation of information in bits; a score that is undefined is null.\n\n"
+         "--instances true matches objects and adds their F1, splits and merges (bits), Hausdorff distances "
+         "(nm).\n"
+         "--dataset, --crop, --setup, --family, --iteration, --path, --raw-dataset, --raw-voxel-size-nm and "
+         "--refined\n"
+         "only name what is evaluated, for the verb choose:\n\n"
+         "  organon evaluate setup03/625000.n5/ribo crop113/labels scores/ribo_03_625k_113.json --ids 34\n"
+         "    --truth-expand-nm 8 --class-name ribo --dataset hela-2 --crop 113 --setup setup03 --family "
+         "many\n"
+         "    --iteration 625000 --raw-voxel-size-nm 4";
+}
+
+std::string choose_explanation() {
+  return "SCORES are .json files that evaluate wrote, and folders that hold such files. Rows should name "
+         "--setup,\n"
+         "--iteration, --dataset and --crop, and may name --family and --raw-voxel-size-nm (see evaluate "
+         "--help).\n"
+         "OUT is a folder: scores.sqlite and scores.csv hold every score, choice.json and choice.txt the "
+         "answers,\n"
+         "with a .csv each, and best.svg, comparisons.svg, iterations.svg the plots.\n\n"
+         "Distances are in nm: a lower one is better. Ties go to the smaller iteration.\n\n"
+         "  organon choose scores chosen_mfd --metric mean_false_distance_nm --until-stop true --stop-step "
+         "25000";
 }
 
 constexpr char kPrepare[] = "Look at, bring in, prepare data";
@@ -198,7 +231,7 @@ std::vector<StageVerb> make_stage_verbs() {
        kLearn,
        "labels -> signed tanh boundary distances and where they count",
        "targets crop.n5/labels crop.n5/targets --classes mito,er --ids 3+4+5,16+17 --voxel-size-nm 8",
-       {"LABELS"},
+       {"LABELS..."},
        {"OUT"},
        bound<TargetsOptions>,
        make_targets_stage},
@@ -284,7 +317,22 @@ std::vector<StageVerb> make_stage_verbs() {
        {"OUT"},
        bound<EvaluateOptions>,
        make_evaluate_stage,
-       scores_text},
+       scores_text,
+       {},
+       false,
+       evaluate_explanation()},
+      {"choose",
+       kQuality,
+       "scores of many networks -> a store, and which network is best for which class",
+       "choose scores chosen --metric f1",
+       {"SCORES..."},
+       {"OUT"},
+       bound<ChooseOptions>,
+       make_choose_stage,
+       choice_text,
+       {},
+       false,
+       choose_explanation()},
       {"measure",
        kAnalysis,
        "volume, surface, centroid and box of every object, as CSV, JSON and SQLite",

@@ -63,6 +63,13 @@ TEST(VoxelGrid, DownsamplingMovesTheOffsetByHalfVoxels) {
   EXPECT_EQ(coarse.offset_nm, (PointNm{12, 0, 12}));
 }
 
+TEST(VoxelGrid, RefinedIsTheInverseOfDownsampled) {
+  const VoxelGrid grid{{8, 4, 6}, {100, -20, 3}};
+  EXPECT_EQ(grid.refined({2, 2, 2}), (VoxelGrid{{4, 2, 3}, {98, -21, 1.5}}));
+  const VoxelGrid back = grid.refined({2, 4, 1}).downsampled({2, 4, 1});
+  EXPECT_EQ(back, grid);
+}
+
 TEST(VoxelGrid, VoxelContainingInvertsToNm) {
   const VoxelGrid grid{{3.24, 4, 4}, {-7, 100, 0.5}};
   for (const Index3 index : {Index3{0, 0, 0}, Index3{-3, 5, 1000}}) {

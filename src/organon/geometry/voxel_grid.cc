@@ -49,6 +49,15 @@ VoxelGrid VoxelGrid::downsampled(const Shape3& factor) const {
            offset_nm.x + shift(factor.x, voxel_size_nm.x)}};
 }
 
+VoxelGrid VoxelGrid::refined(const Shape3& factor) const {
+  const SizeNm size{voxel_size_nm.z / static_cast<double>(factor.z),
+                    voxel_size_nm.y / static_cast<double>(factor.y),
+                    voxel_size_nm.x / static_cast<double>(factor.x)};
+  return {size,
+          {offset_nm.z - (voxel_size_nm.z - size.z) / 2, offset_nm.y - (voxel_size_nm.y - size.y) / 2,
+           offset_nm.x - (voxel_size_nm.x - size.x) / 2}};
+}
+
 bool coincide(const VoxelGrid& a, const VoxelGrid& b, const Shape3& shape) {
   const auto axis = [](double offset_a, double offset_b, double size_a, double size_b, std::int64_t voxels) {
     const double last = static_cast<double>(std::max<std::int64_t>(voxels - 1, 0));

@@ -20,6 +20,9 @@ struct VoxelGrid {
   /// The grid after reducing blocks of `factor` voxels to one: its first centre lies (factor - 1) / 2 voxels
   /// further.
   VoxelGrid downsampled(const Shape3& factor) const;
+  /// The grid after cutting each voxel into `factor`: its first centre lies (1 - 1 / factor) / 2 voxels
+  /// before. Inverse of downsampled().
+  VoxelGrid refined(const Shape3& factor) const;
 
   friend bool operator==(const VoxelGrid&, const VoxelGrid&) = default;
 };

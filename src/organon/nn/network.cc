@@ -14,6 +14,7 @@
 
 #include "organon/base/error.h"
 #include "organon/base/files.h"
+#include "organon/nn/loss.h"
 #include "organon/nn/torch.h"
 #include "organon/nn/unet.h"
 
@@ -40,10 +41,6 @@ template <class T>
 torch::Tensor view_of(const Array<T>& voxels, torch::ScalarType type) {
   const Shape3 shape = voxels.shape();
   return torch::from_blob(const_cast<T*>(voxels.data()), {shape.z, shape.y, shape.x}, type);
-}
-
-torch::Tensor per_class_weight(const std::vector<float>& weights) {
-  return torch::tensor(weights).view({1, -1, 1, 1, 1});
 }
 
 // Runs work(0) .. work(count - 1), each once, on up to `threads` threads. libtorch's own threads are not
@@ -83,33 +80,6 @@ std::vector<Array<float>> arrays_of(const torch::Tensor& maps) {
     result.push_back(std::move(values));
   }
   return result;
-}
-
-// Weight of a positive and of a negative voxel of each class, divided by the number of annotated voxels.
-struct Balance {
-  std::vector<float> positive;
-  std::vector<float> negative;
-};
-
-Balance balance_of(const TrainingBatch& batch, std::size_t num_classes, double least_share) {
-  Balance balance;
-  for (std::size_t c = 0; c < num_classes; ++c) {
-    std::int64_t annotated = 0;
-    std::int64_t positive = 0;
-    for (std::size_t i = 0; i < batch.raw.size(); ++i) {
-      const float* target = batch.targets[i][c].data();
-      const std::uint8_t* mask = batch.masks[i][c].data();
-      for (std::int64_t k = 0; k < batch.targets[i][c].size(); ++k) {
-        annotated += mask[k] != 0;
-        positive += mask[k] != 0 && target[k] > 0;
-      }
-    }
-    const auto count = static_cast<double>(std::max<std::int64_t>(1, annotated));
-    const double share = std::clamp(static_cast<double>(positive) / count, least_share, 1 - least_share);
-    balance.positive.push_back(static_cast<float>(0.5 / share / count));
-    balance.negative.push_back(static_cast<float>(0.5 / (1 - share) / count));
-  }
-  return balance;
 }
 
 }  // namespace
@@ -264,13 +234,11 @@ std::vector<double> Network::train_step(const TrainingBatch& batch, const Optimi
   const std::size_t num_samples = batch.raw.size();
   ORGANON_CHECK(num_samples > 0 && batch.targets.size() == num_samples && batch.masks.size() == num_samples);
   torch::set_num_threads(1);
-  const Balance balance = balance_of(batch, num_classes, options.least_share);
+  const Balance balance(batch, options);
   const std::size_t shard_size = self.device.is_cpu() ? kShardSize : num_samples;
   const std::size_t num_shards = (num_samples + shard_size - 1) / shard_size;
   std::vector<UNet>& replicas = self.replicas_for(num_shards);
   std::vector<torch::Tensor> losses_of(num_shards);
-  const torch::Tensor positive = per_class_weight(balance.positive).to(self.device);
-  const torch::Tensor negative = per_class_weight(balance.negative).to(self.device);
   run_parallel(num_shards, options.threads, [&](std::size_t shard) {
     std::vector<torch::Tensor> raw, targets, masks;
     for (std::size_t i = shard * shard_size; i < std::min(num_samples, (shard + 1) * shard_size); ++i) {
@@ -285,11 +253,9 @@ std::vector<double> Network::train_step(const TrainingBatch& batch, const Optimi
     }
     replicas[shard]->train();
     const torch::Tensor output = replicas[shard]->forward(torch::stack(raw).to(self.device));
-    const torch::Tensor target = torch::stack(targets).to(self.device);
-    const torch::Tensor known = torch::where(target > 0, positive, negative);
-    const torch::Tensor weight = known * (torch::stack(masks).to(self.device) != 0);
-    const torch::Tensor error = output - target;
-    const torch::Tensor per_class = (weight * error * error).sum({0, 2, 3, 4});
+    const torch::Tensor per_class =
+        loss_per_class(output, torch::stack(targets).to(self.device), torch::stack(masks).to(self.device),
+                       balance, options.loss, num_samples);
     losses_of[shard] = per_class.detach();
     per_class.sum().backward();
   });
@@ -323,16 +289,12 @@ std::vector<double> Network::train_step(const TrainingBatch& batch, const Optimi
 std::vector<std::vector<Array<float>>> Network::predict(const std::vector<Array<float>>& inputs) const {
   torch::set_num_threads(1);
   const torch::NoGradGuard no_gradient;
-  std::vector<torch::Tensor> cubes;
+  std::vector<torch::Tensor> tensors;
   for (const Array<float>& input : inputs) {
-    const Shape3 shape = input.shape();
-    const NetworkOptions& options = impl_->info.options;
-    ORGANON_CHECK(shape == inputs[0].shape() && output_edge(options, shape.z) > 0 &&
-                  output_edge(options, shape.y) > 0 && output_edge(options, shape.x) > 0);
-    ORGANON_CHECK(options.padding == "same" || shape == Shape3::cube(shape.z));
-    cubes.push_back(view_of(input, torch::kFloat32).unsqueeze(0));
+    ORGANON_CHECK(input.shape() == inputs[0].shape());
+    tensors.push_back(view_of(input, torch::kFloat32).unsqueeze(0));
   }
-  const torch::Tensor output = impl_->mean->forward(torch::stack(cubes).to(impl_->device)).to(torch::kCPU);
+  const torch::Tensor output = impl_->mean->forward(torch::stack(tensors).to(impl_->device)).to(torch::kCPU);
   std::vector<std::vector<Array<float>>> result;
   for (std::int64_t i = 0; i < output.size(0); ++i) result.push_back(arrays_of(output[i]));
   return result;
@@ -374,7 +336,7 @@ Network Network::load(const std::filesystem::path& path, const std::string& devi
 }
 
 NetworkInfo Network::read_info(const std::filesystem::path& path) {
-  return decode_network_info(read_text(path), path.string());
+  return decode_network_header(read_text(path), path.string()).info;
 }
 
 }  // namespace organon::nn

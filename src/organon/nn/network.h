@@ -7,13 +7,14 @@
 
 #include "organon/array/array.h"
 #include "organon/nn/network_file.h"
+#include "organon/nn/network_shapes.h"
 
 namespace organon::nn {
 
-/// One step's input of training: a batch of patches of one cube edge.
+/// One step's input of training: a batch of patches of one shape.
 struct TrainingBatch {
-  std::vector<Array<float>> raw;                   ///< per sample, values about [-1, 1]
-  std::vector<std::vector<Array<float>>> targets;  ///< per sample, per class, [-1, 1], on the output's cube
+  std::vector<Array<float>> raw;                        ///< per sample, values about [-1, 1]
+  std::vector<std::vector<Array<float>>> targets;       ///< per sample, per class, [-1, 1], of output_shape()
   std::vector<std::vector<Array<std::uint8_t>>> masks;  ///< as targets; 0: not annotated, no loss
 };
 
@@ -23,6 +24,11 @@ struct OptimizerOptions {
   double beta2 = 0.999;
   double average = 0.998;     ///< decay of the running mean of the weights that predictions use
   double gradient_limit = 5;  ///< largest norm of the gradient; 0: any
+  /// "mse": masked, balanced mean square error; to compare with it "bce", balanced cross entropy, and "dice",
+  /// 1 - soft Dice, both of inside (target > 0) against sigmoid(2 output).
+  std::string loss = "mse";
+  /// Per class the number of the class by whose voxels it is balanced; empty: each by its own.
+  std::vector<std::size_t> balance_as;
   double least_share = 0.05;  ///< of positives, and of negatives, in the balance of the loss; 0.5: no balance
   int threads = 1;            ///< on the processor; the result does not depend on it
 };
@@ -54,15 +60,16 @@ class Network {
   /// One step of Adam on the masked, balanced mean square error. Returns the loss per class before the step.
   ///
   /// Per class and batch, with f the share of positive targets inside the mask, clipped to [least_share, 1 -
-  /// least_share]: positives weigh 1 / (2 f), negatives 1 / (2 (1 - f)). Source: [heinrich2021cosem]. Errors:
+  /// least_share]: positives weigh 1 / (2 f), negatives 1 / (2 (1 - f)). A class balanced as another has that
+  /// one's weights, voxel by voxel: 0 where the other is not annotated. Source: [heinrich2021cosem]. Errors:
   /// kInternal naming step and class where a loss is not finite; the weights stay as they were. Threads: the
   /// batch is cut into shards of two samples, which are normalised each by itself.
   std::vector<double> train_step(const TrainingBatch& batch, const OptimizerOptions& optimizer);
 
   /// Predictions of all classes, by the running mean of the weights. On the processor by the calling thread
   /// alone; two inputs at once take little longer than one (see kShardSize).
-  /// Shapes: inputs of one shape, output_edge() > 0 of each axis, cubes for "valid"; result per input and
-  /// class with output_edge() of each axis. Values about [-1, 1].
+  /// Shapes: inputs of one shape that fits; result per input and class of output_shape(). Values about [-1,
+  /// 1].
   std::vector<std::vector<Array<float>>> predict(const std::vector<Array<float>>& inputs) const;
 
   /// Writes everything that load() needs, whole or not at all.

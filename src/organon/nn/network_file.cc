@@ -8,6 +8,7 @@
 #include "organon/base/error.h"
 #include "organon/base/hash.h"
 #include "organon/base/json.h"
+#include "organon/nn/network_cost.h"
 
 namespace organon::nn {
 namespace {
@@ -71,6 +72,7 @@ Parts split(std::string_view text, const std::string& where) {
 
 NetworkInfo info_of(const Json& header, const std::string& where) {
   NetworkInfo info;
+  info.options.alignment = "paper";  // where the file is older than the option
   OptionTable table;
   info.options.bind(table);
   try {
@@ -95,6 +97,10 @@ NetworkInfo info_of(const Json& header, const std::string& where) {
     refuse(where, "its network is larger than any that is believed");
   }
   return info;
+}
+
+NetworkFile file_of(const Json& header, const std::string& where) {
+  return {info_of(header, where), count_field(header, "step", where), {}};
 }
 
 }  // namespace
@@ -125,9 +131,7 @@ std::string encode_network(const NetworkFile& file) {
 
 NetworkFile decode_network(std::string_view text, const std::string& where) {
   Parts parts = split(text, where);
-  NetworkFile file;
-  file.info = info_of(parts.header, where);
-  file.step = count_field(parts.header, "step", where);
+  NetworkFile file = file_of(parts.header, where);
   const Json& tensors = field(parts.header, "tensors", where);
   if (!tensors.is_array()) refuse(where, "tensors is no list");
   for (const Json& tensor : tensors) {
@@ -145,8 +149,8 @@ NetworkFile decode_network(std::string_view text, const std::string& where) {
   return file;
 }
 
-NetworkInfo decode_network_info(std::string_view text, const std::string& where) {
-  return info_of(split(text, where).header, where);
+NetworkFile decode_network_header(std::string_view text, const std::string& where) {
+  return file_of(split(text, where).header, where);
 }
 
 }  // namespace organon::nn

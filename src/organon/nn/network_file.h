@@ -14,9 +14,11 @@ namespace organon::nn {
 struct NetworkInfo {
   NetworkOptions options;
   std::vector<std::string> classes;
-  double voxel_size_nm = 0;  ///< of input and output
+  double voxel_size_nm = 0;  ///< of the input
   std::uint64_t seed = 1;    ///< of the first weights
   std::string training;      ///< identity of the options and inputs it was trained with
+
+  double output_voxel_size_nm() const { return voxel_size_nm / static_cast<double>(options.output_scale); }
 };
 
 /// A checkpoint in memory, without libtorch.
@@ -39,7 +41,7 @@ std::string encode_network(const NetworkFile& file);
 /// disagree. Memory: twice the text.
 NetworkFile decode_network(std::string_view text, const std::string& where);
 
-/// What decode_network() would give as `info`, without the tensors.
-NetworkInfo decode_network_info(std::string_view text, const std::string& where);
+/// What decode_network() would give, without the tensors.
+NetworkFile decode_network_header(std::string_view text, const std::string& where);
 
 }  // namespace organon::nn

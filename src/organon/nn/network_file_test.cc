@@ -11,7 +11,7 @@ namespace {
 NetworkFile example() {
   NetworkFile file;
   file.info.options.features = {8, 16};
-  file.info.options.pooling = {3};
+  file.info.options.pooling = {"3"};
   file.info.classes = {"mito", "er"};
   file.info.voxel_size_nm = 4.5;
   file.info.seed = 7;
@@ -55,7 +55,30 @@ TEST(NetworkFile, RoundTrip) {
   EXPECT_EQ(read.tensors[0].values, file.tensors[0].values);
   EXPECT_EQ(read.tensors[2].name, "b");
   EXPECT_EQ(encode_network(read), text);
-  EXPECT_EQ(decode_network_info(text, "file").classes, file.info.classes);
+  const NetworkFile header = decode_network_header(text, "file");
+  EXPECT_EQ(header.info.classes, file.info.classes);
+  EXPECT_EQ(header.step, 1200);
+  EXPECT_TRUE(header.tensors.empty());
+}
+
+TEST(NetworkFile, FilesOlderThanAnOptionAreReadAsTheyWere) {
+  // As written before alignment, kernels, residual and output_scale were options.
+  const std::string header =
+      R"({"options":{"features":[12,72],"pooling":[2],"convolutions":2,"stem":1,"last_features":72,)"
+      R"("padding":"valid","normalization":"none","skip":"concatenate"},"classes":["mito"],)"
+      R"("voxel_size_nm":4.0,"seed":1,"training":"","step":3,"tensors":[]})";
+  const NetworkInfo old = decode_network(sealed(std::to_string(header.size()) + "\n" + header), "file").info;
+  EXPECT_EQ(old.options.alignment, "paper");
+  EXPECT_EQ(old.options.pooling_at(0), Shape3::cube(2));
+  EXPECT_EQ(old.options.kernel_at(1), Shape3::cube(3));
+  EXPECT_FALSE(old.options.is_residual());
+  EXPECT_EQ(old.output_voxel_size_nm(), 4);
+  // What is written now says it.
+  NetworkFile file = example();
+  file.info.options.output_scale = 2;
+  const NetworkInfo read = decode_network(encode_network(file), "file").info;
+  EXPECT_EQ(read.options.alignment, "centred");
+  EXPECT_EQ(read.output_voxel_size_nm(), 2.25);
 }
 
 TEST(NetworkFile, AnyChangedOrMissingByteIsSeen) {
@@ -93,7 +116,8 @@ TEST(NetworkFile, WhatIsSealedButSenselessIsRefused) {
                                                         {"[\"mito\",\"er\"]", "3"},
                                                         {"4.5", "0"},
                                                         {"4.5", "\"x\""},
-                                                        {"[3]", "[]"},
+                                                        {"[\"3\"]", "[]"},
+                                                        {"[\"3\"]", "[\"1x0x3\"]"},
                                                         {"[8,16]", "[8192,8192]"},
                                                         {"\"abc\"", "5"}}) {
     SCOPED_TRACE(from + " -> " + to);

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "organon/array/copy.h"
@@ -10,6 +12,7 @@
 #include "organon/base/files.h"
 #include "organon/base/random.h"
 #include "organon/base/testing/test_data.h"
+#include "organon/geometry/voxel_grid.h"
 
 namespace organon::nn {
 namespace {
@@ -19,7 +22,7 @@ using organon::testing::TemporaryFolder;
 NetworkInfo small_info() {
   NetworkInfo info;
   info.options.features = {8, 16};
-  info.options.pooling = {2};
+  info.options.pooling = {"2"};
   info.options.stem = 2;
   info.classes = {"bright", "dark"};
   info.voxel_size_nm = 8;
@@ -202,11 +205,162 @@ TEST(Network, ValidTilesAgreeWhereTheyOverlap) {
   }
 }
 
+// A network whose every weight is set by `value`(name, index, number of values), and every bias is 0.
+Network with_weights(
+    const NetworkInfo& info,
+    const std::function<float(const std::string& name, std::size_t index, std::size_t count)>& value) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "a.organon";
+  Network(info).save(path);
+  NetworkFile file = decode_network(read_text(path), "a");
+  for (auto& tensor : file.tensors) {
+    if (!tensor.name.starts_with("mean.")) continue;
+    for (std::size_t i = 0; i < tensor.values.size(); ++i) {
+      tensor.values[i] = tensor.name.ends_with("bias") ? 0 : value(tensor.name, i, tensor.values.size());
+    }
+  }
+  write_text_atomically(path, encode_network(file), Fsync::kNo);
+  return Network::load(path);
+}
+
+// As the paper's network joins its ways, but small: 36 -> 6, 42 -> 12, 48 -> 18.
+NetworkInfo small_paper(const std::string& alignment) {
+  NetworkInfo info;
+  info.options = paper_network();
+  info.options.features = {2, 3, 4};
+  info.options.pooling = {"2", "3"};
+  info.options.convolutions = 1;
+  info.options.last_features = 3;
+  info.options.alignment = alignment;
+  info.classes = {"mito"};
+  info.voxel_size_nm = 8;
+  return info;
+}
+
+Array<float> mirrored(const Array<float>& cube) {
+  Array<float> result(cube.shape());
+  std::reverse_copy(cube.data(), cube.data() + cube.size(), result.data());
+  return result;
+}
+
+// Largest difference of a network's prediction of a mirrored input from the mirrored prediction.
+double asymmetry(const NetworkInfo& info, std::int64_t edge) {
+  // Random, but equal for taps at equal distances from a kernel's centre.
+  const Network network = with_weights(info, [](const std::string& name, std::size_t index,
+                                                std::size_t count) {
+    std::size_t tap = index;
+    if (name.find("convolution") != std::string::npos && count % 27 == 0) {
+      tap = std::min(index % 27, 26 - index % 27) + index / 27 * 27;
+    }
+    return static_cast<float>(static_cast<double>(mix64(tap * 31 + name.size() * 7919) % 2001) / 5000 - 0.17);
+  });
+  Random random(6);
+  std::vector<Array<float>> inputs;
+  inputs.push_back(random_cube(edge, random));
+  inputs.push_back(mirrored(inputs[0]));
+  const auto outputs = network.predict(inputs);
+  const Array<float> turned = mirrored(outputs[1][0]);
+  double most = 0;
+  double spread = 0;
+  for (std::int64_t i = 0; i < turned.size(); ++i) {
+    const double value = outputs[0][0].data()[i];
+    most = std::max(most, std::abs(value - turned.data()[i]));
+    spread = std::max(spread, std::abs(value - outputs[0][0].data()[0]));
+  }
+  EXPECT_GT(spread, 0.01);
+  return most / spread;
+}
+
+TEST(Network, SymmetricWeightsCommuteWithMirroringWhereWaysAreCentred) {
+  constexpr double kRounding = 1e-4;
+  for (const std::int64_t edge : {42, 48}) {
+    EXPECT_LT(asymmetry(small_paper("centred"), edge), kRounding);
+    EXPECT_GT(asymmetry(small_paper("paper"), edge), 0.05);
+  }
+  NetworkInfo fine = small_paper("centred");
+  fine.options.output_scale = 2;
+  EXPECT_LT(asymmetry(fine, 42), kRounding);
+  NetworkInfo odd = small_paper("centred");
+  odd.options.pooling = {"3", "3"};
+  const Shape3 input = smallest_input(odd.options, Shape3::cube(9));
+  EXPECT_LT(asymmetry(odd, input.z), kRounding);
+}
+
+// Passes on what one of the ways brings: taps in the centres of kernels, the other way's maps at 0.
+float centre_tap(const NetworkInfo& info, bool is_deep, const std::string& name, std::size_t index) {
+  if (name.find("convolution") == std::string::npos) return 1;
+  if (index % 27 != 13) return 0;
+  if (name.find("up0.convolution0") == std::string::npos) return 1;
+  const auto own = static_cast<std::size_t>(info.options.features[0]);
+  const auto joined = own + static_cast<std::size_t>(info.options.up_features(0));
+  return (index / 27 % joined >= own) == is_deep ? 1 : 0;
+}
+
+TEST(Network, ThePaperAlignmentShiftsTheDeepWayByOneVoxel) {
+  Random random(2);
+  std::vector<Array<float>> inputs;
+  inputs.push_back(random_cube(48, random));
+  const auto predict = [&](const std::string& alignment, bool is_deep) {
+    const NetworkInfo info = small_paper(alignment);
+    return std::move(with_weights(info, [&](const std::string& name, std::size_t index, std::size_t) {
+                       return centre_tap(info, is_deep, name, index);
+                     }).predict(inputs)[0][0]);
+  };
+  const Array<float> centred = predict("centred", true);
+  const Array<float> shifted = predict("paper", true);
+  const std::int64_t edge = centred.shape().z;
+  ASSERT_EQ(edge, 18);
+  int differ = 0;
+  for (std::int64_t z = 1; z < edge; ++z) {
+    for (std::int64_t y = 1; y < edge; ++y) {
+      for (std::int64_t x = 1; x < edge; ++x) {
+        ASSERT_EQ(shifted(z, y, x), centred(z - 1, y - 1, x - 1));
+        differ += shifted(z, y, x) != centred(z, y, x) ? 1 : 0;
+      }
+    }
+  }
+  EXPECT_GT(differ, 0);
+  const Array<float> one = predict("centred", false);
+  const Array<float> other = predict("paper", false);
+  for (std::int64_t i = 0; i < one.size(); ++i) ASSERT_EQ(one.data()[i], other.data()[i]);
+}
+
+TEST(Network, ABrightVoxelComesOutWhereItsCentreIs) {
+  for (const std::int64_t scale : {1, 2}) {
+    NetworkInfo info = small_paper("centred");
+    info.options.output_scale = scale;
+    const Network network = with_weights(info, [&](const std::string& name, std::size_t index, std::size_t) {
+      return centre_tap(info, false, name, index);
+    });
+    const Index3 bright{20, 24, 27};
+    std::vector<Array<float>> inputs;
+    inputs.emplace_back(Shape3::cube(48));
+    inputs[0](bright) = 1;
+    const auto output = std::move(network.predict(inputs)[0][0]);
+    const auto shapes = shapes_of(info.options, Shape3::cube(48));
+    ASSERT_EQ(output.shape(), shapes->output);
+    const VoxelGrid raw{{8, 8, 8}, {100, 200, 300}};
+    const VoxelGrid fine = raw.refined(Shape3::cube(scale));
+    std::int64_t count = 0;
+    for (std::int64_t z = 0; z < output.shape().z; ++z) {
+      for (std::int64_t y = 0; y < output.shape().y; ++y) {
+        for (std::int64_t x = 0; x < output.shape().x; ++x) {
+          const PointNm centre = fine.to_nm(shapes->output_begin + Index3{z, y, x});
+          const bool is_bright = raw.voxel_containing(centre) == bright;
+          ASSERT_EQ(output(z, y, x) > 0, is_bright) << z << " " << y << " " << x;
+          count += is_bright ? 1 : 0;
+        }
+      }
+    }
+    EXPECT_EQ(count, scale * scale * scale);
+  }
+}
+
 TEST(Network, OutputsDependOnNothingBeyondTheReceptiveRadius) {
   NetworkInfo info = small_info();
   info.options.features = {4, 4};
   const Network network(info);
-  const std::int64_t radius = receptive_radius(info.options);
+  const std::int64_t radius = receptive_radius(info.options).z;
   const std::int64_t edge = 64;
   Random random(8);
   std::vector<Array<float>> inputs;
@@ -233,17 +387,75 @@ TEST(Network, TakesInputsThatAreNoCubes) {
   EXPECT_EQ(network.predict(inputs)[0][1].shape(), (Shape3{8, 16, 24}));
 }
 
-TEST(Network, ThePaperNetworkTurns216Into36) {
+// As the paper's in all but the numbers of maps. Tiles shifted by a whole step of the coarsest level agree.
+TEST(Network, ThePaperNetworkTurns216Into36AndItsTilesAgree) {
   NetworkInfo info;
   info.options = paper_network();
-  info.options.features = {1, 1, 2, 2};  // as the paper in all but the numbers of maps
+  info.options.features = {1, 1, 2, 2};
   info.options.last_features = 2;
   info.classes = {"mito"};
   const Network network(info);
+  Random random(3);
+  const Array<float> volume = random_cube(216 + 18, random);
   std::vector<Array<float>> inputs;
-  inputs.emplace_back(Shape3::cube(216), 0.25F);
-  inputs.emplace_back(Shape3::cube(216), 0.25F);
-  EXPECT_EQ(network.predict(inputs)[0][0].shape(), Shape3::cube(36));
+  for (const std::int64_t shift : {0, 18}) {
+    inputs.emplace_back(Shape3::cube(216));
+    copy_voxels<float>(volume.view().part(Box::at(Index3::cube(shift), Shape3::cube(216))), inputs.back());
+  }
+  const auto results = network.predict(inputs);
+  ASSERT_EQ(results[0][0].shape(), Shape3::cube(36));
+  double spread = 0;
+  for (std::int64_t z = 0; z < 18; ++z) {
+    for (std::int64_t y = 0; y < 18; ++y) {
+      for (std::int64_t x = 0; x < 18; ++x) {
+        ASSERT_NEAR(results[0][0](z + 18, y + 18, x + 18), results[1][0](z, y, x), 1e-5);
+        spread =
+            std::max(spread, std::abs(static_cast<double>(results[1][0](z, y, x) - results[1][0](0, 0, 0))));
+      }
+    }
+  }
+  EXPECT_GT(spread, 1e-3);
+}
+
+TEST(Network, EveryNormalizationLearnsAndIsSaved) {
+  for (const char* normalization : {"batch", "group", "instance", "none"}) {
+    NetworkInfo info = small_info();
+    info.options.normalization = normalization;
+    info.options.pooling = {"1x2x2"};
+    info.options.kernels = {"1x3x3", "3"};
+    Network network(info);
+    const auto losses = train(network, 30, 1);
+    EXPECT_LT(losses[losses.size() - 1], 0.9 * losses[1]) << normalization;
+    const TemporaryFolder folder;
+    network.save(folder.path() / "a.organon");
+    Random random(1);
+    std::vector<Array<float>> inputs;
+    inputs.push_back(random_cube(16, random));
+    const auto expected = network.predict(inputs);
+    const auto found = Network::load(folder.path() / "a.organon").predict(inputs);
+    for (std::int64_t i = 0; i < found[0][0].size(); ++i)
+      ASSERT_EQ(found[0][0].data()[i], expected[0][0].data()[i]);
+  }
+}
+
+TEST(Network, FinerOutputsLearn) {
+  NetworkInfo info = small_info();
+  info.options.output_scale = 2;
+  Network network(info);
+  TrainingBatch batch = blobs(32, 2, 4);
+  for (Array<float>& raw : batch.raw) {
+    Array<float> coarse(Shape3::cube(16));
+    for (std::int64_t z = 0; z < 16; ++z) {
+      for (std::int64_t y = 0; y < 16; ++y) {
+        for (std::int64_t x = 0; x < 16; ++x) coarse(z, y, x) = raw(2 * z, 2 * y, 2 * x);
+      }
+    }
+    raw = std::move(coarse);
+  }
+  const auto first = network.train_step(batch, {});
+  std::vector<double> last;
+  for (int i = 0; i < 30; ++i) last = network.train_step(batch, {});
+  EXPECT_LT(last[0], 0.6 * first[0]);
 }
 
 }  // namespace

@@ -2,24 +2,28 @@
 
 #include <fmt/format.h>
 
-#include "organon/geometry/integer_division.h"
+#include <numeric>
+
+#include "organon/base/check.h"
+#include "organon/nn/network_shapes.h"
 
 namespace organon::nn {
 namespace {
 
 namespace functional = torch::nn::functional;
 
-torch::Tensor centre_crop(const torch::Tensor& x, std::int64_t edge) {
-  const std::int64_t first = (x.size(2) - edge) / 2;
-  if (first == 0 && x.size(2) == edge) return x;
-  return x.narrow(2, first, edge)
-      .narrow(3, (x.size(3) - edge) / 2, edge)
-      .narrow(4, (x.size(4) - edge) / 2, edge);
+torch::Tensor crop(const torch::Tensor& x, const Index3& begin, const Shape3& shape) {
+  return x.narrow(2, begin.z, shape.z).narrow(3, begin.y, shape.y).narrow(4, begin.x, shape.x);
 }
+
+Shape3 shape_of(const torch::Tensor& x) { return {x.size(2), x.size(3), x.size(4)}; }
+
+std::vector<std::int64_t> sizes_of(const Shape3& shape) { return {shape.z, shape.y, shape.x}; }
 
 // A convolution in the number type of `x`; weights stay float32. (Autocast would do the same, but its C++
 // interface changes with libtorch's versions.)
-torch::Tensor convolve(torch::nn::Conv3d& convolution, const torch::Tensor& x, std::int64_t padding) {
+torch::Tensor convolve(torch::nn::Conv3d& convolution, const torch::Tensor& x,
+                       const std::vector<std::int64_t>& padding) {
   if (x.scalar_type() == torch::kFloat32) return convolution->forward(x);
   const auto as_x = [&](const torch::Tensor& weight, torch::MemoryFormat format) {
     return weight.defined() ? weight.to(x.scalar_type(), false, false, format) : weight;
@@ -28,42 +32,68 @@ torch::Tensor convolve(torch::nn::Conv3d& convolution, const torch::Tensor& x, s
                        as_x(convolution->bias, torch::MemoryFormat::Preserve), 1, padding);
 }
 
-// Each voxel `factor` times along each axis.
-torch::Tensor repeat(const torch::Tensor& x, std::int64_t factor) {
+// Each voxel `factor` times along the axes.
+torch::Tensor repeat(const torch::Tensor& x, const Shape3& factor) {
   if (x.scalar_type() == torch::kFloat32) {
-    return functional::interpolate(x, functional::InterpolateFuncOptions()
-                                          .scale_factor(std::vector<double>(3, static_cast<double>(factor)))
-                                          .mode(torch::kNearest));
+    const std::vector<double> scale{static_cast<double>(factor.z), static_cast<double>(factor.y),
+                                    static_cast<double>(factor.x)};
+    return functional::interpolate(
+        x, functional::InterpolateFuncOptions().scale_factor(scale).mode(torch::kNearest));
   }
   // libtorch's own repetition would put channels first again.
   const std::int64_t n = x.size(0), c = x.size(1), d = x.size(2), h = x.size(3), w = x.size(4);
   return x.permute({0, 2, 3, 4, 1})
       .reshape({n, d, 1, h, 1, w, 1, c})
-      .expand({n, d, factor, h, factor, w, factor, c})
-      .reshape({n, d * factor, h * factor, w * factor, c})
+      .expand({n, d, factor.z, h, factor.y, w, factor.x, c})
+      .reshape({n, d * factor.z, h * factor.y, w * factor.x, c})
       .permute({0, 4, 1, 2, 3});
+}
+
+torch::nn::Conv3d mix_of(std::int64_t in, std::int64_t out) {
+  return torch::nn::Conv3d(torch::nn::Conv3dOptions(in, out, 1).bias(false));
 }
 
 }  // namespace
 
-LevelImpl::LevelImpl(std::int64_t in, std::int64_t out, const NetworkOptions& options)
-    : is_normalized_(options.normalization == "batch"), is_same_(options.padding == "same") {
+LevelImpl::LevelImpl(std::int64_t level, std::int64_t in, std::int64_t out, const NetworkOptions& options)
+    : is_residual_(options.is_residual()), padding_(3, 0) {
+  constexpr std::int64_t kMapsPerGroup = 8;
+  const Shape3 kernel = options.kernel_at(level);
+  if (!options.is_valid()) padding_ = {kernel.z / 2, kernel.y / 2, kernel.x / 2};
   for (std::int64_t i = 0; i < options.convolutions; ++i) {
-    auto convolution = torch::nn::Conv3dOptions(i == 0 ? in : out, out, 3).bias(!is_normalized_);
-    if (is_same_) convolution.padding(1);
+    const auto convolution = torch::nn::Conv3dOptions(i == 0 ? in : out, out, {kernel.z, kernel.y, kernel.x})
+                                 .bias(!options.is_normalized())
+                                 .padding({padding_[0], padding_[1], padding_[2]});
     convolutions_.push_back(register_module(fmt::format("convolution{}", i), torch::nn::Conv3d(convolution)));
-    if (is_normalized_)
-      norms_.push_back(register_module(fmt::format("norm{}", i), torch::nn::BatchNorm3d(out)));
+    const std::string norm = fmt::format("norm{}", i);
+    if (options.normalization == "batch") {
+      batch_norms_.push_back(register_module(norm, torch::nn::BatchNorm3d(out)));
+    } else if (options.is_normalized()) {
+      const std::int64_t groups =
+          options.normalization == "instance" ? out : out / std::gcd(out, kMapsPerGroup);
+      group_norms_.push_back(
+          register_module(norm, torch::nn::GroupNorm(torch::nn::GroupNormOptions(groups, out))));
+    }
   }
+}
+
+torch::Tensor LevelImpl::normalize(std::size_t i, const torch::Tensor& x) {
+  if (!batch_norms_.empty()) return batch_norms_[i]->forward(x);
+  // Group statistics want maps and weights of one number type.
+  if (!group_norms_.empty()) return group_norms_[i]->forward(x.to(torch::kFloat32)).to(x.scalar_type());
+  return x;
 }
 
 torch::Tensor LevelImpl::forward(torch::Tensor x) {
   torch::Tensor first;
   for (std::size_t i = 0; i < convolutions_.size(); ++i) {
-    x = convolve(convolutions_[i], x, is_same_ ? 1 : 0);
-    if (is_normalized_) x = norms_[i]->forward(x);
-    const bool adds = is_normalized_ && is_same_ && i > 0 && i + 1 == convolutions_.size();
-    x = torch::relu(adds ? x + first : x);
+    x = normalize(i, convolve(convolutions_[i], x, padding_));
+    if (is_residual_ && i > 0 && i + 1 == convolutions_.size()) {
+      const Shape3 shape = shape_of(x);
+      const Shape3 margin = shape_of(first) - shape;
+      x = x + crop(first, {margin.z / 2, margin.y / 2, margin.x / 2}, shape);
+    }
+    x = torch::relu(x);
     if (i == 0) first = x;
   }
   return x;
@@ -73,23 +103,34 @@ UNetImpl::UNetImpl(const NetworkOptions& options, std::int64_t num_classes)
     : options_(options), num_classes_(num_classes) {
   const std::int64_t folded = options.stem * options.stem * options.stem;
   std::int64_t in = folded;
-  for (std::size_t i = 0; i < options.features.size(); ++i) {
-    down_.push_back(register_module(fmt::format("down{}", i), Level(in, options.features[i], options)));
-    in = options.features[i];
+  for (std::int64_t level = 0; level < options.num_levels(); ++level) {
+    const std::int64_t out = options.features[static_cast<std::size_t>(level)];
+    down_.push_back(register_module(fmt::format("down{}", level), Level(level, in, out, options)));
+    in = out;
   }
   for (std::int64_t level = options.num_levels() - 2; level >= 0; --level) {
     const std::int64_t out = options.up_features(level);
-    mix_.push_back(register_module(fmt::format("mix{}", level),
-                                   torch::nn::Conv3d(torch::nn::Conv3dOptions(in, out, 1).bias(false))));
+    mix_.push_back(register_module(fmt::format("mix{}", level), mix_of(in, out)));
     const std::int64_t joined =
         options.skip == "concatenate" ? out + options.features[static_cast<std::size_t>(level)] : out;
-    up_.push_back(register_module(fmt::format("up{}", level), Level(joined, out, options)));
+    up_.push_back(register_module(fmt::format("up{}", level), Level(level, joined, out, options)));
     in = out;
+  }
+  if (options.output_scale > 1) {
+    refining_mix_ = register_module("refining_mix", mix_of(in, in));
+    refining_ = register_module("refining", Level(0, in, in, options));
   }
   head_ = register_module("head", torch::nn::Conv3d(torch::nn::Conv3dOptions(in, folded * num_classes, 1)));
 }
 
+torch::Tensor UNetImpl::mix(torch::nn::Conv3d& convolution, const torch::Tensor& x) const {
+  const torch::Tensor mixed = convolve(convolution, x, {0, 0, 0});
+  return options_.is_normalized() ? mixed : torch::relu(mixed);
+}
+
 torch::Tensor UNetImpl::forward(torch::Tensor x) {
+  const auto shapes = shapes_of(options_, shape_of(x));
+  ORGANON_CHECK(shapes.has_value());
   x = fold(x);
   // Tensor cores take bfloat16 with channels last.
   if (x.is_cuda()) x = x.to(torch::kBFloat16, false, false, torch::MemoryFormat::ChannelsLast3d);
@@ -98,23 +139,19 @@ torch::Tensor UNetImpl::forward(torch::Tensor x) {
     x = down_[i]->forward(x);
     if (i + 1 == down_.size()) break;
     skips.push_back(x);
-    x = torch::max_pool3d(x, options_.pooling[i]);
+    x = torch::max_pool3d(x, sizes_of(options_.pooling_at(static_cast<std::int64_t>(i))));
   }
-  std::int64_t multiple = 1;
   for (std::size_t i = 0; i < up_.size(); ++i) {
     const std::size_t level = up_.size() - 1 - i;
-    const std::int64_t factor = options_.pooling[level];
-    multiple *= factor;
-    x = convolve(mix_[i], x, 0);
-    if (options_.normalization == "none") x = torch::relu(x);
-    x = repeat(x, factor);
-    torch::Tensor skip = skips[level];
-    if (options_.padding == "valid") {
-      const std::int64_t lost = 2 * options_.convolutions;
-      x = centre_crop(x, round_down_to_multiple(x.size(2) - lost, multiple) + lost);
-      skip = centre_crop(skip, x.size(2));
-    }
+    const LevelShapes& at = shapes->levels[level];
+    x = repeat(mix(mix_[i], x), options_.pooling_at(static_cast<std::int64_t>(level)));
+    x = crop(x, at.repeated_begin, at.joined);
+    const torch::Tensor skip = crop(skips[level], at.down_begin, at.joined);
+    skips.pop_back();
     x = up_[i]->forward(options_.skip == "concatenate" ? torch::cat({skip, x}, 1) : x + skip);
+  }
+  if (options_.output_scale > 1) {
+    x = refining_->forward(repeat(mix(refining_mix_, x), Shape3::cube(options_.output_scale)));
   }
   return unfold(head_->forward(x.to(torch::kFloat32)));
 }

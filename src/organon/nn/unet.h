@@ -7,18 +7,22 @@
 
 namespace organon::nn {
 
-/// Convolutions of one level and direction, each with its normalization and ReLU; with "same" padding and
-/// normalization the last one adds the first one's result, which makes deep networks learn faster.
+/// Convolutions of one level and direction, each with its normalization and ReLU; where the network is
+/// residual the last one adds the middle of the first one's result, which makes deep networks learn faster.
 class LevelImpl : public torch::nn::Module {
  public:
-  LevelImpl(std::int64_t in, std::int64_t out, const NetworkOptions& options);
+  LevelImpl(std::int64_t level, std::int64_t in, std::int64_t out, const NetworkOptions& options);
   torch::Tensor forward(torch::Tensor x);
 
  private:
-  bool is_normalized_;
-  bool is_same_;
+  torch::Tensor normalize(std::size_t i, const torch::Tensor& x);
+
+  bool is_residual_;
+  std::vector<std::int64_t> padding_;
   std::vector<torch::nn::Conv3d> convolutions_;
-  std::vector<torch::nn::BatchNorm3d> norms_;
+  // One of these per convolution, or none.
+  std::vector<torch::nn::BatchNorm3d> batch_norms_;
+  std::vector<torch::nn::GroupNorm> group_norms_;
 };
 TORCH_MODULE(Level);
 
@@ -26,10 +30,11 @@ TORCH_MODULE(Level);
 class UNetImpl : public torch::nn::Module {
  public:
   UNetImpl(const NetworkOptions& options, std::int64_t num_classes);
-  /// Shapes: N 1 D H W -> N classes D' H' W', see output_edge().
+  /// Shapes: N 1 D H W -> N classes D' H' W', see output_shape().
   torch::Tensor forward(torch::Tensor x);
 
  private:
+  torch::Tensor mix(torch::nn::Conv3d& convolution, const torch::Tensor& x) const;
   torch::Tensor fold(const torch::Tensor& x) const;
   torch::Tensor unfold(const torch::Tensor& x) const;
 
@@ -38,6 +43,9 @@ class UNetImpl : public torch::nn::Module {
   std::vector<Level> down_;
   std::vector<torch::nn::Conv3d> mix_;
   std::vector<Level> up_;
+  // Of networks whose output is finer than their input.
+  torch::nn::Conv3d refining_mix_{nullptr};
+  Level refining_{nullptr};
   torch::nn::Conv3d head_{nullptr};
 };
 TORCH_MODULE(UNet);

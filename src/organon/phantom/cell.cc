@@ -11,16 +11,24 @@ std::string_view to_string(Organelle organelle) {
       return "nucleus";
     case Organelle::kEr:
       return "er";
+    case Organelle::kEres:
+      return "eres";
     case Organelle::kMito:
       return "mito";
+    case Organelle::kGolgi:
+      return "golgi";
     case Organelle::kVesicle:
       return "vesicle";
+    case Organelle::kEndo:
+      return "endo";
     case Organelle::kLysosome:
       return "lysosome";
     case Organelle::kLd:
       return "ld";
     case Organelle::kMicrotubule:
       return "microtubule";
+    case Organelle::kCentrosome:
+      return "centrosome";
     case Organelle::kRibosome:
       break;
   }
@@ -84,6 +92,12 @@ double Cell::body_distance_nm(const PointNm& point) const {
 
 double Cell::wave_at(const PointNm& point) const {
   return waves_nm * (0.82 * waves.at(point) + 0.18 * ruffles.at(point));
+}
+
+const Object* Cell::first_object(Organelle organelle) const {
+  const auto found = std::find_if(objects.begin(), objects.end(),
+                                  [&](const Object& object) { return object.organelle == organelle; });
+  return found == objects.end() ? nullptr : &*found;
 }
 
 std::vector<std::uint32_t> Cell::parts_near(const BoxNm& box) const {

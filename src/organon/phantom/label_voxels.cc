@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "organon/phantom/cristae.h"
+#include "organon/phantom/inner_vesicles.h"
+#include "organon/phantom/mito_ribosomes.h"
 
 namespace organon::phantom {
 namespace {
@@ -28,7 +30,7 @@ class Labeller {
     const auto parts = cell_.parts_near(bounds_);
     label_er(parts);
     label_pores();
-    label_microtubules(parts);
+    label_unions(parts);
     for (const std::uint32_t number : parts) label_closed(cell_.parts[number]);
     return {std::move(labels_), std::move(objects_)};
   }
@@ -165,16 +167,11 @@ class Labeller {
   }
 
   void label_er(const std::vector<std::uint32_t>& parts) {
-    ObjectId er = 0;
-    for (const Object& object : cell_.objects) {
-      if (object.organelle == Organelle::kEr) {
-        er = object.id;
-        break;
-      }
-    }
+    const Object* er = cell_.first_object(Organelle::kEr);
+    if (er == nullptr) return;
     for (const std::uint32_t number : parts) {
       const Part& part = cell_.parts[number];
-      if (part.object != er) continue;
+      if (part.object != er->id) continue;
       er_distance();
       for_voxels(part.solid, part.bounds, [&](std::int64_t voxel, const PointNm& point, double distance) {
         const std::uint8_t label = labels_.data()[voxel];
@@ -188,15 +185,38 @@ class Labeller {
         least = std::min(least, static_cast<float>(distance));
       });
     }
+    const Array<float> eres_distance = distance_to_exit_sites(parts);
     for (std::int64_t i = 0; i < er_distance_.size(); ++i) {
-      const float distance = er_distance_.data()[i];
+      const float to_er = er_distance_.data()[i];
+      const float distance = eres_distance.size() == 0 ? to_er : std::min(to_er, eres_distance.data()[i]);
       if (distance > 0) continue;
+      // One lumen: where ER and exit site meet, no membrane is between.
       const bool is_membrane = distance > -static_cast<float>(kErMembraneThickness);
-      const bool is_envelope = labels_.data()[i] == ids::kNeLum;
-      set(i,
-          is_envelope ? (is_membrane ? ids::kNeMem : ids::kNeLum) : (is_membrane ? ids::kErMem : ids::kErLum),
-          er);
+      if (to_er > 0) {
+        set(i, is_membrane ? ids::kEresMem : ids::kEresLum, objects_.data()[i]);
+      } else if (labels_.data()[i] == ids::kNeLum) {
+        set(i, is_membrane ? ids::kNeMem : ids::kNeLum, er->id);
+      } else {
+        set(i, is_membrane ? ids::kErMem : ids::kErLum, er->id);
+      }
     }
+  }
+
+  // Negative inside; empty where none is near. Leaves their ids in objects_.
+  Array<float> distance_to_exit_sites(const std::vector<std::uint32_t>& parts) {
+    Array<float> least;
+    for (const std::uint32_t number : parts) {
+      const Part& part = cell_.parts[number];
+      if (cell_.object(part.object).organelle != Organelle::kEres) continue;
+      er_distance();
+      if (least.size() == 0) least = Array<float>(box_.shape(), kFar);
+      for_voxels(part.solid, part.bounds, [&](std::int64_t voxel, const PointNm&, double distance) {
+        float& value = least.data()[voxel];
+        value = std::min(value, static_cast<float>(distance));
+        objects_.data()[voxel] = static_cast<std::uint32_t>(part.object);
+      });
+    }
+    return least;
   }
 
   void label_pores() {
@@ -219,22 +239,28 @@ class Labeller {
     }
   }
 
-  void label_microtubules(const std::vector<std::uint32_t>& parts) {
+  // Organelles of several parts with one wall around all of them.
+  void label_unions(const std::vector<std::uint32_t>& parts) {
     Array<float> least;
     for (const std::uint32_t number : parts) {
       const Part& part = cell_.parts[number];
-      if (cell_.object(part.object).organelle != Organelle::kMicrotubule) continue;
+      const Organelle organelle = cell_.object(part.object).organelle;
+      const bool is_golgi = organelle == Organelle::kGolgi;
+      if (!is_golgi && organelle != Organelle::kMicrotubule) continue;
+      const auto thickness =
+          static_cast<float>(is_golgi ? kGolgiMembraneThickness : kMicrotubuleWallThickness);
+      const std::uint8_t wall = is_golgi ? ids::kGolgiMem : ids::kMtOut;
+      const std::uint8_t lumen = is_golgi ? ids::kGolgiLum : ids::kMtIn;
       if (least.size() == 0) least = Array<float>(box_.shape(), kFar);
       for_voxels(part.solid, part.bounds, [&](std::int64_t voxel, const PointNm&, double distance) {
         float& value = least.data()[voxel];
         value = std::min(value, static_cast<float>(distance));
-        set(voxel, value > -static_cast<float>(kMicrotubuleWallThickness) ? ids::kMtOut : ids::kMtIn,
-            part.object);
+        set(voxel, value > -thickness ? wall : lumen, part.object);
       });
     }
   }
 
-  // Organelles of one part, with a wall.
+  // Organelles of one part with a wall, and what is the same all through.
   void label_closed(const Part& part) {
     const Object& object = cell_.object(part.object);
     const auto label_with_wall = [&](double thickness, std::uint8_t wall, std::uint8_t lumen) {
@@ -245,11 +271,32 @@ class Labeller {
     switch (object.organelle) {
       case Organelle::kMito: {
         const Cristae cristae(cell_, object);
+        const MitoRibosomes ribosomes(cell_, object, cristae);
         for_voxels(part.solid, part.bounds, [&](std::int64_t voxel, const PointNm& point, double distance) {
           const bool is_membrane = distance > -kMitoMembraneThickness || cristae.contains(point);
-          set(voxel, is_membrane ? ids::kMitoMem : ids::kMitoLum, object.id);
+          set(voxel,
+              is_membrane                 ? ids::kMitoMem
+              : ribosomes.contains(point) ? ids::kMitoRibo
+                                          : ids::kMitoLum,
+              object.id);
         });
         return;
+      }
+      case Organelle::kEndo: {
+        label_with_wall(kEndoMembraneThickness, ids::kEndoMem, ids::kEndoLum);
+        for (const Solid& vesicle : inner_vesicles(cell_, object)) {
+          for_voxels(vesicle, bounds_nm(vesicle), [&](std::int64_t voxel, const PointNm&, double distance) {
+            if (distance > -kInnerVesicleMembraneThickness) labels_.data()[voxel] = ids::kEndoMem;
+          });
+        }
+        return;
+      }
+      case Organelle::kCentrosome: {
+        const auto index = static_cast<std::uint32_t>(&part - &cell_.parts[object.first_part]);
+        const std::uint8_t label = index < kNumCentrioleTubules                  ? ids::kCent
+                                   : index < kNumCentrioleTubules + kNumTriplets ? ids::kCentDapp
+                                                                                 : ids::kCentSdapp;
+        return label_with_wall(0, label, label);
       }
       case Organelle::kVesicle:
         return label_with_wall(kVesicleMembraneThickness, ids::kVesMem, ids::kVesLum);
@@ -261,6 +308,8 @@ class Labeller {
         return label_with_wall(0, ids::kRibo, ids::kRibo);
       case Organelle::kNucleus:
       case Organelle::kEr:
+      case Organelle::kEres:
+      case Organelle::kGolgi:
       case Organelle::kMicrotubule:
         return;
     }
@@ -280,6 +329,7 @@ class Labeller {
 }  // namespace
 
 bool is_in_nucleus(std::uint8_t label) { return label >= ids::kNeMem && label <= ids::kNucleo; }
+bool is_in_er(std::uint8_t label) { return label >= ids::kErMem && label <= ids::kNpIn; }
 
 LabelledVoxels label_voxels(const Cell& cell, const VoxelGrid& grid, const Box& box) {
   return Labeller(cell, grid, box).run();

@@ -3,7 +3,10 @@
 #include <algorithm>
 
 #include "organon/base/error.h"
+#include "organon/phantom/place_centrosome.h"
 #include "organon/phantom/place_er.h"
+#include "organon/phantom/place_exit_sites.h"
+#include "organon/phantom/place_golgi.h"
 #include "organon/phantom/place_small.h"
 #include "organon/phantom/space.h"
 
@@ -14,6 +17,7 @@ constexpr double kLeastExtent = 200;
 constexpr double kLargestNucleus = 3000;
 constexpr double kPi = 3.14159265358979323846;
 constexpr double kMitoShare = 0.15;  // of the cytoplasm
+constexpr double kEndoShare = 0.01;
 constexpr double kLysosomeShare = 0.02;
 constexpr double kLdShare = 0.012;
 
@@ -38,8 +42,14 @@ void place_nucleus(Cell& cell, Random random) {
   const PointNm size = cell.volume.end;
   std::array<double, 3> extents = {size.z, size.y, size.x};
   std::sort(extents.begin(), extents.end());
-  const double radius = std::min({kLargestNucleus, 0.33 * mean_extent(SizeNm(size)), 0.36 * extents[1]});
-  const auto shift = [&](double extent) { return extent * (0.5 + random.uniform(-0.05, 0.05)); };
+  // Smaller in small volumes, and as far off the middle as the body lets it: one side has room for a Golgi.
+  const double mean = mean_extent(SizeNm(size));
+  const double share = std::min(0.33, 0.19 + 0.1e-3 * mean);
+  const double radius = std::min({kLargestNucleus, share * mean, 0.36 * extents[1]});
+  const auto shift = [&](double extent) {
+    const double side = random.uniform() < 0.5 ? -1 : 1;
+    return extent * (0.5 + side * (0.29 - 0.63 * share) * random.uniform(0.7, 1.0));
+  };
   const PointNm centre{shift(size.z), shift(size.y), shift(size.x)};
   const double u = radius * random.uniform(0.95, 1.1);
   const double v = radius * random.uniform(0.88, 1.0);
@@ -109,7 +119,7 @@ Solid slide_to(const Solid& partner, Random& random) {
 void place_mitochondria(Space& space, Random random) {
   constexpr double kGap = 6;
   const double wanted = kMitoShare * space.cytoplasm_nm3();
-  const int num_attempts = 200 + static_cast<int>(1e-6 * space.cytoplasm_nm3());
+  const int num_attempts = 600 + static_cast<int>(1e-6 * space.cytoplasm_nm3());
   double filled = 0;
   std::vector<ObjectId> mitos;
   for (int i = 0; i < num_attempts && filled < wanted; ++i) {
@@ -128,6 +138,25 @@ void place_mitochondria(Space& space, Random random) {
       continue;
     mitos.push_back(space.add(Organelle::kMito, {mito}));
     filled += *volume_nm3(mito);
+  }
+}
+
+// Balls and bent sausages of 200 to 500 nm; where there is no room for the first, smaller.
+void place_endosomes(Space& space, Random random) {
+  const double wanted = kEndoShare * space.cytoplasm_nm3();
+  const int num_attempts = 600 + static_cast<int>(0.2e-6 * space.cytoplasm_nm3());
+  double filled = 0;
+  for (int i = 0; i < num_attempts && filled < wanted; ++i) {
+    const PointNm middle = space.random_cytoplasm_point(80, random);
+    const bool has_room = filled > 0 || i < num_attempts / 2;
+    const double radius = has_room ? random.uniform(100, 180) : 70;
+    const double core_length = has_room ? random.uniform(0, 500 - 2 * radius) : 0;
+    const Frame frame = random_frame(random);
+    Solid solid = make_ball(middle, radius);
+    if (core_length > 100) solid = make_arc(middle, frame, 2 * radius, core_length, radius);
+    if (!space.fits(solid, 5)) continue;
+    space.add(Organelle::kEndo, {solid});
+    filled += *volume_nm3(solid);
   }
 }
 
@@ -164,10 +193,15 @@ Cell make_cell(const SizeNm& size_nm, std::uint64_t seed) {
   place_nucleus(cell, Random(seed, 2));
   Space space(cell);
   space.add(Organelle::kNucleus, {cell.nucleus});
+  // What every cell of some size must have comes first.
+  place_centrosome(space, Random(seed, 10));
+  place_golgi(space, Random(seed, 11));
+  place_endosomes(space, Random(seed, 12));
   place_mitochondria(space, Random(seed, 3));
   place_round(space, Organelle::kLysosome, kLysosomeShare, 90, 200, Random(seed, 4));
   place_round(space, Organelle::kLd, kLdShare, 80, 190, Random(seed, 5));
   place_er(space, Random(seed, 6));
+  place_exit_sites(space, Random(seed, 13));
   place_round(space, Organelle::kVesicle, 0.012, 27, 60, Random(seed, 7));
   place_microtubules(space, Random(seed, 8));
   place_ribosomes(space, Random(seed, 9));

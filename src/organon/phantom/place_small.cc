@@ -7,6 +7,7 @@ namespace {
 
 constexpr double kStep = 24;                       // of a microtubule's chain
 constexpr double kMicrotubuleLengthPerNm3 = 4e-6;  // of cytoplasm
+constexpr int kNumRadiating = 40;                  // attempts
 constexpr double kMicrotubuleGap = 5;
 constexpr double kRibosomesPerNm3 = 900e-9;  // free ones
 constexpr double kBoundPerNm2 = 4e-4;        // of the ER's surface
@@ -21,10 +22,16 @@ class MicrotubulePlacer {
     const double least_length = std::min(600.0, 0.35 * space_.cell().volume.end.smallest());
     const int num_attempts = 200 + static_cast<int>(0.5e-6 * cytoplasm);
     double total = 0;
+    const Object* centrosome = space_.cell().first_object(Organelle::kCentrosome);
     for (int i = 0; i < num_attempts && total < wanted; ++i) {
-      const PointNm start = space_.random_cytoplasm_point(40, random_);
-      if (!is_free(start)) continue;
+      PointNm start = space_.random_cytoplasm_point(40, random_);
       const PointNm direction = random_direction(random_);
+      // The first ones radiate from the mother centriole.
+      if (centrosome != nullptr && i < kNumRadiating) {
+        const Solid& tubule = space_.cell().first_solid(*centrosome);
+        start = middle_nm(tubule) + direction * random_.uniform(260, 330);
+      }
+      if (!is_free(start)) continue;
       std::vector<PointNm> line = march(start, direction * -1);
       std::reverse(line.begin(), line.end());
       const std::vector<PointNm> onward = march(start, direction);

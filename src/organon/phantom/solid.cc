@@ -1,6 +1,7 @@
 #include "organon/phantom/solid.h"
 
 #include <algorithm>
+#include <limits>
 #include <numbers>
 
 #include "organon/base/check.h"
@@ -73,6 +74,50 @@ double distance_to_ellipsoid(const double (&semi)[3], const double (&point)[3]) 
     squared += square(point[i] - nearest);
   }
   return std::sqrt(squared);
+}
+
+// Least distance of a bowl's core to `other`: the best of a grid laid flat on the cap and of its rim, then a
+// finer search around it. The distance changes by at most 1 nm a nm.
+double least_core_distance_of_bowl_nm(const Solid& bowl, const Solid& other) {
+  constexpr double kStep = 8;
+  const double disc_radius = bowl.half_angle * bowl.core_radius_nm;
+  double best_v = 0;
+  double best_w = 0;
+  double best = std::numeric_limits<double>::infinity();
+  // The cap's point v and w nm from its middle, measured along it; the nearest of the rim where that is
+  // beyond.
+  const auto look_at = [&](double v, double w) {
+    double away = std::sqrt(v * v + w * w);
+    if (away > disc_radius) {
+      v *= disc_radius / away;
+      w *= disc_radius / away;
+      away = disc_radius;
+    }
+    const double angle = away / bowl.core_radius_nm;
+    const PointNm across =
+        away > 0 ? (bowl.frame.v * v + bowl.frame.w * w) * (std::sin(angle) / away) : PointNm{};
+    const PointNm place = bowl.centre_nm + (bowl.frame.u * std::cos(angle) + across) * bowl.core_radius_nm;
+    const double value = exact_distance_nm(other, place);
+    if (value >= best) return;
+    best = value;
+    best_v = v;
+    best_w = w;
+  };
+  // Beyond the rim all points of the grid are brought to it.
+  const int reach = static_cast<int>(std::ceil(disc_radius / kStep)) + 1;
+  for (int i = -reach; i <= reach; ++i) {
+    for (int k = -reach; k <= reach; ++k) {
+      if (std::hypot(i, k) <= reach) look_at(i * kStep, k * kStep);
+    }
+  }
+  for (double step = kStep; step > 0.003; step *= 0.7) {
+    const double v = best_v;
+    const double w = best_w;
+    for (int i = -1; i <= 1; ++i) {
+      for (int k = -1; k <= 1; ++k) look_at(v + i * step, w + k * step);
+    }
+  }
+  return best;
 }
 
 }  // namespace
@@ -245,10 +290,12 @@ double least_distance_nm(const Solid& a, const Solid& b) {
   const auto has_line_core = [](const Solid& solid) {
     return solid.kind != SolidKind::kBowl && solid.kind != SolidKind::kEllipsoid;
   };
-  if (!has_line_core(a)) {
-    ORGANON_CHECK(has_line_core(b));
+  if (!has_line_core(a) && has_line_core(b)) return least_distance_nm(b, a);
+  if (a.kind == SolidKind::kEllipsoid) {
+    ORGANON_CHECK(b.kind != SolidKind::kEllipsoid);
     return least_distance_nm(b, a);
   }
+  if (a.kind == SolidKind::kBowl) return least_core_distance_of_bowl_nm(a, b) - a.radius_nm;
   const auto at = [&](double t) { return exact_distance_nm(b, core_point_nm(a, t)); };
   const double length = core_length_nm(a);
   if (length == 0) return at(0) - a.radius_nm;

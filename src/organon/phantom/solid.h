@@ -140,7 +140,7 @@ double core_length_nm(const Solid& solid);
 std::vector<PointNm> core_points_nm(const Solid& solid, double spacing_nm);
 
 /// Least distance of two solids' surfaces, negative where they overlap: exact but for the search along a
-/// core, which ends within 0.01 nm. Requires: at least one is a ball, capsule or arc.
+/// core, which ends within 0.01 nm. Requires: not two ellipsoids.
 double least_distance_nm(const Solid& a, const Solid& b);
 
 /// The point of an ellipsoid's surface near `point`, and the unit normal there.

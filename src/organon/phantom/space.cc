@@ -26,6 +26,7 @@ double Space::object_clearance_nm(const PointNm& point, double enough_nm, Object
   ORGANON_DCHECK(enough_nm <= kLongReach);
   const PartIndex& index = enough_nm <= kShortReach ? short_index_ : long_index_;
   double least = index.reach_nm();
+  for (const Solid& solid : kept_free_) least = std::min(least, signed_distance_nm(solid, point));
   for (const std::uint32_t number : index.near(point)) {
     const Part& part = cell_.parts[number];
     if (part.object != except) least = std::min(least, signed_distance_nm(part.solid, point));
@@ -80,6 +81,15 @@ PointNm Space::random_cytoplasm_point(double margin_nm, Random& random) const {
     if (cell_.body_distance_nm(point) < -margin_nm && cell_.nucleus_distance_nm(point) > margin_nm) break;
   }
   return point;
+}
+
+SurfacePoint random_surface_point_at_roomy_side(const Cell& cell, double spread, Random& random) {
+  const Solid& nucleus = cell.nucleus;
+  const PointNm off_centre = cell.body.centre_nm - nucleus.centre_nm;
+  const PointNm side = off_centre * (1 / (length(off_centre) + 1e-9));
+  const PointNm way = side + random_direction(random) * spread;
+  const double reach = 1.2 * std::max({nucleus.semi_u_nm, nucleus.semi_v_nm, nucleus.semi_w_nm});
+  return surface_point_near(nucleus, nucleus.centre_nm + way * (reach / (length(way) + 1e-9)));
 }
 
 }  // namespace organon::phantom

@@ -3,18 +3,47 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <optional>
 #include <utility>
 
 namespace organon::phantom {
 namespace {
 
 BoxNm bounds_of(const Cell& cell, const Object& object) {
-  // The envelope is the ER's.
-  BoxNm box =
-      object.organelle == Organelle::kEr ? bounds_nm(cell.nucleus) : cell.parts[object.first_part].bounds;
+  const bool is_er = object.organelle == Organelle::kEr;
+  BoxNm box = is_er ? bounds_nm(cell.nucleus) : cell.parts[object.first_part].bounds;
   for (std::uint32_t i = 0; i < object.num_parts; ++i)
     box = box.unite(cell.parts[object.first_part + i].bounds);
+  if (!is_er) return box;
+  // The envelope is the ER's, and so are exit sites.
+  for (const Object& other : cell.objects) {
+    if (other.organelle == Organelle::kEres) box = box.unite(bounds_of(cell, other));
+  }
   return box;
+}
+
+// Whether the object is its first part.
+bool is_one_solid(const Object& object) {
+  switch (object.organelle) {
+    case Organelle::kEr:
+    case Organelle::kEres:
+    case Organelle::kGolgi:
+    case Organelle::kMicrotubule:
+    case Organelle::kCentrosome:
+      return false;
+    default:
+      return true;
+  }
+}
+
+// The parts of a centrosome do not overlap.
+std::optional<double> volume_of(const Cell& cell, const Object& object) {
+  if (is_one_solid(object)) return volume_nm3(cell.first_solid(object));
+  if (object.organelle != Organelle::kCentrosome) return std::nullopt;
+  double sum = 0;
+  for (std::uint32_t i = 0; i < object.num_parts; ++i)
+    sum += *volume_nm3(cell.parts[object.first_part + i].solid);
+  return sum;
 }
 
 std::vector<std::string> class_names(const Cell& cell, const std::vector<ObjectId>& ids) {
@@ -36,12 +65,10 @@ ObjectTable object_table(const Cell& cell) {
   std::vector<std::int64_t> touches_edge;
   for (const Object& object : cell.objects) {
     const BoxNm box = bounds_of(cell, object);
-    const bool has_formula =
-        object.organelle != Organelle::kEr && object.organelle != Organelle::kMicrotubule;
-    const Solid* solid = has_formula ? &cell.first_solid(object) : nullptr;
+    const Solid* solid = is_one_solid(object) ? &cell.first_solid(object) : nullptr;
     const PointNm middle = solid != nullptr ? middle_nm(*solid) : (box.begin + box.end) * 0.5;
     ids.push_back(object.id);
-    volume.push_back(solid != nullptr ? volume_nm3(*solid).value_or(kMissing) : kMissing);
+    volume.push_back(volume_of(cell, object).value_or(kMissing));
     surface.push_back(solid != nullptr ? surface_nm2(*solid).value_or(kMissing) : kMissing);
     const auto add = [](std::vector<double>(&columns)[3], const PointNm& point) {
       columns[0].push_back(point.z);
@@ -103,14 +130,17 @@ ObjectTable close_pair_table(const Cell& cell, double limit_nm) {
     const auto [place, is_new] = pairs.try_emplace(std::minmax(a, b), distance);
     if (!is_new) place->second = std::min(place->second, distance);
   };
-  ObjectId nucleus = 0;
-  ObjectId er = 0;
-  for (const Object& object : cell.objects) {
-    if (object.organelle == Organelle::kNucleus) nucleus = object.id;
-    if (object.organelle == Organelle::kEr) er = object.id;
-    if (nucleus != 0 && er != 0) break;
-  }
+  const ObjectId nucleus = cell.objects.front().id;
+  const Object* const er_object = cell.first_object(Organelle::kEr);
+  const ObjectId er = er_object == nullptr ? 0 : er_object->id;
+  const auto is_er_too = [&](ObjectId id) {
+    return id == nucleus || cell.object(id).organelle == Organelle::kEres;
+  };
+  // Grown out of each other.
   if (er != 0) learn(nucleus, er, 0);
+  for (const Object& object : cell.objects) {
+    if (object.organelle == Organelle::kEres) learn(object.id, er, 0);
+  }
   for (std::uint32_t i = 0; i < cell.parts.size(); ++i) {
     const Part& part = cell.parts[i];
     const BoxNm around = part.bounds.grow(limit_nm);
@@ -121,7 +151,8 @@ ObjectTable close_pair_table(const Cell& cell, double limit_nm) {
       if (other.object == part.object || (other.object == nucleus && part.object == er)) continue;
       const double distance = std::max(0.0, least_distance_nm(part.solid, other.solid));
       learn(part.object, other.object, distance);
-      if (other.object == nucleus) learn(part.object, er, distance);
+      if (is_er_too(part.object)) learn(er, other.object, distance);
+      if (is_er_too(other.object)) learn(part.object, er, distance);
     }
   }
   std::vector<ObjectId> numbers;

@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
+
+#include "organon/tables/svg_text.h"
 
 namespace organon::tables {
 namespace {
@@ -16,20 +17,11 @@ constexpr double kRight = 150;
 constexpr double kTop = 40;
 constexpr double kBottom = 40;
 constexpr int kNumTicks = 4;
-constexpr std::array<const char*, 10> kColors = {"#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e",
-                                                 "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf"};
+constexpr double kNameHeight = 18;
 
-std::string escaped(const std::string& text) {
-  std::string result;
-  for (const char c : text) {
-    if (c == '&')
-      result += "&amp;";
-    else if (c == '<')
-      result += "&lt;";
-    else
-      result += c;
-  }
-  return result;
+// As high as its names need.
+double height_of(const LinePlot& plot) {
+  return std::max(kHeight, kTop + kNameHeight * static_cast<double>(plot.lines.size()) + kBottom);
 }
 
 class Panel {
@@ -38,7 +30,7 @@ class Panel {
 
   std::string svg() const {
     std::string text = fmt::format("<text x=\"{}\" y=\"{}\" font-weight=\"bold\">{}</text>\n", kLeft,
-                                   top_ - 10, escaped(plot_.title));
+                                   top_ - 10, svg_escaped(plot_.title));
     for (int tick = 0; tick <= kNumTicks; ++tick) {
       const double share = static_cast<double>(tick) / kNumTicks;
       const double at = y_of_share(share);
@@ -50,7 +42,7 @@ class Panel {
                           x_of(plot_.highest_x * share), y_of_share(0) + 18, plot_.highest_x * share);
     }
     text += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n",
-                        kLeft + kPlotWidth / 2, y_of_share(0) + 34, escaped(plot_.x_label));
+                        kLeft + kPlotWidth / 2, y_of_share(0) + 34, svg_escaped(plot_.x_label));
     if (plot_.marked_x >= 0) {
       text += fmt::format(
           "<line x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1:.1f}\" y2=\"{2:.1f}\" stroke=\"#555\" "
@@ -58,15 +50,24 @@ class Panel {
           x_of(plot_.marked_x), y_of_share(0), y_of_share(1));
     }
     for (std::size_t i = 0; i < plot_.lines.size(); ++i) {
-      const char* color = kColors[i % kColors.size()];
+      const char* color = kPlotColors[i % kPlotColors.size()];
       std::string points;
-      for (const auto& [x, y] : plot_.lines[i].points)
-        if (std::isfinite(x) && std::isfinite(y)) points += fmt::format("{:.1f},{:.1f} ", x_of(x), y_of(y));
+      std::pair<double, double> first;
+      std::size_t num_points = 0;
+      for (const auto& [x, y] : plot_.lines[i].points) {
+        if (!std::isfinite(x) || !std::isfinite(y)) continue;
+        points += fmt::format("{:.1f},{:.1f} ", x_of(x), y_of(y));
+        if (++num_points == 1) first = {x_of(x), y_of(y)};
+      }
+      // A line through one point would not be seen.
+      if (num_points == 1)
+        text += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\" fill=\"{}\"/>", first.first,
+                            first.second, color);
       text += fmt::format(
           "<polyline fill=\"none\" stroke=\"{}\" stroke-width=\"1.5\" points=\"{}\"/>"
           "<text x=\"{}\" y=\"{}\" fill=\"{}\">{}</text>\n",
-          color, points, kLeft + kPlotWidth + 10, top_ + 16 + 18 * static_cast<double>(i), color,
-          escaped(plot_.lines[i].name));
+          color, points, kLeft + kPlotWidth + 10, top_ + 16 + kNameHeight * static_cast<double>(i), color,
+          svg_escaped(plot_.lines[i].name));
     }
     return text;
   }
@@ -75,7 +76,7 @@ class Panel {
   static constexpr double kPlotWidth = kWidth - kLeft - kRight;
 
   double x_of(double x) const { return kLeft + kPlotWidth * x / plot_.highest_x; }
-  double y_of_share(double share) const { return top_ + (kHeight - kTop - kBottom) * (1 - share); }
+  double y_of_share(double share) const { return top_ + (height_of(plot_) - kTop - kBottom) * (1 - share); }
   double y_of(double value) const {
     const double share = plot_.is_logarithmic
                              ? std::log(std::max(value, 1.0)) / std::log(std::max(plot_.highest_y, 2.0))
@@ -93,14 +94,13 @@ class Panel {
 }  // namespace
 
 std::string to_svg(const std::vector<LinePlot>& plots) {
-  std::string text = fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" font-family=\"sans-serif\" "
-      "font-size=\"12\">"
-      "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n",
-      kWidth, kHeight * static_cast<double>(plots.size()));
-  for (std::size_t i = 0; i < plots.size(); ++i)
-    text += Panel(plots[i], kTop + kHeight * static_cast<double>(i)).svg();
-  return text + "</svg>\n";
+  std::string text;
+  double top = kTop;
+  for (const LinePlot& plot : plots) {
+    text += Panel(plot, top).svg();
+    top += height_of(plot);
+  }
+  return svg_head(kWidth, top - kTop) + text + "</svg>\n";
 }
 
 }  // namespace organon::tables

@@ -30,6 +30,7 @@ ObjectMatches match_objects(const OverlapTable& table) {
     const std::uint64_t either = segmented[overlap.first] + truth[overlap.second] - overlap.count;
     if (2 * overlap.count <= either) continue;
     ++matches.true_positives;
+    matches.pairs.push_back({overlap.first, overlap.second});
     matches.sum_of_matched_iou += static_cast<double>(overlap.count) / static_cast<double>(either);
   }
   matches.false_positives = segmented.size() - matches.true_positives;

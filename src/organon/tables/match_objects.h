@@ -1,10 +1,19 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "organon/tables/overlap_table.h"
 
 namespace organon::tables {
+
+/// A segmented and a true object that match.
+struct ObjectPair {
+  ObjectId segmented = 0;
+  ObjectId truth = 0;
+
+  friend bool operator==(const ObjectPair&, const ObjectPair&) = default;
+};
 
 /// Objects found and missed.
 struct ObjectMatches {
@@ -12,6 +21,7 @@ struct ObjectMatches {
   std::uint64_t false_positives = 0;  ///< segmented objects that match none
   std::uint64_t false_negatives = 0;  ///< true objects that match none
   double sum_of_matched_iou = 0;      ///< in order of segmented id
+  std::vector<ObjectPair> pairs;      ///< those that match, ascending by segmented id
 
   /// 2 tp / (2 tp + fp + fn); NaN where there are no objects at all.
   double f1() const;

@@ -31,6 +31,7 @@ TEST(MatchObjects, EqualsComparingAllPairsVoxelByVoxel) {
       if (b != 0) truth.insert(b);
     }
     std::uint64_t tp = 0;
+    std::vector<ObjectPair> pairs;
     double sum = 0;
     for (const ObjectId a : segmented) {
       for (const ObjectId b : truth) {
@@ -41,6 +42,7 @@ TEST(MatchObjects, EqualsComparingAllPairsVoxelByVoxel) {
         }
         if (both / either > 0.5) {
           ++tp;
+          pairs.push_back({a, b});
           sum += both / either;
         }
       }
@@ -49,6 +51,7 @@ TEST(MatchObjects, EqualsComparingAllPairsVoxelByVoxel) {
     ASSERT_EQ(matches.true_positives, tp);
     ASSERT_EQ(matches.false_positives, segmented.size() - tp);
     ASSERT_EQ(matches.false_negatives, truth.size() - tp);
+    ASSERT_EQ(matches.pairs, pairs);
     ASSERT_NEAR(matches.sum_of_matched_iou, sum, 1e-12);
     matched += tp;
   }

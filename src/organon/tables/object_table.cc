@@ -138,6 +138,12 @@ std::vector<T> ObjectTable::values_as(std::string_view name) const {
       find(name).values);
 }
 
+const ObjectTable& ObjectTable::in_order(std::optional<ObjectTable>& sorted) const {
+  if (std::is_sorted(ids_.begin(), ids_.end())) return *this;
+  sorted = sorted_by_id();
+  return *sorted;
+}
+
 ObjectTable ObjectTable::sorted_by_id() const {
   std::vector<std::size_t> order(ids_.size());
   std::iota(order.begin(), order.end(), std::size_t{0});

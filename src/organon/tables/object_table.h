@@ -64,6 +64,8 @@ class ObjectTable {
 
   /// The same rows in ascending order of id: the order in which all files are written.
   ObjectTable sorted_by_id() const;
+  /// Itself where its ids ascend, else the same rows in `sorted`, which holds them: no copy of what is large.
+  const ObjectTable& in_order(std::optional<ObjectTable>& sorted) const;
   /// Row of `id`; nothing where it is not there. Requires: ids in ascending order.
   std::optional<std::size_t> row_of(ObjectId id) const;
 

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <optional>
 
 #include "organon/base/error.h"
 #include "organon/base/files.h"
@@ -109,7 +110,8 @@ int bind(sqlite3_stmt* statement, int place, std::uint64_t value) {
 }
 
 void write_table(Database& database, const std::string& name, const ObjectTable& unsorted) {
-  const ObjectTable table = unsorted.sorted_by_id();
+  std::optional<ObjectTable> sorted;
+  const ObjectTable& table = unsorted.in_order(sorted);
   database.run("DROP TABLE IF EXISTS " + quote_name(name));
   std::string create =
       fmt::format("CREATE TABLE {} ({} INTEGER PRIMARY KEY", quote_name(name), quote_name(table.key_name()));

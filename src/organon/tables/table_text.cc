@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "organon/base/error.h"
 #include "organon/base/files.h"
@@ -166,7 +167,8 @@ Json json_value(const std::string& value) { return value; }
 }  // namespace
 
 std::string to_csv(const ObjectTable& unsorted) {
-  const ObjectTable table = unsorted.sorted_by_id();
+  std::optional<ObjectTable> sorted;
+  const ObjectTable& table = unsorted.in_order(sorted);
   std::string text = field(table.key_name());
   for (const Column& column : table.columns()) text += "," + field(column.name);
   text += "\r\n";
@@ -219,7 +221,8 @@ ObjectTable from_csv(std::string_view text, std::string_view where) {
 }
 
 std::string to_json(const ObjectTable& unsorted) {
-  const ObjectTable table = unsorted.sorted_by_id();
+  std::optional<ObjectTable> sorted;
+  const ObjectTable& table = unsorted.in_order(sorted);
   Json columns = Json::array();
   columns.push_back({{"name", table.key_name()}, {"unit", ""}, {"type", "uint64"}});
   for (const Column& column : table.columns()) {

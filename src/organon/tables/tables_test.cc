@@ -86,6 +86,16 @@ TEST(ObjectTable, FindsRowsWhenSorted) {
   EXPECT_EQ(table.column<std::int64_t>("begin_x"), (std::vector<std::int64_t>{0, -3, 5}));
 }
 
+TEST(ObjectTable, IsCopiedOnlyWhereItIsOutOfOrder) {
+  std::optional<ObjectTable> sorted;
+  const ObjectTable table = example_table();
+  EXPECT_EQ(table.in_order(sorted).ids(), (std::vector<ObjectId>{2, 7, 9'007'199'254'740'993}));
+  ASSERT_TRUE(sorted.has_value());
+  std::optional<ObjectTable> unused;
+  EXPECT_EQ(&sorted->in_order(unused), &*sorted);
+  EXPECT_FALSE(unused.has_value());
+}
+
 TEST(Csv, IsTheRfcForm) {
   EXPECT_EQ(to_csv(example_table()),
             "id,volume_nm3,begin_x,num_voxels,note\r\n"

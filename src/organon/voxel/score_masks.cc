@@ -100,8 +100,8 @@ OverlapScores overlap_scores(const AgreementSums& sums) {
   OverlapScores scores;
   scores.f1 = share(2 * both, predicted + truth);
   scores.jaccard = share(both, both + false_positives + false_negatives);
-  scores.precision = share(both, predicted);
-  scores.recall = share(both, truth);
+  scores.precision = has_both ? share(both, predicted) : kUndefined;
+  scores.recall = has_both ? share(both, truth) : kUndefined;
   scores.false_positive_rate = has_both ? share(false_positives, counted - truth) : kUndefined;
   scores.false_negative_rate = has_both ? share(false_negatives, truth) : kUndefined;
   scores.false_discovery_rate = predicted > 0 ? false_positives / predicted : (truth > 0 ? 0.0 : kUndefined);
@@ -109,9 +109,11 @@ OverlapScores overlap_scores(const AgreementSums& sums) {
   const auto far_positives = static_cast<double>(sums.positives.beyond_tolerance);
   const auto far_negatives = static_cast<double>(sums.negatives.beyond_tolerance);
   const double near = both + false_positives + false_negatives - far_positives - far_negatives;
-  scores.precision_tolerant = share(near, near + far_positives);
-  scores.recall_tolerant = share(near, near + far_negatives);
-  scores.f1_tolerant = share(2 * near, 2 * near + far_positives + far_negatives);
+  scores.precision_tolerant = has_both ? share(near, near + far_positives) : kUndefined;
+  scores.recall_tolerant = has_both ? share(near, near + far_negatives) : kUndefined;
+  // The harmonic mean of two zeros is none.
+  scores.f1_tolerant =
+      has_both && near > 0 ? share(2 * near, 2 * near + far_positives + far_negatives) : kUndefined;
   scores.false_positive_rate_tolerant = has_both ? share(far_positives, counted - truth) : kUndefined;
   scores.false_negative_rate_tolerant = has_both ? share(far_negatives, truth) : kUndefined;
 
@@ -123,7 +125,7 @@ OverlapScores overlap_scores(const AgreementSums& sums) {
   double single = 0;
   for (const double part : {predicted, counted - predicted, truth, counted - truth})
     single += entropy_term(part / counted);
-  scores.variation_of_information_bits = counted > 0 ? std::max(0.0, 2 * joint - single) : kUndefined;
+  scores.variation_of_information_bits = has_both ? std::max(0.0, 2 * joint - single) : kUndefined;
   return scores;
 }
 

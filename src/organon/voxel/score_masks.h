@@ -62,17 +62,22 @@ AgreementSums compare_masks(const MaskPair& masks, const Box& inner, const SizeN
 FalseVoxels measure_false_voxels(ArrayView<const std::uint8_t> from, ArrayView<const std::uint8_t> to,
                                  const Box& inner, const SizeNm& voxel_size_nm, const ScoreOptions& options);
 
-/// NaN where a score is undefined. P: predicted, T: true, M: counted; |.| in voxels.
+/// NaN where a score is undefined: all but the first two and the false discovery rate where P or T is empty.
+/// P: predicted, T: true, M: counted; |.| in voxels.
+///
+/// `f1` is the paper's dice, which is 0 where P and T have no voxel in common. Its code also has an f1_score,
+/// the harmonic mean of precision and recall: the same number, but undefined there and where P or T is empty.
+/// `f1_tolerant` is of that second form.
 struct OverlapScores {
-  double f1 = 0;                    ///< Dice, 2 |P and T| / (|P| + |T|); undefined where both are empty
+  double f1 = 0;                    ///< 2 |P and T| / (|P| + |T|); undefined where both are empty
   double jaccard = 0;               ///< |P and T| / |P or T|; undefined where both are empty
-  double precision = 0;             ///< |P and T| / |P|; undefined where P is empty
-  double recall = 0;                ///< |P and T| / |T|; undefined where T is empty
-  double false_positive_rate = 0;   ///< |P - T| / |M - T|; undefined where P, T or M - T is empty
-  double false_negative_rate = 0;   ///< |T - P| / |T|; undefined where P or T is empty
+  double precision = 0;             ///< |P and T| / |P|
+  double recall = 0;                ///< |P and T| / |T|
+  double false_positive_rate = 0;   ///< |P - T| / |M - T|; undefined also where M - T is empty
+  double false_negative_rate = 0;   ///< |T - P| / |T|
   double false_discovery_rate = 0;  ///< |P - T| / |P|; 0 where only P is empty, undefined where both are
   /// The same with the false voxels that lie beyond the tolerance alone, and |P or T| without them as true
-  /// positives.
+  /// positives; f1 also undefined where there are none of these.
   double f1_tolerant = 0;
   double precision_tolerant = 0;
   double recall_tolerant = 0;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include "organon/array/array.h"
@@ -189,41 +190,127 @@ TEST(ScoreMasks, DistanceEqualToTheToleranceIsForgiven) {
   EXPECT_EQ(compare_all(masks, {4, 4, 3.24}, {200, 32.4}).positives.beyond_tolerance, 0U);
 }
 
-TEST(ScoreMasks, UndefinedScoresAreNotNumbers) {
-  const Shape3 shape{2, 3, 4};
-  Masks masks{Array<std::uint8_t>(shape), Array<std::uint8_t>(shape), Array<std::uint8_t>(shape, 1)};
-  {  // both empty
-    const AgreementSums sums = compare_all(masks, {1, 1, 1}, {});
-    const OverlapScores scores = overlap_scores(sums);
-    for (const double score :
-         {scores.f1, scores.jaccard, scores.precision, scores.recall, scores.false_positive_rate,
-          scores.false_negative_rate, scores.false_discovery_rate, scores.f1_tolerant})
-      EXPECT_TRUE(std::isnan(score));
-    EXPECT_EQ(scores.variation_of_information_bits, 0);
-    EXPECT_EQ(distance_scores(sums).largest_nm, 0);
-    EXPECT_TRUE(std::isnan(distance_scores(sums).mean_false_nm));
+constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
+
+// One slice: B in both sets, P predicted alone, T true alone, a point in neither, a blank does not count.
+Masks draw(const std::vector<std::string>& rows) {
+  const Shape3 shape{1, static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(rows[0].size())};
+  Masks masks{Array<std::uint8_t>(shape), Array<std::uint8_t>(shape), Array<std::uint8_t>(shape)};
+  for (std::int64_t y = 0; y < shape.y; ++y) {
+    for (std::int64_t x = 0; x < shape.x; ++x) {
+      const char c = rows[static_cast<std::size_t>(y)][static_cast<std::size_t>(x)];
+      masks.predicted(0, y, x) = c == 'B' || c == 'P';
+      masks.truth(0, y, x) = c == 'B' || c == 'T';
+      masks.counted(0, y, x) = c != ' ';
+    }
   }
-  {  // truth alone
-    masks.truth(1, 1, 1) = 1;
-    const AgreementSums sums = compare_all(masks, {1, 1, 1}, {});
-    const OverlapScores scores = overlap_scores(sums);
-    EXPECT_EQ(scores.f1, 0);
-    EXPECT_EQ(scores.jaccard, 0);
-    EXPECT_EQ(scores.recall, 0);
-    EXPECT_EQ(scores.false_discovery_rate, 0);
-    for (const double score : {scores.precision, scores.false_positive_rate, scores.false_negative_rate})
-      EXPECT_TRUE(std::isnan(score));
-    EXPECT_TRUE(std::isnan(distance_scores(sums).mean_false_nm));
-    EXPECT_TRUE(std::isnan(distance_scores(sums).largest_nm));
+  return masks;
+}
+
+// The table of metrics of the paper's evaluation code, by hand. Voxels measure 4 nm along y and 3 nm along x,
+// so that the diagonal is 5 nm; clipped at 6 nm, tolerance 4 nm.
+//
+//     mixed   BBT.    P = 5, T = 3, both 2, either 6, counted 12. From P to T: 0, 0, 4, 4, sqrt(8^2 + 3^2);
+//             PP..    from T to P: 0, 0, 3. Beyond the tolerance: one of P.
+//             ...P
+TEST(ScoreMasks, TableOfMetricsByHand) {
+  const double far = std::sqrt(73.0);
+  const double apart = std::sqrt(4.0 * 4 + 6 * 6);
+  constexpr double kNone = kUndefined;
+  const std::vector<std::vector<std::string>> drawings = {
+      {"BBT.", "PP..", "...P"}, {"BB. ", "... "}, {"P.. ", "..T "}, {"BB"}, {"T. "}, {".P "}, {".. "}};
+  struct Line {
+    const char* metric;
+    double (*value)(const OverlapScores&, const DistanceScores& whole, const DistanceScores& clipped);
+    //                   mixed, equal, apart, all full, no P, no T, neither
+    std::vector<double> expected;
+  };
+  using Overlap = const OverlapScores&;
+  using Distance = const DistanceScores&;
+  const std::vector<Line> table = {
+      {"dice", [](Overlap o, Distance, Distance) { return o.f1; }, {0.5, 1, 0, 1, 0, 0, kNone}},
+      {"jaccard", [](Overlap o, Distance, Distance) { return o.jaccard; }, {1. / 3, 1, 0, 1, 0, 0, kNone}},
+      {"hausdorff",
+       [](Overlap, Distance w, Distance) { return w.largest_nm; },
+       {far, 0, apart, 0, kNone, kNone, 0}},
+      {"false_negative_rate",
+       [](Overlap o, Distance, Distance) { return o.false_negative_rate; },
+       {1. / 3, 0, 1, 0, kNone, kNone, kNone}},
+      {"false_positive_rate",
+       [](Overlap o, Distance, Distance) { return o.false_positive_rate; },
+       {3. / 9, 0, 1. / 5, kNone, kNone, kNone, kNone}},
+      {"false_discovery_rate",
+       [](Overlap o, Distance, Distance) { return o.false_discovery_rate; },
+       {3. / 5, 0, 1, 0, 0, 1, kNone}},
+      {"mean_false_positive_distance",
+       [](Overlap, Distance w, Distance) { return w.mean_false_positive_nm; },
+       {(8 + far) / 5, 0, apart, 0, kNone, kNone, kNone}},
+      {"mean_false_negative_distance",
+       [](Overlap, Distance w, Distance) { return w.mean_false_negative_nm; },
+       {1, 0, apart, 0, kNone, kNone, kNone}},
+      {"mean_false_distance",
+       [](Overlap, Distance w, Distance) { return w.mean_false_nm; },
+       {(8 + far) / 10 + 0.5, 0, apart, 0, kNone, kNone, kNone}},
+      {"mean_false_positive_distance_clipped",
+       [](Overlap, Distance, Distance c) { return c.mean_false_positive_nm; },
+       {14. / 5, 0, 6, 0, kNone, kNone, kNone}},
+      {"mean_false_negative_distance_clipped",
+       [](Overlap, Distance, Distance c) { return c.mean_false_negative_nm; },
+       {1, 0, 6, 0, kNone, kNone, kNone}},
+      {"mean_false_distance_clipped",
+       [](Overlap, Distance, Distance c) { return c.mean_false_nm; },
+       {1.9, 0, 6, 0, kNone, kNone, kNone}},
+      {"false_positive_rate_with_tolerance",
+       [](Overlap o, Distance, Distance) { return o.false_positive_rate_tolerant; },
+       {1. / 9, 0, 1. / 5, kNone, kNone, kNone, kNone}},
+      {"false_negative_rate_with_tolerance",
+       [](Overlap o, Distance, Distance) { return o.false_negative_rate_tolerant; },
+       {0, 0, 1, 0, kNone, kNone, kNone}},
+      {"precision",
+       [](Overlap o, Distance, Distance) { return o.precision; },
+       {2. / 5, 1, 0, 1, kNone, kNone, kNone}},
+      {"recall",
+       [](Overlap o, Distance, Distance) { return o.recall; },
+       {2. / 3, 1, 0, 1, kNone, kNone, kNone}},
+      {"precision_with_tolerance",
+       [](Overlap o, Distance, Distance) { return o.precision_tolerant; },
+       {5. / 6, 1, 0, 1, kNone, kNone, kNone}},
+      {"recall_with_tolerance",
+       [](Overlap o, Distance, Distance) { return o.recall_tolerant; },
+       {1, 1, 0, 1, kNone, kNone, kNone}},
+      {"f1_score_with_tolerance",
+       [](Overlap o, Distance, Distance) { return o.f1_tolerant; },
+       {10. / 11, 1, kNone, 1, kNone, kNone, kNone}},
+      // mixed: 2 H(2, 3, 1, 6 of 12) - H(5 of 12) - H(3 of 12); apart: 2 H(1, 1, 4 of 6) - 2 H(1 of 6).
+      {"voi",
+       [](Overlap o, Distance, Distance) { return o.variation_of_information_bits; },
+       {1.668001, 0, 1.203213, 0, kNone, kNone, kNone}},
+  };
+  for (std::size_t i = 0; i < drawings.size(); ++i) {
+    const Masks masks = draw(drawings[i]);
+    const AgreementSums sums = compare_all(masks, {8, 4, 3}, {6, 4});
+    const OverlapScores overlap = overlap_scores(sums);
+    const DistanceScores clipped = distance_scores(sums);
+    const DistanceScores whole = distance_scores(compare_all(masks, {8, 4, 3}, {kInfinity, 4}));
+    for (const Line& line : table) {
+      ASSERT_EQ(line.expected.size(), drawings.size());
+      const double value = line.value(overlap, whole, clipped);
+      if (std::isnan(line.expected[i])) {
+        EXPECT_TRUE(std::isnan(value)) << line.metric << " of drawing " << i << " is " << value;
+      } else {
+        // Distances are rounded to 1/1024 nm.
+        EXPECT_NEAR(value, line.expected[i], 0.5 / 1024) << line.metric << " of drawing " << i;
+      }
+    }
   }
-  {  // apart: 0, not undefined
-    masks.predicted(0, 0, 0) = 1;
-    EXPECT_EQ(overlap_scores(compare_all(masks, {1, 1, 1}, {})).f1, 0);
-  }
-  {  // nothing counts
-    Masks none{Array<std::uint8_t>(shape), Array<std::uint8_t>(shape), Array<std::uint8_t>(shape)};
-    EXPECT_TRUE(std::isnan(overlap_scores(compare_all(none, {1, 1, 1}, {})).variation_of_information_bits));
-  }
+}
+
+TEST(ScoreMasks, NothingIsDefinedWhereNothingCounts) {
+  const AgreementSums sums = compare_all(draw({"   ", "   "}), {1, 1, 1}, {});
+  const OverlapScores scores = overlap_scores(sums);
+  for (const double score : {scores.f1, scores.jaccard, scores.precision, scores.false_discovery_rate,
+                             scores.variation_of_information_bits})
+    EXPECT_TRUE(std::isnan(score));
 }
 
 }  // namespace

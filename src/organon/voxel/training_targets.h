@@ -1,11 +1,16 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "organon/array/array_view.h"
 
 namespace organon::voxel {
+
+/// How targets coarser than the labels are made of them.
+enum class TargetSampling {
+  kEveryNth,  ///< the first label voxel of each cell, as the paper does: half a cell less half a voxel aside
+  kMean,      ///< the mean distance of the cell's voxels, as raw is reduced
+};
 
 /// Values of the signed tanh boundary distance. Source: [heinrich2021cosem] and its training code.
 struct TargetOptions {
@@ -13,32 +18,35 @@ struct TargetOptions {
   double limit_nm = 138;  ///< distances are clipped here: tanh(138 / 50) = 0.992
   double add_nm =
       0;  ///< added to the distance, for structures too thin otherwise (ribosomes 8, centrosome 2)
-  std::int64_t factor = 1;  ///< label voxels per target voxel and axis
+  Shape3 factor{1, 1, 1};  ///< label voxels per target voxel and axis
+  TargetSampling sampling = TargetSampling::kEveryNth;
 };
 
-/// How far labels are needed around the wanted voxels, in label voxels: the limit and one voxel for the
-/// erosion.
+/// How far labels are needed around the wanted voxels, in label voxels, a multiple of the factor: limit and
+/// constant, and one voxel for the erosion.
 Shape3 target_halo(const SizeNm& label_voxel_size_nm, const TargetOptions& options);
 
-/// Target of one class on the part of a label view that its margins leave.
+/// Target of one class on the part of a view of labels that its margins leave.
 ///
-///     M = label in `ids`, or any but 0 where `ids` is empty;
-///     d = distance to outside of erode(M) inside, minus distance to M outside, in nm
+///     d = distance to outside of erode(M) inside, minus distance to M outside, in nm,
+///         clipped to -limit - add .. limit - add
+///     b = distance to outside of erode(K), where K are the target voxels that are annotated
+///     target = tanh((d + add) / scale)
+///     mask   = K, less  |d| >= b     where d >= 0 and b     < limit - add
+///                  and  |d| >= b + 1 where d <  0 and b + 1 < limit - add   (b + 1: a nanometre more)
 ///
-/// so that inside voxels on the boundary have 0 and their outside neighbours one voxel size below 0.
-/// Distances are averaged over `factor`^3 label voxels, as raw is when it is reduced: the paper takes every
-/// second one, which shifts targets by half a label voxel.
+/// so that inside voxels on the boundary have d = 0, their neighbours outside one voxel size below 0, and
+/// where the nearest boundary may lie in what is not annotated a voxel has no say. Erosion is by 3 x 3 x 3
+/// voxels. Outside the view nothing is annotated, and M goes on as it is. Where the view holds no boundary at
+/// all, the paper takes the distance to the end of its patch and adds no constant: that differs by less than
+/// 0.004 of target.
 ///
-/// Where the nearest boundary may lie outside what is annotated, the distance is uncertain and `mask` becomes
-/// 0: where |d| reaches the distance to the nearest unannotated voxel or to the view's end, unless that
-/// exceeds the limit.
-///
-/// Shapes: `labels` and `annotated` (not 0: annotated) share one shape; `inner` is the wanted part of it, a
-/// multiple of the factor per axis; `target` and `mask` have inner / factor. Whether the view ends because
-/// the volume ends is the same to it: beyond, nothing is known.
-void make_target(ArrayView<const std::uint64_t> labels, ArrayView<const std::uint8_t> annotated,
-                 const Box& inner, const std::vector<std::uint64_t>& ids, const SizeNm& label_voxel_size_nm,
-                 const TargetOptions& options, ArrayView<float> target, ArrayView<std::uint8_t> mask);
+/// Shapes: `member` (not 0: M) and `annotated` share one shape, whole cells of `factor` voxels counted from
+/// 0; `inner` is the wanted part of it, as whole cells; `target` and `mask` have inner / factor. An annotated
+/// cell is one whose sampled voxels are. Cost: two distance transforms of the view.
+void make_target(ArrayView<const std::uint8_t> member, ArrayView<const std::uint8_t> annotated,
+                 const Box& inner, const SizeNm& label_voxel_size_nm, const TargetOptions& options,
+                 ArrayView<float> target, ArrayView<std::uint8_t> mask);
 
 /// A network's output as stored: clip(round(128 y + 127), 0, 255), so that distance 0 is 127.
 std::uint8_t quantize_prediction(float value);

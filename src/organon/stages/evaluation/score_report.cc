@@ -10,37 +10,26 @@
 namespace organon::stages {
 namespace {
 
-// Enough to tell any two runs apart, few enough to read; the same on every machine.
-constexpr double kRounding = 1e6;
-
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  return quoted + '"';
-}
-
-std::string value_text(const ScoreValue& value, const std::string& nothing) {
-  if (const auto* text = std::get_if<std::string>(&value)) return *text;
-  if (const auto* number = std::get_if<double>(&value)) return fmt::format("{}", *number);
-  if (const auto* count = std::get_if<std::uint64_t>(&value)) return fmt::format("{}", *count);
-  return nothing;
+void put_keys(ScoreRow& row, const ScoreKeys& keys) {
+  const auto put_text = [&](const char* name, const std::string& text) {
+    if (!text.empty()) row.emplace_back(name, text);
+  };
+  put_text("dataset", keys.dataset);
+  put_text("crop", keys.crop);
+  put_text("setup", keys.setup);
+  put_text("family", keys.family);
+  if (keys.iteration >= 0) row.emplace_back("iteration", static_cast<std::uint64_t>(keys.iteration));
+  put_text("path", keys.path);
+  put_text("raw_dataset", keys.raw_dataset);
+  if (keys.raw_voxel_size_nm > 0) row.emplace_back("raw_voxel_size_nm", keys.raw_voxel_size_nm);
+  if (keys.refined) row.emplace_back("refined", std::uint64_t{1});
 }
 
 }  // namespace
 
 ScoreRow make_score_row(const ScoreParts& parts) {
   ScoreRow row;
-  const auto put = [&](const std::string& name, double value) {
-    if (std::isfinite(value)) {
-      row.emplace_back(name, std::round(value * kRounding) / kRounding);
-    } else {
-      row.emplace_back(name, std::monostate());
-    }
-  };
+  const auto put = [&](const std::string& name, double value) { put_number(row, name, value); };
   const auto put_distances = [&](const std::string& ending, const voxel::AgreementSums* sums) {
     const double nothing = std::numeric_limits<double>::quiet_NaN();
     const voxel::DistanceScores scores = sums != nullptr
@@ -70,11 +59,18 @@ ScoreRow make_score_row(const ScoreParts& parts) {
   put("false_negative_rate_tolerant", scores.false_negative_rate_tolerant);
   put("variation_of_information_bits", scores.variation_of_information_bits);
   if (parts.objects) {
-    put("objects_f1", parts.objects->f1());
-    put("objects_mean_iou", parts.objects->mean_matched_iou());
-    row.emplace_back("objects_true_positives", parts.objects->true_positives);
-    row.emplace_back("objects_false_positives", parts.objects->false_positives);
-    row.emplace_back("objects_false_negatives", parts.objects->false_negatives);
+    const tables::ObjectMatches& matches = parts.objects->matches;
+    put("objects_f1", matches.f1());
+    put("objects_mean_iou", matches.mean_matched_iou());
+    row.emplace_back("objects_true_positives", matches.true_positives);
+    row.emplace_back("objects_false_positives", matches.false_positives);
+    row.emplace_back("objects_false_negatives", matches.false_negatives);
+    put("objects_variation_of_information_bits", parts.objects->information.sum_bits());
+    put("objects_split_bits", parts.objects->information.split_bits);
+    put("objects_merge_bits", parts.objects->information.merge_bits);
+    put("objects_mean_hausdorff_nm", parts.objects->mean_hausdorff_nm);
+    put("objects_hausdorff_score", parts.objects->hausdorff_score);
+    put("objects_combined_score", std::sqrt(matches.f1() * parts.objects->hausdorff_score));
   }
   row.emplace_back("true_positive_voxels", parts.clipped.true_positives);
   row.emplace_back("false_positive_voxels", parts.clipped.positives.voxels);
@@ -84,43 +80,25 @@ ScoreRow make_score_row(const ScoreParts& parts) {
   put("threshold", parts.threshold.value_or(std::numeric_limits<double>::quiet_NaN()));
   put("clip_distance_nm", parts.clip_distance_nm);
   put("tolerance_nm", parts.tolerance_nm);
+  if (parts.truth_expand_nm > 0) put("truth_expand_nm", parts.truth_expand_nm);
+  put_keys(row, parts.keys);
   return row;
 }
 
 std::string scores_json(const ScoreRow& row, const std::vector<std::string>& notes,
                         const std::string& provenance_json) {
-  Json object = Json::object();
-  for (const auto& [name, value] : row) {
-    Json& place = object[name];
-    if (const auto* text = std::get_if<std::string>(&value)) place = *text;
-    if (const auto* number = std::get_if<double>(&value)) place = *number;
-    if (const auto* count = std::get_if<std::uint64_t>(&value)) place = *count;
-  }
-  Json json = {{"scores", Json::array({object})}, {"notes", notes}};
+  Json json = {{"scores", Json::array({row_json(row)})}, {"notes", notes}};
   json["organon"] = parse_json(provenance_json, "provenance");
   return to_text(json);
 }
 
-std::string scores_csv(const ScoreRow& row) {
-  std::string names;
-  std::string values;
-  for (const auto& [name, value] : row) {
-    const char* separator = names.empty() ? "" : ",";
-    names += separator + name;
-    values += separator + csv_field(value_text(value, ""));
-  }
-  return names + "\r\n" + values + "\r\n";
-}
+std::string scores_csv(const ScoreRow& row) { return rows_csv({&row, 1}); }
 
 std::string scores_text(const ScoreRow& row, const std::vector<std::string>& notes) {
   std::size_t width = 0;
   for (const auto& [name, value] : row) width = std::max(width, name.size());
   std::string text;
-  for (const auto& [name, value] : row) {
-    const auto* number = std::get_if<double>(&value);
-    text += fmt::format("{:<{}}  {}\n", name, width,
-                        number != nullptr ? fmt::format("{:.4g}", *number) : value_text(value, "-"));
-  }
+  for (const auto& [name, value] : row) text += fmt::format("{:<{}}  {}\n", name, width, shown(value));
   for (const std::string& note : notes) text += "note: " + note + "\n";
   return text;
 }

@@ -1,36 +1,42 @@
 #pragma once
 
+#include <limits>
 #include <optional>
 #include <string>
-#include <utility>
-#include <variant>
 #include <vector>
 
+#include "organon/stages/evaluation/score_row.h"
+#include "organon/stages/evaluation/score_segmentation.h"
 #include "organon/tables/match_objects.h"
+#include "organon/tables/variation_of_information.h"
 #include "organon/voxel/score_masks.h"
 
 namespace organon::stages {
 
-/// One value of a row of scores; nothing where it is undefined or was not asked for.
-using ScoreValue = std::variant<std::monostate, std::string, double, std::uint64_t>;
-
-/// A row of scores: name and value in the order in which they are shown.
-using ScoreRow = std::vector<std::pair<std::string, ScoreValue>>;
+/// What objects add to a row; NaN where it is undefined or was too large to measure.
+struct ObjectScores {
+  tables::ObjectMatches matches;
+  tables::VariationOfInformation information;
+  double mean_hausdorff_nm = std::numeric_limits<double>::quiet_NaN();  ///< of matched pairs
+  double hausdorff_score = std::numeric_limits<double>::quiet_NaN();
+};
 
 /// What a row is made of.
 struct ScoreParts {
   std::string class_name;
   std::string region;
+  ScoreKeys keys;
   std::string kind;                 ///< labels or prediction
   std::optional<double> threshold;  ///< of a prediction
   double clip_distance_nm = 0;
   double tolerance_nm = 0;
+  double truth_expand_nm = 0;
   voxel::AgreementSums clipped;
   std::optional<voxel::AgreementSums> whole;  ///< distances not clipped
-  std::optional<tables::ObjectMatches> objects;
+  std::optional<ObjectScores> objects;
 };
 
-/// Undefined (NaN) scores become nothing.
+/// Undefined (NaN) scores become nothing; keys that are not stated are left out.
 ScoreRow make_score_row(const ScoreParts& parts);
 
 /// {"scores": [row], "notes": [...]}; nothing becomes null. `provenance_json`: an object put beside them.

@@ -5,6 +5,20 @@
 
 namespace organon::stages {
 
+/// What a row is known by among others, so that `choose` can compare networks. Stored in the row where it is
+/// stated, and used by nothing else here.
+struct ScoreKeys {
+  std::string dataset;           ///< the cell
+  std::string crop;              ///< which of its annotated crops
+  std::string setup;             ///< the network's set-up
+  std::string family;            ///< of set-ups: all, many or few classes in one network
+  std::int64_t iteration = -1;   ///< of the training; -1: none
+  std::string path;              ///< where the prediction lies
+  std::string raw_dataset;       ///< what it was made from
+  double raw_voxel_size_nm = 0;  ///< that the network was made for; 0: not stated
+  bool refined = false;          ///< SEGMENTATION is what refinement made of the prediction
+};
+
 /// Segmentation (or prediction) and truth -> scores.
 struct EvaluateOptions {
   std::string class_name;
@@ -15,8 +29,10 @@ struct EvaluateOptions {
   std::vector<double> exclude_box_nm;
   double clip_distance_nm = 200;
   double tolerance_nm = 40;
+  double truth_expand_nm = 0;
   bool instances = false;
   std::string raw;
+  ScoreKeys keys;
 
   void bind(OptionTable& table);
 };
@@ -28,7 +44,14 @@ struct EvaluateOptions {
 ///                mask) volume, mask not 0
 ///     SEGMENTATION   labels: id > 0;  prediction: value >= threshold
 ///     TRUTH          id among `ids`, or any id > 0; may be finer by a whole factor per axis: a voxel is true
-///                    where at least half of its cell is (as is MASK)
+///                    where at least half of its cell is (as is MASK). On its own voxels it is first expanded
+///                    by truth_expand_nm: true is what lies within that distance of a true voxel's centre,
+///                    which is where the signed distance of training targets plus the constant is at least 0.
+///                    The paper expands ribosomes by 8 nm, centrosomes by 2 nm.
+///
+/// Cytosol has no network: predicted is what no class but ribosomes claims. `restrict CELL CLASSES... OUT`
+/// with keep=outside makes it, CELL being a mask of the whole cell; its truth is ids=35, or 34+35 with the
+/// ribosomes that the predicted one holds, too.
 ///
 /// Unlike other stages, box_nm is taken to the voxel. SEGMENTATION is labels where its attribute `role` says
 /// so or its type is wider than uint8, a prediction where the verb predict made it; another uint8 dataset
@@ -41,9 +64,9 @@ struct EvaluateOptions {
 /// by the counted voxels.
 ///
 /// Distances are those of the sets cut to what is counted. Clipped ones are exact by blocks (halo: the larger
-/// of clip distance and tolerance); those not clipped need the whole region in memory and are null, with a
-/// note, above 2^27 voxels. Exact: equal for all blocks and workers.
-/// Errors: kInvalidArgument for grids that do not fit each other, saying how; where nothing counts.
+/// of clip distance and tolerance; truth is read with truth_expand_nm around that); those not clipped need
+/// the whole region in memory and are null, with a note, above 2^27 voxels. Exact: equal for all blocks and
+/// workers. Errors: kInvalidArgument for grids that do not fit each other, saying how; where nothing counts.
 /// Source: [heinrich2021cosem] and its evaluation code.
 std::unique_ptr<blockwise::Stage> make_evaluate_stage(const blockwise::StageDescription& description);
 

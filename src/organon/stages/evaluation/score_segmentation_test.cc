@@ -226,6 +226,88 @@ TEST(ScoreSegmentation, ObjectsOfEqualVolumesAllMatch) {
   EXPECT_EQ(row["variation_of_information_bits"], 0);
 }
 
+// Boxes of true objects; of the segmented ones some are the same, shifted, cut in two, missing, invented.
+struct ObjectWorld {
+  static constexpr Shape3 kSize{12, 30, 40};
+  TemporaryFolder folder;
+  Array<std::uint64_t> truth_voxels{kSize};
+  Array<std::uint64_t> label_voxels{kSize};
+  std::string truth;
+  std::string labels;
+
+  ObjectWorld() {
+    const auto fill = [](Array<std::uint64_t>& voxels, const Box& box, std::uint64_t id) {
+      fill_voxels<std::uint64_t>(voxels.view().part(box), id);
+    };
+    fill(truth_voxels, {{1, 1, 1}, {6, 9, 11}}, 11);
+    fill(truth_voxels, {{1, 1, 15}, {6, 9, 25}}, 12);
+    fill(truth_voxels, {{2, 14, 2}, {9, 24, 12}}, 13);
+    fill(truth_voxels, {{4, 14, 20}, {10, 28, 34}}, 14);
+    fill(label_voxels, {{1, 1, 1}, {6, 9, 11}}, 7);
+    fill(label_voxels, {{2, 1, 16}, {6, 10, 26}}, 8);
+    fill(label_voxels, {{2, 14, 2}, {9, 19, 12}}, 9);
+    fill(label_voxels, {{2, 19, 2}, {9, 24, 12}}, 3);
+    fill(label_voxels, {{4, 13, 22}, {11, 26, 36}}, 2);
+    fill(label_voxels, {{0, 0, 30}, {2, 4, 34}}, 1);
+    truth = store(folder.path(), "truth", truth_voxels, kGrid);
+    labels = store(folder.path(), "labels", label_voxels, kGrid);
+  }
+
+  double hausdorff(std::uint64_t segmented, std::uint64_t true_id) const {
+    std::vector<PointNm> a;
+    std::vector<PointNm> b;
+    for (std::int64_t z = 0; z < kSize.z; ++z) {
+      for (std::int64_t y = 0; y < kSize.y; ++y) {
+        for (std::int64_t x = 0; x < kSize.x; ++x) {
+          if (label_voxels(z, y, x) == segmented) a.push_back(kGrid.to_nm({z, y, x}));
+          if (truth_voxels(z, y, x) == true_id) b.push_back(kGrid.to_nm({z, y, x}));
+        }
+      }
+    }
+    const auto directed = [](const std::vector<PointNm>& from, const std::vector<PointNm>& to) {
+      double largest = 0;
+      for (const PointNm& p : from) {
+        double nearest = 1e300;
+        for (const PointNm& q : to) {
+          const PointNm d = p - q;
+          nearest = std::min(nearest, d.z * d.z + d.y * d.y + d.x * d.x);
+        }
+        largest = std::max(largest, std::sqrt(nearest));
+      }
+      return largest;
+    };
+    return std::max(directed(a, b), directed(b, a));
+  }
+};
+
+TEST(ScoreSegmentation, ObjectScoresEqualTheirDefinitions) {
+  const ObjectWorld world;
+  const TemporaryFolder out;
+  int i = 0;
+  for (const Shape3& block : {Shape3{8, 8, 8}, Shape3{16, 16, 8}, Shape3{256, 256, 256}}) {
+    const Json row = run(describe({world.labels, world.truth}, out.path() / std::to_string(i++), block,
+                                  R"({"instances": true})", ""))["scores"][0];
+    EXPECT_EQ(row["objects_true_positives"], 3);
+    EXPECT_EQ(row["objects_false_positives"], 3);
+    EXPECT_EQ(row["objects_false_negatives"], 1);
+    const std::vector<double> distances{world.hausdorff(7, 11), world.hausdorff(8, 12),
+                                        world.hausdorff(2, 14)};
+    EXPECT_EQ(distances[0], 0);
+    EXPECT_GT(distances[1], 0);
+    // The shortest edge of the region: 12 voxels of 8 nm.
+    double score = 4 * std::pow(1.01, -48 / std::sqrt(96.0));
+    for (const double distance : distances) score += std::pow(1.01, -distance / std::sqrt(96.0));
+    score /= 7;
+    EXPECT_NEAR(row["objects_hausdorff_score"].get<double>(), score, 1e-6);
+    EXPECT_NEAR(row["objects_mean_hausdorff_nm"].get<double>(),
+                (distances[0] + distances[1] + distances[2]) / 3, 1e-3);
+    EXPECT_NEAR(row["objects_combined_score"].get<double>(), std::sqrt(6.0 / 10 * score), 1e-6);
+    EXPECT_GT(row["objects_split_bits"].get<double>(), 0);
+    EXPECT_NEAR(row["objects_variation_of_information_bits"].get<double>(),
+                row["objects_split_bits"].get<double>() + row["objects_merge_bits"].get<double>(), 2e-6);
+  }
+}
+
 TEST(ScoreSegmentation, ObeysTheStageContract) {
   const World world;
   blockwise::testing::expect_stage_contract({make_evaluate_stage,
@@ -272,6 +354,78 @@ TEST(ScoreSegmentation, EmptySetsGiveNulls) {
   EXPECT_NE(nothing["notes"][0].get<std::string>().find("no voxel counts"), std::string::npos);
 }
 
+TEST(ScoreSegmentation, KeysAreStoredAndChangeNothingElse) {
+  const World world;
+  const TemporaryFolder out;
+  const auto run_with = [&](const char* folder, const std::string& options) {
+    return run(describe({world.labels, world.truth}, out.path() / folder, {}, options, ""))["scores"][0];
+  };
+  const Json plain = run_with("a", R"({"class_name": "mito"})");
+  Json row = run_with("b", R"({"class_name": "mito", "dataset": "hela-2", "crop": "113", "setup": "setup03",
+      "family": "many", "iteration": 0, "path": "p.n5", "raw_dataset": "volumes/raw/s0",
+      "raw_voxel_size_nm": 4, "refined": true})");
+  const Json keys = {{"dataset", "hela-2"},
+                     {"crop", "113"},
+                     {"setup", "setup03"},
+                     {"family", "many"},
+                     {"iteration", 0},
+                     {"path", "p.n5"},
+                     {"raw_dataset", "volumes/raw/s0"},
+                     {"raw_voxel_size_nm", 4.0},
+                     {"refined", 1}};
+  for (const auto& [name, value] : keys.items()) {
+    EXPECT_FALSE(plain.contains(name)) << name;
+    EXPECT_EQ(row[name], value) << name;
+    row.erase(name);
+  }
+  EXPECT_EQ(row, plain);
+}
+
+// True is, on the truth's own grid, what lies within the distance of a voxel of the class: the signed
+// distance of paper and training targets (inside at least 0, outside minus the distance to the class) plus
+// the constant is at least 0. Then cells count as without expansion.
+TEST(ScoreSegmentation, ExpandedTruthEqualsItsDefinition) {
+  const World world;
+  const TemporaryFolder out;
+  constexpr double kExpandNm = 4.5;  // beyond an edge (4 nm along z) and the diagonal of a slice
+  Array<std::uint8_t> expanded(kTruthShape);
+  const auto wanted = [&](const Index3& at) {
+    return world.truth_voxels(at) == 3 || world.truth_voxels(at) == 4;
+  };
+  std::int64_t added = 0;
+  for (std::int64_t z = 0; z < kTruthShape.z; ++z) {
+    for (std::int64_t y = 0; y < kTruthShape.y; ++y) {
+      for (std::int64_t x = 0; x < kTruthShape.x; ++x) {
+        double signed_nm = wanted({z, y, x}) ? 0 : -1e300;
+        for (std::int64_t dz = -2; dz <= 2; ++dz) {
+          for (std::int64_t dy = -3; dy <= 3; ++dy) {
+            for (std::int64_t dx = -3; dx <= 3; ++dx) {
+              const Index3 at{z + dz, y + dy, x + dx};
+              if (!Box::of_shape(kTruthShape).contains(at) || !wanted(at)) continue;
+              const PointNm d = kTruthGrid.to_nm(at) - kTruthGrid.to_nm({z, y, x});
+              signed_nm = std::max(signed_nm, -std::sqrt(d.z * d.z + d.y * d.y + d.x * d.x));
+            }
+          }
+        }
+        expanded(z, y, x) = signed_nm + kExpandNm >= 0;
+        added += expanded(z, y, x) - wanted({z, y, x});
+      }
+    }
+  }
+  ASSERT_GT(added, 100);
+  const auto truth = store(out.path(), "expanded", expanded, kTruthGrid);
+  const Json expected = run(
+      describe({world.labels, truth, world.mask}, out.path() / "twin", {}, "{}", kIncludeBox))["scores"][0];
+  int i = 0;
+  for (const Shape3& block : {Shape3{8, 8, 8}, Shape3{16, 24, 8}, Shape3{256, 256, 256}}) {
+    Json row = run(describe({world.labels, world.truth, world.mask}, out.path() / std::to_string(i++), block,
+                            R"({"ids": "3+4", "truth_expand_nm": 4.5})", kIncludeBox))["scores"][0];
+    EXPECT_EQ(row["truth_expand_nm"], kExpandNm);
+    row.erase("truth_expand_nm");
+    EXPECT_EQ(row, expected) << to_string(block);
+  }
+}
+
 std::string refusal(const blockwise::StageDescription& description) {
   try {
     make_evaluate_stage(description);
@@ -304,6 +458,7 @@ TEST(ScoreSegmentation, WhatCannotBeComparedIsRefused) {
   expect_says(with(world.labels, R"({"exclude_box_nm": [1, 2, 3]})", ""), "six numbers");
   expect_says(with(world.labels, R"({"kind": "prediction"})", ""), "expected a uint8 prediction");
   expect_says(with(world.prediction, R"({"kind": "prediction", "instances": true})", ""), "without objects");
+  expect_says(with(world.labels, R"({"truth_expand_nm": 2, "instances": true})", ""), "not expanded");
   expect_says(with(world.labels, "{}", "0,0,0,1,1,1"), "box-nm");
   auto description = describe({world.labels, world.truth}, out.path(), {}, "{}", "");
   description.outputs = {(out.path() / "scores.csv").string()};

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "organon/base/error.h"
 #include "organon/base/json.h"
@@ -11,14 +12,19 @@
 #include "organon/geometry/integer_division.h"
 #include "organon/storage/multiscale.h"
 #include "organon/tables/id_list.h"
+#include "organon/voxel/distance_transform.h"
 
 namespace organon::stages {
 namespace {
 
-// How far a voxel size may be from a whole multiple (relative), and a voxel from its place (in finer voxels):
-// room for metadata written with few digits.
-constexpr double kSizeTolerance = 1e-3;
-constexpr double kPlaceTolerance = 0.05;
+// A hair more, as distances are rounded: what lies exactly as far as the option says is in.
+constexpr double kRoundingShare = 1e-6;
+
+// Planes of cells of the truth that are expanded at a time: at least as many as the halo adds.
+std::int64_t planes_at_once(const storage::FittedDataset& truth, const Shape3& halo) {
+  const std::int64_t voxels = std::max({truth.dataset->spec().chunk_shape.z, 2 * halo.z, truth.factor.z});
+  return ceil_divide(voxels, truth.factor.z);
+}
 
 bool tell_prediction(const storage::Dataset& dataset, const std::string& kind) {
   if (kind != "auto") return kind == "prediction";
@@ -57,64 +63,6 @@ Box voxels_in(const std::string& box_nm, const storage::DatasetSpec& spec) {
 
 }  // namespace
 
-Box FittedDataset::coverage() const {
-  const Shape3& shape = dataset->spec().shape;
-  const auto begin = [](std::int64_t first_voxel, std::int64_t f) { return ceil_divide(-first_voxel, f); };
-  const auto end = [](std::int64_t first_voxel, std::int64_t f, std::int64_t size) {
-    return floor_divide(size - first_voxel, f);
-  };
-  return {
-      {begin(first.z, factor.z), begin(first.y, factor.y), begin(first.x, factor.x)},
-      {end(first.z, factor.z, shape.z), end(first.y, factor.y, shape.y), end(first.x, factor.x, shape.x)}};
-}
-
-Box FittedDataset::cells_of(const Box& box) const {
-  const auto cell = [&](const Index3& index) {
-    return first + Index3{index.z * factor.z, index.y * factor.y, index.x * factor.x};
-  };
-  return {cell(box.begin), cell(box.end)};
-}
-
-FittedDataset fit_dataset(std::shared_ptr<storage::Dataset> dataset, const VoxelGrid& grid,
-                          const std::string& name) {
-  FittedDataset fitted;
-  const VoxelGrid& fine = dataset->spec().grid;
-  const auto fit = [&](const char* axis, double coarse_nm, double fine_nm, double coarse_offset,
-                       double fine_offset, std::int64_t& factor, std::int64_t& first) {
-    const double ratio = coarse_nm / fine_nm;
-    factor = std::llround(ratio);
-    if (factor < 1 || std::abs(ratio - static_cast<double>(factor)) > kSizeTolerance * ratio) {
-      throw Error(ErrorKind::kInvalidArgument,
-                  fmt::format("{} {}: its voxels measure {} nm along {}, those of the segmentation {} nm; "
-                              "expected the same or a whole fraction",
-                              name, dataset->address(), fine_nm, axis, coarse_nm));
-    }
-    const double place = (coarse_offset - fine_offset) / fine_nm - 0.5 * static_cast<double>(factor - 1);
-    if (!(std::abs(place) < 1e15)) {
-      throw Error(ErrorKind::kInvalidArgument,
-                  fmt::format("{} {}: it lies at {} nm along {}, the segmentation at {} nm", name,
-                              dataset->address(), fine_offset, axis, coarse_offset));
-    }
-    first = std::llround(place);
-    if (std::abs(place - static_cast<double>(first)) > kPlaceTolerance) {
-      throw Error(
-          ErrorKind::kInvalidArgument,
-          fmt::format("{} {}: along {} its voxels lie askew to those of the segmentation by {:.3g} of "
-                      "its voxels (offsets {} and {} nm are those of the first voxel's centre)",
-                      name, dataset->address(), axis, place - static_cast<double>(first), fine_offset,
-                      coarse_offset));
-    }
-  };
-  fit("z", grid.voxel_size_nm.z, fine.voxel_size_nm.z, grid.offset_nm.z, fine.offset_nm.z, fitted.factor.z,
-      fitted.first.z);
-  fit("y", grid.voxel_size_nm.y, fine.voxel_size_nm.y, grid.offset_nm.y, fine.offset_nm.y, fitted.factor.y,
-      fitted.first.y);
-  fit("x", grid.voxel_size_nm.x, fine.voxel_size_nm.x, grid.offset_nm.x, fine.offset_nm.x, fitted.factor.x,
-      fitted.first.x);
-  fitted.dataset = std::move(dataset);
-  return fitted;
-}
-
 ScoredVolumes::ScoredVolumes(const blockwise::StageDescription& description) {
   options_ = options_from_json<EvaluateOptions>(description.options_json);
   wanted_ = voxel::WantedIds(tables::parse_id_list(options_.ids));
@@ -135,12 +83,16 @@ ScoredVolumes::ScoredVolumes(const blockwise::StageDescription& description) {
     throw Error(
         ErrorKind::kInvalidArgument,
         fmt::format("option instances: {} is a prediction, without objects", segmentation_->address()));
+  if (options_.truth_expand_nm > 0 && options_.instances)
+    throw Error(ErrorKind::kInvalidArgument,
+                "options truth_expand_nm and instances: objects are not expanded; ask for one of the two");
   const VoxelGrid& grid = spec().grid;
-  truth_ = fit_dataset(open_finest(description.inputs.at(1)), grid, "truth");
+  const storage::NamedGrid own{grid, "the segmentation"};
+  truth_ = storage::fit_dataset(open_finest(description.inputs.at(1)), own, "truth");
   require_whole_numbers(*truth_.dataset, "truth");
   region_ = voxels_in(description.box_nm, spec()).intersect(truth_.coverage());
   if (description.inputs.size() > 2) {
-    mask_ = fit_dataset(open_finest(description.inputs[2]), grid, "mask");
+    mask_ = storage::fit_dataset(open_finest(description.inputs[2]), own, "mask");
     require_whole_numbers(*mask_.dataset, "a mask");
     region_ = region_.intersect(mask_.coverage());
   }
@@ -157,7 +109,7 @@ ScoredVolumes::ScoredVolumes(const blockwise::StageDescription& description) {
 }
 
 template <class Id, class Reduce>
-void ScoredVolumes::read_cells(const FittedDataset& fitted, const Box& box, ArrayView<Id> cells,
+void ScoredVolumes::read_cells(const storage::FittedDataset& fitted, const Box& box, ArrayView<Id> cells,
                                Reduce reduce) const {
   // Slab by slab, so that truth on a finer grid needs little more memory than the result.
   const std::int64_t planes =
@@ -193,16 +145,66 @@ Array<std::uint8_t> ScoredVolumes::read_counted(const Box& box) const {
   return counted;
 }
 
+Array<std::uint8_t> ScoredVolumes::read_truth(const Box& box) const {
+  Array<std::uint8_t> truth = Array<std::uint8_t>::uninitialized(box.shape());
+  read_cells<std::uint8_t>(truth_, box, truth.view(), [&](auto ids, ArrayView<std::uint8_t> cells) {
+    voxel::foreground_of_cells(ids, truth_.factor, wanted_, cells);
+  });
+  return truth;
+}
+
+// Voxels of the truth's own grid on which a voxel depends, on each side.
+Shape3 ScoredVolumes::truth_halo() const {
+  const storage::DatasetSpec& fine = truth_.dataset->spec();
+  const auto voxels = [&](double voxel_nm, std::int64_t extent) {
+    const double reach = std::floor(options_.truth_expand_nm * (1 + kRoundingShare) / voxel_nm);
+    return static_cast<std::int64_t>(std::min(reach, static_cast<double>(extent)));
+  };
+  const SizeNm& size = fine.grid.voxel_size_nm;
+  return {voxels(size.z, fine.shape.z), voxels(size.y, fine.shape.y), voxels(size.x, fine.shape.x)};
+}
+
+Array<std::uint8_t> ScoredVolumes::read_expanded_truth(const Box& box) const {
+  Array<std::uint8_t> truth = Array<std::uint8_t>::uninitialized(box.shape());
+  const Box domain = truth_.dataset->spec().domain();
+  const SizeNm& size_nm = truth_.dataset->spec().grid.voxel_size_nm;
+  const Shape3 halo = truth_halo();
+  const double squared_reach = options_.truth_expand_nm * options_.truth_expand_nm * (1 + kRoundingShare);
+  // As many planes at a time as the halo has anyway, so that no voxel is measured more than about thrice.
+  const std::int64_t planes = planes_at_once(truth_, halo);
+  for (std::int64_t z = box.begin.z; z < box.end.z; z += planes) {
+    Box slab = box;
+    slab.begin.z = z;
+    slab.end.z = std::min(z + planes, box.end.z);
+    const Box cells = truth_.cells_of(slab);
+    const Box seen = cells.grow(halo, halo).intersect(domain);
+    const AnyArray voxels = truth_.dataset->read(seen);
+    Array<std::uint8_t> inside = Array<std::uint8_t>::uninitialized(seen.shape());
+    with_ids(voxels, [&](auto ids) { voxel::foreground_of_cells(ids, {1, 1, 1}, wanted_, inside.view()); });
+    Array<float> squared_nm2 = Array<float>::uninitialized(seen.shape());
+    voxel::squared_distance_transform(
+        inside, size_nm, {voxel::DistanceTo::kForeground, options_.truth_expand_nm}, squared_nm2);
+    Array<std::uint8_t> expanded = Array<std::uint8_t>::uninitialized(cells.shape());
+    const auto distances = std::as_const(squared_nm2).view().part(cells.translate(seen.begin * -1));
+    std::int64_t i = 0;
+    for (std::int64_t cz = 0; cz < cells.shape().z; ++cz)
+      for (std::int64_t cy = 0; cy < cells.shape().y; ++cy)
+        for (std::int64_t cx = 0; cx < cells.shape().x; ++cx, ++i)
+          expanded.data()[i] =
+              static_cast<std::uint8_t>(static_cast<double>(distances(cz, cy, cx)) <= squared_reach);
+    voxel::foreground_of_cells<std::uint8_t>(expanded, truth_.factor, voxel::WantedIds(),
+                                             truth.view().part(slab.translate(box.begin * -1)));
+  }
+  return truth;
+}
+
 MaskArrays ScoredVolumes::read_masks(const Box& box) const {
   ORGANON_CHECK(region_.contains(box));
   MaskArrays arrays;
   arrays.counted = read_counted(box);
-  arrays.truth = Array<std::uint8_t>::uninitialized(box.shape());
-  read_cells<std::uint8_t>(truth_, box, arrays.truth.view(), [&](auto ids, ArrayView<std::uint8_t> cells) {
-    voxel::foreground_of_cells(ids, truth_.factor, wanted_, cells);
-  });
+  arrays.truth = options_.truth_expand_nm > 0 ? read_expanded_truth(box) : read_truth(box);
   arrays.predicted = Array<std::uint8_t>::uninitialized(box.shape());
-  const FittedDataset own{segmentation_, {1, 1, 1}, {}};
+  const storage::FittedDataset own{segmentation_, {1, 1, 1}, {}};
   const double threshold = is_prediction_ ? options_.threshold : 1;
   read_cells<std::uint8_t>(
       own, box, arrays.predicted.view(), [&](auto values, ArrayView<std::uint8_t> cells) {
@@ -222,7 +224,7 @@ ObjectArrays ScoredVolumes::read_objects(const Box& box) const {
   const Array<std::uint8_t> counted = read_counted(box);
   ObjectArrays arrays{Array<std::uint64_t>::uninitialized(box.shape()),
                       Array<std::uint64_t>::uninitialized(box.shape())};
-  const auto read = [&](const FittedDataset& fitted, const voxel::WantedIds& wanted,
+  const auto read = [&](const storage::FittedDataset& fitted, const voxel::WantedIds& wanted,
                         Array<std::uint64_t>& objects) {
     read_cells<std::uint64_t>(fitted, box, objects.view(), [&](auto ids, ArrayView<std::uint64_t> cells) {
       voxel::objects_of_cells(ids, fitted.factor, wanted, cells);
@@ -236,7 +238,7 @@ ObjectArrays ScoredVolumes::read_objects(const Box& box) const {
 }
 
 std::int64_t ScoredVolumes::reading_bytes(const Shape3& shape) const {
-  const auto slab_bytes = [&](const FittedDataset& fitted) {
+  const auto slab_bytes = [&](const storage::FittedDataset& fitted) {
     const storage::DatasetSpec& fine = fitted.dataset->spec();
     const std::int64_t planes = std::max(fine.chunk_shape.z, fitted.factor.z);
     return (planes * shape.y * fitted.factor.y * shape.x * fitted.factor.x + fine.chunk_shape.product()) *
@@ -244,12 +246,21 @@ std::int64_t ScoredVolumes::reading_bytes(const Shape3& shape) const {
   };
   std::int64_t slab = std::max(slab_bytes(truth_), slab_bytes({segmentation_, {1, 1, 1}, {}}));
   if (has_mask()) slab = std::max(slab, slab_bytes(mask_));
+  if (options_.truth_expand_nm > 0) {
+    const Shape3 halo = truth_halo();
+    const std::int64_t voxels = (planes_at_once(truth_, halo) * truth_.factor.z + 2 * halo.z) *
+                                (shape.y * truth_.factor.y + 2 * halo.y) *
+                                (shape.x * truth_.factor.x + 2 * halo.x);
+    // Ids, two masks and the distance.
+    slab =
+        std::max(slab, voxels * (6 + static_cast<std::int64_t>(size_of(truth_.dataset->spec().data_type))));
+  }
   return 3 * shape.product() + slab;
 }
 
 std::int64_t ScoredVolumes::bytes_per_voxel() const {
   std::int64_t bytes = static_cast<std::int64_t>(size_of(spec().data_type));
-  for (const FittedDataset* fitted : {&truth_, &mask_}) {
+  for (const storage::FittedDataset* fitted : {&truth_, &mask_}) {
     if (fitted->dataset)
       bytes +=
           fitted->factor.product() * static_cast<std::int64_t>(size_of(fitted->dataset->spec().data_type));

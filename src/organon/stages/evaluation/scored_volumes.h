@@ -7,29 +7,11 @@
 #include "organon/array/array.h"
 #include "organon/blockwise/stage.h"
 #include "organon/stages/evaluation/score_segmentation.h"
-#include "organon/storage/dataset.h"
+#include "organon/storage/fitted_dataset.h"
 #include "organon/voxel/reduce_to_cells.h"
 #include "organon/voxel/score_masks.h"
 
 namespace organon::stages {
-
-/// A dataset of the segmentation's voxel size, or finer by a whole factor, seen on the segmentation's grid.
-///
-///     segmentation   |     0     |     1     |
-///     finer          |  a  | a+1 | a+2 | a+3 |      first = a, factor = 2
-struct FittedDataset {
-  std::shared_ptr<storage::Dataset> dataset;
-  Shape3 factor{1, 1, 1};
-  Index3 first;  ///< its voxel at the begin of the cell of the segmentation's voxel 0
-
-  /// Voxels of the segmentation whose cells lie wholly inside.
-  Box coverage() const;
-  Box cells_of(const Box& box) const;
-};
-
-/// Errors: kInvalidArgument naming `name` where voxel sizes are no whole multiples or voxels lie askew.
-FittedDataset fit_dataset(std::shared_ptr<storage::Dataset> dataset, const VoxelGrid& grid,
-                          const std::string& name);
 
 /// Sets of voxels of a box of the segmentation's grid.
 struct MaskArrays {
@@ -68,13 +50,17 @@ class ScoredVolumes {
 
  private:
   Array<std::uint8_t> read_counted(const Box& box) const;
+  Array<std::uint8_t> read_truth(const Box& box) const;
+  Array<std::uint8_t> read_expanded_truth(const Box& box) const;
+  Shape3 truth_halo() const;
   template <class Id, class Reduce>
-  void read_cells(const FittedDataset& fitted, const Box& box, ArrayView<Id> cells, Reduce reduce) const;
+  void read_cells(const storage::FittedDataset& fitted, const Box& box, ArrayView<Id> cells,
+                  Reduce reduce) const;
 
   EvaluateOptions options_;
   std::shared_ptr<storage::Dataset> segmentation_;
-  FittedDataset truth_;
-  FittedDataset mask_;
+  storage::FittedDataset truth_;
+  storage::FittedDataset mask_;
   voxel::WantedIds wanted_;
   bool is_prediction_ = false;
   Box region_;

@@ -72,20 +72,31 @@ Array<std::uint8_t> read_class(const blockwise::StageDescription& description, c
   return dataset->read_as<std::uint8_t>(dataset->spec().domain());
 }
 
+voxel::TargetOptions target_options() {
+  voxel::TargetOptions options;
+  options.limit_nm = 24;
+  options.factor = {2, 2, 2};
+  return options;
+}
+
 // The voxel function on the part of the labels inside `box`, all at once.
 Array<std::uint8_t> whole(const Box& box, const std::vector<std::uint64_t>& ids) {
   const Array<std::uint64_t> all = make_labels<std::uint64_t>();
   Array<std::uint64_t> labels(box.shape());
   copy_voxels<std::uint64_t>(std::as_const(all).view().part(box), labels);
   Array<std::uint8_t> annotated(box.shape());
-  for (std::int64_t i = 0; i < labels.size(); ++i) annotated.data()[i] = labels.data()[i] != 9;
-  voxel::TargetOptions options;
-  options.limit_nm = 24;
-  options.factor = 2;
+  Array<std::uint8_t> member(box.shape());
+  for (std::int64_t i = 0; i < labels.size(); ++i) {
+    const std::uint64_t id = labels.data()[i];
+    annotated.data()[i] = id != 9;
+    member.data()[i] =
+        id != 9 && (ids.empty() ? id != 0 : std::find(ids.begin(), ids.end(), id) != ids.end());
+  }
+  voxel::TargetOptions options = target_options();
   const Shape3 shape{box.shape().z / 2, box.shape().y / 2, box.shape().x / 2};
   Array<float> target(shape);
   Array<std::uint8_t> mask(shape);
-  voxel::make_target(labels, annotated, Box::of_shape(box.shape()), ids, kGrid.voxel_size_nm, options, target,
+  voxel::make_target(member, annotated, Box::of_shape(box.shape()), kGrid.voxel_size_nm, options, target,
                      mask);
   for (std::int64_t i = 0; i < mask.size(); ++i) {
     mask.data()[i] = mask.data()[i] != 0
@@ -167,13 +178,112 @@ TEST(MakeTargets, ObeysTheStageContract) {
   blockwise::testing::expect_stage_contract(stage);
 }
 
+// A second volume at half the voxel size, 0 where nothing was painted; a third, at that of the targets, a
+// mask.
+std::string store_bytes(const std::string& address, const Array<std::uint8_t>& voxels,
+                        const VoxelGrid& grid) {
+  storage::DatasetSpec spec;
+  spec.shape = voxels.shape();
+  spec.chunk_shape = {16, 16, 16};
+  spec.data_type = DataType::kUint8;
+  spec.grid = grid;
+  storage::create_dataset(address, spec)->write<std::uint8_t>(spec.domain(), voxels.view(), Fsync::kNo);
+  return address;
+}
+
+TEST(MakeTargets, VolumesMasksConstantsAndJoinedClassesAreAsIfMadeByHand) {
+  const TemporaryFolder folder;
+  auto description = description_of(store_labels<std::uint16_t>(folder.path()), folder.path(), {8, 8, 16});
+  const std::string base = "n5://" + (folder.path() / "labels.n5").string();
+  Random random(8);
+  Array<std::uint8_t> own({48, 68, 84}, 1);
+  for (std::int64_t i = 0; i < own.size(); ++i) {
+    if (random.uniform() < 0.0005) own.data()[i] = static_cast<std::uint8_t>(random.below(4));
+  }
+  Array<std::uint8_t> mask({12, 17, 20}, 1);  // one voxel short of the targets along x
+  for (std::int64_t i = 0; i < mask.size(); ++i) mask.data()[i] = random.uniform() < 0.99;
+  description.inputs.push_back(store_bytes(base + "/own", own, {{2, 2, 2}, {1, 1, 1}}));
+  description.inputs.push_back(store_bytes(base + "/mask", mask, {{8, 8, 8}, {4, 4, 4}}));
+  description.options_json =
+      R"({"classes": ["all", "own", "both", "none"], "ids": ["3+4", "1:2+3", "0:3+4", "-"],
+          "add_nm": [0, 6, 0, 0], "joined": ["", "", "own+none", "all"], "masks": [2, -1, -1, -1],
+          "unlabelled_id": [9, 0, -1], "voxel_size_nm": 8, "limit_nm": 24, "chunk_shape": [8, 8, 8]})";
+  ASSERT_TRUE(run(description).failures.empty());
+
+  const Shape3 cells{12, 17, 21};
+  const auto make = [&](const Array<std::uint8_t>& member, const Array<std::uint8_t>& annotated,
+                        double add_nm, std::int64_t factor, Array<std::uint8_t>& known) {
+    voxel::TargetOptions options = target_options();
+    options.factor = Shape3::cube(factor);
+    options.add_nm = add_nm;
+    Array<float> target(cells);
+    known = Array<std::uint8_t>(cells);
+    const double size = 8.0 / static_cast<double>(factor);
+    voxel::make_target(member, annotated, Box::of_shape(member.shape()), {size, size, size}, options, target,
+                       known);
+    return target;
+  };
+  const Array<std::uint64_t> labels = make_labels<std::uint64_t>();
+  Array<std::uint8_t> member(kShape), annotated(kShape), masked(kShape), own_member(own.shape()),
+      own_annotated(own.shape());
+  for (std::int64_t z = 0; z < kShape.z; ++z) {
+    for (std::int64_t y = 0; y < kShape.y; ++y) {
+      for (std::int64_t x = 0; x < kShape.x; ++x) {
+        member(z, y, x) = labels(z, y, x) == 3 || labels(z, y, x) == 4;
+        annotated(z, y, x) = labels(z, y, x) != 9;
+        masked(z, y, x) = annotated(z, y, x) != 0 && x / 2 < 20 && mask(z / 2, y / 2, x / 2) != 0;
+      }
+    }
+  }
+  for (std::int64_t i = 0; i < own.size(); ++i) {
+    own_member.data()[i] = own.data()[i] >= 2;
+    own_annotated.data()[i] = own.data()[i] != 0;
+  }
+  Array<std::uint8_t> known_all, known_own, known_both;
+  const Array<float> all = make(member, masked, 0, 2, known_all);
+  const Array<float> own_target = make(own_member, own_annotated, 6, 4, known_own);
+  const Array<float> both = make(member, annotated, 0, 2, known_both);
+  const auto found_all = read_class(description, "all");
+  const auto found_own = read_class(description, "own");
+  const auto found_both = read_class(description, "both");
+  const auto found_none = read_class(description, "none");
+  const auto stored = [](float target, bool is_known) {
+    return is_known ? std::max<std::uint8_t>(1, voxel::quantize_prediction(target)) : std::uint8_t{0};
+  };
+  std::int64_t num_joined = 0;
+  for (std::int64_t i = 0; i < cells.product(); ++i) {
+    const bool is_all = known_all.data()[i] != 0;
+    const bool is_own = known_own.data()[i] != 0;
+    ASSERT_EQ(found_all.data()[i], stored(all.data()[i], is_all)) << i;
+    ASSERT_EQ(found_own.data()[i], stored(own_target.data()[i], is_own)) << i;
+    ASSERT_EQ(found_both.data()[i],
+              stored(std::max(both.data()[i], own_target.data()[i]), known_both.data()[i] != 0 || is_own))
+        << i;
+    ASSERT_EQ(found_none.data()[i], stored(all.data()[i], is_all)) << i;
+    num_joined += is_own && own_target.data()[i] > both.data()[i];
+  }
+  EXPECT_GT(num_joined, 0);
+}
+
 TEST(MakeTargets, LabelsThatDoNotReduceToTheTargetsAreRefused) {
   const TemporaryFolder folder;
   auto description = description_of(store_labels<std::uint8_t>(folder.path()), folder.path(), {});
-  for (const char* options : {R"({"classes": ["a"], "ids": ["1"], "voxel_size_nm": 6})",
-                              R"({"classes": ["a"], "ids": ["1"], "voxel_size_nm": 2})",
-                              R"({"classes": ["a", "b"], "ids": ["1"], "voxel_size_nm": 8})",
-                              R"({"classes": ["a"], "ids": ["x"], "voxel_size_nm": 8})"}) {
+  for (const char* options :
+       {R"({"classes": ["a"], "ids": ["1"], "voxel_size_nm": 6})",
+        R"({"classes": ["a"], "ids": ["1"], "voxel_size_nm": 2})",
+        R"({"classes": ["a", "b"], "ids": ["1"], "voxel_size_nm": 8})",
+        R"({"classes": ["a"], "ids": ["x"], "voxel_size_nm": 8})",
+        R"({"classes": ["a"], "ids": ["1:3"], "voxel_size_nm": 8})",
+        R"({"classes": ["a"], "ids": ["1&"], "voxel_size_nm": 8})",
+        R"({"classes": ["a"], "ids": [":1"], "voxel_size_nm": 8})",
+        R"({"classes": ["a"], "ids": [""], "voxel_size_nm": 8})", R"({"classes": [], "ids": []})",
+        R"({"classes": ["a"], "ids": ["1"], "joined": ["b"]})",
+        R"({"classes": ["a"], "ids": ["1"], "joined": ["a"]})",
+        R"({"classes": ["a"], "ids": ["1"], "masks": [1]})",
+        R"({"classes": ["a"], "ids": ["1"], "add_nm": [138]})",
+        R"({"classes": ["a"], "ids": ["1"], "add_nm": [1, 2]})",
+        R"({"classes": ["a"], "ids": ["1"], "unlabelled_id": [0, 0]})",
+        R"({"classes": ["a"], "ids": ["1"], "voxel_size_nm": [8, 8]})"}) {
     description.options_json = options;
     EXPECT_THROW(make_targets_stage(description), Error) << options;
   }

@@ -154,11 +154,15 @@ class Label : public Step {
     const phantom::Cell& cell = set_.cell();
     std::vector<bool> is_wanted(cell.objects.size() + 1, false);
     for (const phantom::Object& object : cell.objects) is_wanted[object.id] = object.organelle == organelle;
-    const ObjectId nucleus = cell.objects.front().id;
+    const phantom::Object* const whole = cell.first_object(organelle);
     const bool is_nucleus = organelle == phantom::Organelle::kNucleus;
+    const bool is_er = organelle == phantom::Organelle::kEr;
     for (std::int64_t i = 0; i < voxels.objects.size(); ++i) {
-      // The envelope is labelled as ER; it is the nucleus's too.
-      const std::uint64_t id = is_nucleus && phantom::is_in_nucleus(voxels.labels.data()[i]) ? nucleus
+      const std::uint8_t label = voxels.labels.data()[i];
+      // Of the smaller thing where two share a voxel: the envelope is the nucleus's too, exit sites the ER's.
+      const bool is_shared =
+          (is_nucleus && phantom::is_in_nucleus(label)) || (is_er && phantom::is_in_er(label));
+      const std::uint64_t id = is_shared                             ? whole->id
                                : is_wanted[voxels.objects.data()[i]] ? voxels.objects.data()[i]
                                                                      : 0;
       instances.data()[i] = static_cast<Id>(id);

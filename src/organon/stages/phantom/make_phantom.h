@@ -29,10 +29,10 @@ struct PhantomOptions {
 ///     tables/{objects,microtubules,close_pairs}.csv
 ///
 /// The volume's corner is the origin: raw's first voxel has its centre at half a voxel. `nucleus` holds the
-/// envelope, and so does `er`; all other instances are apart.
+/// envelope, and so does `er`, which also holds the exit sites (`eres`); all other instances are apart.
 ///
 /// Steps: label, image, describe. Exact: a voxel depends on options and place alone. Reads nothing, so no
-/// halo is read; the image's blur computes its own. Each worker places the cell anew: about 0.1 s per 10^10
+/// halo is read; the image's blur computes its own. Each worker places the cell anew: about 0.3 s per 10^10
 /// nm3. Errors: kInvalidArgument for a volume of less than 200 nm along an axis, or an unknown contrast.
 std::unique_ptr<blockwise::Stage> make_phantom_stage(const blockwise::StageDescription& description);
 

@@ -72,15 +72,19 @@ TEST(MakePhantom, WritesWhatThePhantomLibraryMakes) {
   const auto stored_image = raw->read_as<std::uint8_t>(raw->spec().domain());
   ASSERT_TRUE(std::equal(image.data(), image.data() + image.size(), stored_image.data()));
 
-  // Every object's voxels stand in its class's instances, the envelope in those of nucleus and ER.
+  // Every object's voxels stand in its class's instances, the envelope in those of nucleus and ER, exit sites
+  // in their own and the ER's.
   for (std::size_t k = 0; k < phantom::kOrganelles.size(); ++k) {
     const auto instances = storage::open_dataset(addresses[2 + k])->read_as<std::uint64_t>(domain);
     const bool is_nucleus = phantom::kOrganelles[k] == phantom::Organelle::kNucleus;
+    const bool is_er = phantom::kOrganelles[k] == phantom::Organelle::kEr;
+    const ObjectId er = cell.first_object(phantom::Organelle::kEr)->id;
     for (std::int64_t i = 0; i < instances.size(); ++i) {
       const std::uint32_t id = expected.objects.data()[i];
       const bool is_of_class = is_nucleus ? phantom::is_in_nucleus(stored.data()[i])
+                               : is_er    ? stored.data()[i] >= 16 && stored.data()[i] <= 23
                                           : id != 0 && cell.object(id).organelle == phantom::kOrganelles[k];
-      ASSERT_EQ(instances.data()[i], !is_of_class ? 0U : is_nucleus ? 1U : id);
+      ASSERT_EQ(instances.data()[i], !is_of_class ? 0U : is_nucleus ? 1U : is_er ? er : id);
     }
   }
 

@@ -12,6 +12,7 @@
 #include "organon/blockwise/run_folder.h"
 #include "organon/geometry/integer_division.h"
 #include "organon/nn/network.h"
+#include "organon/nn/network_cost.h"
 #include "organon/stages/prediction/tile_grid.h"
 #include "organon/storage/json_fields.h"
 #include "organon/storage/multiscale.h"
@@ -66,8 +67,8 @@ struct Set {
     if (options.flips != 1 && options.flips != 2 && options.flips != 4 && options.flips != 8) {
       refuse(fmt::format("flips: expected 1, 2, 4 or 8, found {}", options.flips));
     }
-    spec.shape = raw->spec().shape;
-    spec.grid = raw->spec().grid;
+    spec.shape = raw->spec().shape * info.options.output_scale;
+    spec.grid = raw->spec().grid.refined(Shape3::cube(info.options.output_scale));
     if (description.inputs.size() > 2) open_mask(description.inputs[2]);
     spec.data_type = DataType::kUint8;
     spec.chunk_shape = blockwise::shape_from(options.chunk_shape, "chunk_shape");
@@ -194,14 +195,14 @@ class PredictVolume : public Step {
 
   StepPlan plan() const override {
     StepPlan plan = StepPlan::over(set_.domain, set_.block_shape);
-    const Json prediction = {
-        {"network_voxel_size_nm", set_.info.voxel_size_nm},
-        {"raw", set_.raw->path().filename().string()},
-        {"raw_voxel_size_nm", storage::to_json(set_.spec.grid.voxel_size_nm, storage::AxisOrder::kZyx)},
-        {"tile", storage::to_json(set_.tiles.shape, storage::AxisOrder::kZyx)},
-        {"halo", storage::to_json(set_.tiles.halo, storage::AxisOrder::kZyx)},
-        {"boundary_value", 127},
-        {"axis_order", "zyx"}};
+    const Json prediction = {{"network_voxel_size_nm", set_.info.voxel_size_nm},
+                             {"raw", set_.raw->path().filename().string()},
+                             {"raw_voxel_size_nm", storage::to_json(set_.raw->spec().grid.voxel_size_nm,
+                                                                    storage::AxisOrder::kZyx)},
+                             {"tile", storage::to_json(set_.tiles.shape, storage::AxisOrder::kZyx)},
+                             {"halo", storage::to_json(set_.tiles.halo, storage::AxisOrder::kZyx)},
+                             {"boundary_value", 127},
+                             {"axis_order", "zyx"}};
     for (const std::string& name : set_.info.classes) {
       plan.outputs.push_back({set_.group + "/" + name, set_.spec, {{"prediction", prediction}}});
     }
@@ -230,15 +231,15 @@ class PredictVolume : public Step {
     plan.bytes_read =
         static_cast<std::int64_t>(inputs) * static_cast<std::int64_t>(size_of(set_.raw->spec().data_type));
     plan.bytes_written = num_classes * plan.domain.volume();
-    const double operations =
-        inputs * static_cast<double>(set_.options.flips) * nn::operations_per_voxel(set_.info.options);
+    const double operations = tile_runs * static_cast<double>(set_.options.flips) *
+                              nn::forward_operations(set_.info.options, num_classes, set_.tiles.input);
     plan.voxels_per_second = static_cast<double>(plan.domain.volume()) / (operations / kOperationsPerSecond);
     return plan;
   }
 
   void process(const Block& block, BlockOutput& output) const override {
     output.report(0, fmt::format("raw {} at {} nm", set_.raw->path().filename().string(),
-                                 to_string(set_.spec.grid.voxel_size_nm)));
+                                 to_string(set_.raw->spec().grid.voxel_size_nm)));
     const Box box = block.write_box;
     const Array<std::uint8_t> inside = read_mask(set_, box);
     std::vector<Array<std::uint8_t>> predictions;
@@ -248,7 +249,7 @@ class PredictVolume : public Step {
     const BlockGrid each(Box::of_shape(positions.shape()), {1, 1, 1});
     for (std::int64_t i = 0; i < num_tiles; ++i) {
       const Index3 position = positions.begin + each.position_of(i);
-      const Box tile_box = tile_box_of(position);
+      const Box tile_box = set_.tiles.box(position);
       const Box shared = tile_box.intersect(box);
       const auto wanted = std::as_const(inside).view().part(shared.translate(Index3{} - box.begin));
       if (!any(wanted)) continue;
@@ -287,11 +288,6 @@ class PredictVolume : public Step {
       }
     }
     return false;
-  }
-
-  Box tile_box_of(const Index3& position) const {
-    const Shape3& shape = set_.tiles.shape;
-    return Box::at({position.z * shape.z, position.y * shape.y, position.x * shape.x}, shape);
   }
 
   // Tiles of the last blocks are kept, as neighbouring blocks may share them.
@@ -337,9 +333,7 @@ class PredictVolume : public Step {
     Tile tile{position, {}};
     // "same" networks yield the halo, too.
     const Shape3 shape = set_.tiles.shape;
-    const Shape3 yielded = sums[0].shape();
-    const Box inner =
-        Box::at({(yielded.z - shape.z) / 2, (yielded.y - shape.y) / 2, (yielded.x - shape.x) / 2}, shape);
+    const Box inner = Box::at(set_.tiles.begin, shape);
     const auto count = static_cast<float>(set_.options.flips);
     for (const Array<float>& sum : sums) {
       const auto part = sum.view().part(inner);
@@ -386,8 +380,8 @@ void PredictOptions::bind(OptionTable& table) {
   constexpr double kAny = 1e300;
   table
       .add("tile", tile,
-           {"edge of the tiles that are predicted at once, about: more needs more memory, less "
-            "spends more on halos",
+           {"edge of the tiles that are predicted at once, about, in voxels of the output: more needs more "
+            "memory, less spends more on halos (see organon network info)",
             "voxels",
             8,
             2048,

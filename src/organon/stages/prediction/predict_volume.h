@@ -19,8 +19,9 @@ struct PredictOptions {
 
 /// Inputs: RAW (dataset or pyramid), NETWORK (folder of a training, or one of its files), and optionally a
 /// MASK. Output: a group with one uint8 dataset per class, clip(round(128 y + 127), 0, 255), on the grid of
-/// the raw level that was taken: the one whose voxel size is nearest to the network's. Attributes
-/// `prediction` say which level, tile and halo that was.
+/// the raw level that was taken: the one whose voxel size is nearest to the network's; of networks with finer
+/// outputs on that grid refined (`output_scale`). Attributes `prediction` say which level, tile and halo that
+/// was.
 ///
 /// The volume is cut into tiles on one grid that depends on its shape and the options alone. A voxel's value
 /// comes from its tile, and a tile is a pure function of its place, so blocks and workers change nothing: on
@@ -32,7 +33,8 @@ struct PredictOptions {
 /// practice far sooner. Border: reflect.
 /// Voxels outside the mask are 0; tiles without any voxel of the mask are not computed, and of blocks without
 /// any raw is not even read. The mask may have another voxel size (`organon mask` makes coarse ones): the
-/// mask's voxel that holds the centre of raw's decides. Outside the mask's own volume nothing is predicted.
+/// mask's voxel that holds the centre of the prediction's decides. Outside the mask's own volume nothing is
+/// predicted.
 ///
 /// Errors: kInvalidArgument where no level of raw is within 10 % of the network's voxel size and
 /// `allow_voxel_size` is not given, where contrast limits are missing, or where the mask is of floating-point

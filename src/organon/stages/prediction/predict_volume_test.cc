@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "organon/array/border.h"
+#include "organon/array/copy.h"
 #include "organon/base/error.h"
 #include "organon/base/files.h"
 #include "organon/base/random.h"
@@ -43,7 +44,7 @@ std::string store(const std::filesystem::path& folder, const std::string& name,
 nn::NetworkInfo same_info() {
   nn::NetworkInfo info;
   info.options.features = {4, 6};
-  info.options.pooling = {2};
+  info.options.pooling = {"2"};
   info.options.stem = 1;
   info.options.convolutions = 1;
   info.classes = {"a"};
@@ -55,6 +56,12 @@ nn::NetworkInfo valid_info() {
   nn::NetworkInfo info = same_info();
   info.options.padding = "valid";
   info.options.normalization = "none";
+  return info;
+}
+
+// Outputs of 4 nm from raw of 8 nm.
+nn::NetworkInfo finer(nn::NetworkInfo info) {
+  info.options.output_scale = 2;
   return info;
 }
 
@@ -85,70 +92,112 @@ Array<std::uint8_t> read_class(const blockwise::StageDescription& description,
   return dataset->read_as<std::uint8_t>(dataset->spec().domain());
 }
 
-// The whole volume in one input, mirrored at its faces by `margin` voxels.
-Array<float> whole_prediction(const nn::NetworkInfo& info, const Shape3& input, std::int64_t margin) {
+// The whole volume in one tile, mirrored at its faces; on the output's grid.
+Array<float> whole_prediction(const nn::NetworkInfo& info, const Shape3& input, std::int64_t halo) {
+  const auto tile = nn::tile_of(info.options, input, halo);
   const Array<std::uint8_t> raw = make_raw(kShape);
   const Box domain = Box::of_shape(kShape);
-  const Box box = Box::at({-margin, -margin, -margin}, input);
   Array<std::uint8_t> bordered(input);
-  copy_with_border<std::uint8_t>(raw, domain, domain, Border::kReflect, 0, bordered, box);
+  copy_with_border<std::uint8_t>(raw, domain, domain, Border::kReflect, 0, bordered,
+                                 Box::at(Index3{} - Index3(tile->halo), input));
   std::vector<Array<float>> inputs;
   inputs.emplace_back(input);
   for (std::int64_t i = 0; i < bordered.size(); ++i) {
     inputs[0].data()[i] = std::clamp((static_cast<float>(bordered.data()[i]) - 20) / 100 - 1, -1.0F, 1.0F);
   }
-  return std::move(nn::Network(info).predict(inputs)[0][0]);
+  const Array<float> output = std::move(nn::Network(info).predict(inputs)[0][0]);
+  Array<float> result(kShape * info.options.output_scale);
+  copy_voxels<float>(output.view().part(Box::at(tile->begin, result.shape())), result);
+  return result;
+}
+
+// Predictions by tiles are those of the whole. Shapes of tiles change the last bits of sums, and with them
+// now and then a rounding.
+void expect_seamless(const Array<std::uint8_t>& found, const Array<float>& whole) {
+  ASSERT_EQ(found.shape(), whole.shape());
+  std::int64_t sum = 0;
+  for (std::int64_t i = 0; i < found.size(); ++i) {
+    ASSERT_NEAR(found.data()[i], voxel::quantize_prediction(whole.data()[i]), 1) << i;
+    sum += std::abs(found.data()[i] - 127);
+  }
+  EXPECT_GT(sum, found.size());  // not all alike
 }
 
 constexpr const char* kOptions = R"({"tile": 16, "halo": 16, "flips": 1, "chunk_shape": [8, 8, 8]})";
 
 TEST(PredictVolume, ValidTilesHaveNoSeams) {
-  const TemporaryFolder folder;
-  const nn::NetworkInfo info = valid_info();
-  const auto description =
-      description_of({store(folder.path(), "raw", make_raw(kShape), 8), store_network(folder.path(), info)},
-                     folder.path(), R"({"tile": 8, "flips": 1, "chunk_shape": [8, 8, 8]})");
-  const auto result = run(description);
-  ASSERT_TRUE(result.failures.empty()) << result.failures.front().message;
-  std::int64_t input = 2;
-  while (nn::output_edge(info.options, input) < kShape.largest()) ++input;
-  const std::int64_t margin = (input - nn::output_edge(info.options, input)) / 2;
-  const Array<float> whole = whole_prediction(info, Shape3::cube(input), margin);
-  const Array<std::uint8_t> found = read_class(description);
-  std::int64_t sum = 0;
-  for (std::int64_t z = 0; z < kShape.z; ++z) {
-    for (std::int64_t y = 0; y < kShape.y; ++y) {
-      for (std::int64_t x = 0; x < kShape.x; ++x) {
-        // Shapes of tiles change the last bits of sums, and with them now and then a rounding.
-        ASSERT_NEAR(found(z, y, x), voxel::quantize_prediction(whole(z, y, x)), 1);
-        sum += std::abs(found(z, y, x) - 127);
-      }
-    }
+  for (const nn::NetworkInfo& info : {valid_info(), finer(valid_info())}) {
+    const TemporaryFolder folder;
+    const auto description =
+        description_of({store(folder.path(), "raw", make_raw(kShape), 8), store_network(folder.path(), info)},
+                       folder.path(), R"({"tile": 8, "flips": 1, "chunk_shape": [8, 8, 8]})");
+    const auto result = run(description);
+    ASSERT_TRUE(result.failures.empty()) << result.failures.front().message;
+    const std::int64_t scale = info.options.output_scale;
+    // Some more than the volume, as a tile is not the whole output.
+    const Shape3 input = nn::smallest_input(info.options, Shape3::cube((kShape.largest() + 2) * scale));
+    expect_seamless(read_class(description), whole_prediction(info, input, 0));
   }
-  EXPECT_GT(sum, found.size());  // not all alike
 }
 
 TEST(PredictVolume, SameTilesHaveNoSeamsWhereTheHaloCoversTheReceptiveField) {
+  for (const nn::NetworkInfo& info : {same_info(), finer(same_info())}) {
+    const TemporaryFolder folder;
+    ASSERT_LE(nn::receptive_radius(info.options).largest(), 16);
+    const auto description =
+        description_of({store(folder.path(), "raw", make_raw(kShape), 8), store_network(folder.path(), info)},
+                       folder.path(), kOptions);
+    ASSERT_TRUE(run(description).failures.empty());
+    expect_seamless(read_class(description), whole_prediction(info, {64, 64, 80}, 16));
+  }
+}
+
+// A network whose taps in the centres of kernels are 1 repeats what is brighter than the middle.
+TEST(PredictVolume, FinerOutputsLieWhereTheirVoxelsAre) {
   const TemporaryFolder folder;
-  const nn::NetworkInfo info = same_info();
-  ASSERT_LE(nn::receptive_radius(info.options), 16);
-  const auto description =
-      description_of({store(folder.path(), "raw", make_raw(kShape), 8), store_network(folder.path(), info)},
-                     folder.path(), kOptions);
-  ASSERT_TRUE(run(description).failures.empty());
-  const Array<float> whole = whole_prediction(info, {64, 64, 80}, 16);
-  const Array<std::uint8_t> found = read_class(description);
-  for (std::int64_t z = 0; z < kShape.z; ++z) {
-    for (std::int64_t y = 0; y < kShape.y; ++y) {
-      for (std::int64_t x = 0; x < kShape.x; ++x) {
-        ASSERT_NEAR(found(z, y, x), voxel::quantize_prediction(whole(z + 16, y + 16, x + 16)), 1);
+  for (nn::NetworkInfo info : {finer(valid_info()), finer(same_info())}) {
+    info.options.features = {1};
+    info.options.pooling = {};
+    info.options.normalization = "none";
+    const std::string network = store_network(folder.path() / info.options.padding, info);
+    const auto path = folder.path() / info.options.padding / "network" / "network.organon";
+    nn::NetworkFile file = nn::decode_network(read_text(path), "network");
+    for (auto& tensor : file.tensors) {
+      for (std::size_t i = 0; i < tensor.values.size(); ++i)
+        tensor.values[i] = tensor.name.ends_with("weight") && (tensor.values.size() == 1 || i == 13) ? 1 : 0;
+    }
+    write_text_atomically(path, nn::encode_network(file));
+    Array<std::uint8_t> raw({9, 10, 11}, 20);
+    const Index3 bright{3, 4, 7};
+    raw(bright) = 220;
+    const std::string raw_address = store(folder.path(), "raw_" + info.options.padding, raw, 8);
+    const auto description =
+        description_of({raw_address, network}, folder.path() / info.options.padding,
+                       R"({"tile": 8, "halo": 4, "flips": 8, "chunk_shape": [4, 8, 8]})");
+    ASSERT_TRUE(run(description).failures.empty());
+    const auto dataset = storage::open_dataset(description.outputs[0] + "/a");
+    EXPECT_EQ(dataset->spec().shape, (Shape3{18, 20, 22}));
+    EXPECT_EQ(dataset->spec().grid, (VoxelGrid{{4, 4, 4}, {-2, -2, -2}}));
+    const VoxelGrid raw_grid = storage::open_dataset(raw_address)->spec().grid;
+    const Array<std::uint8_t> found = read_class(description);
+    for (std::int64_t z = 0; z < 18; ++z) {
+      for (std::int64_t y = 0; y < 20; ++y) {
+        for (std::int64_t x = 0; x < 22; ++x) {
+          const PointNm centre = dataset->spec().grid.to_nm({z, y, x});
+          ASSERT_EQ(found(z, y, x), raw_grid.voxel_containing(centre) == bright ? 255 : 127)
+              << z << " " << y << " " << x;
+        }
       }
     }
   }
 }
 
 TEST(PredictVolume, ObeysTheStageContract) {
-  for (const nn::NetworkInfo& info : {same_info(), valid_info()}) {
+  nn::NetworkInfo flat = valid_info();
+  flat.options.pooling = {"1x2x2"};
+  flat.options.kernels = {"1x3x3", "3"};
+  for (const nn::NetworkInfo& info :
+       {same_info(), valid_info(), flat, finer(same_info()), finer(valid_info())}) {
     const TemporaryFolder folder;
     const std::string raw = store(folder.path(), "raw", make_raw({19, 22, 27}), 8);
     const std::string network = store_network(folder.path(), info);
@@ -308,6 +357,16 @@ TEST(TileGrid, TilesFitTheNetworkAndCoverTheVolume) {
   EXPECT_EQ(tiles.halo, Shape3::cube(32));
   EXPECT_EQ(tiles.input, (Shape3{256, 192, 192}));
   EXPECT_EQ(tiles.input_box({0, 1, 2}), Box::at({-32, 96, 224}, tiles.input));
+  const TileGrid fine = make_tile_grid(nn::paper_8nm_network(), {1000, 1000, 1000}, {64, 64, 64}, 128, 0);
+  EXPECT_EQ(fine.shape, Shape3::cube(144));
+  EXPECT_EQ(fine.input, Shape3::cube(270));
+  EXPECT_EQ(fine.halo, Shape3::cube(99));
+  EXPECT_EQ(fine.begin, Index3::cube(16));
+  EXPECT_EQ(fine.input_box({0, 1, -1}), Box::at({-99, -27, -171}, fine.input));
+  // A thin volume has thin tiles.
+  const TileGrid thin = make_tile_grid(nn::paper_network(), {20, 1000, 1000}, {64, 64, 64}, 100, 0);
+  EXPECT_EQ(thin.shape, (Shape3{36, 108, 108}));
+  EXPECT_EQ(thin.input, (Shape3{216, 288, 288}));
   const TileGrid paper = make_tile_grid(nn::paper_network(), {1000, 1000, 1000}, {64, 64, 64}, 180, 0);
   EXPECT_EQ(paper.shape, Shape3::cube(180));
   EXPECT_EQ(paper.input, Shape3::cube(360));

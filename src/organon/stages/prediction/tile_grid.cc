@@ -12,34 +12,52 @@ namespace {
 
 constexpr std::int64_t kLargestInput = 2048;
 
+// The first input from which a "valid" network makes a tile of `wanted` voxels; for each axis by itself.
+nn::Tile smallest_tile(const nn::NetworkOptions& network, const Shape3& wanted) {
+  const Shape3 multiple = nn::input_multiple(network);
+  Shape3 input = nn::smallest_input(network, wanted);
+  // Only whole steps of an output are used, so that some more may be needed.
+  while (input.smallest() > 0 && input.largest() <= kLargestInput) {
+    const auto tile = nn::tile_of(network, input, 0);
+    const Shape3 found = tile ? tile->shape : Shape3{};
+    if (found.z >= wanted.z && found.y >= wanted.y && found.x >= wanted.x) return *tile;
+    if (found.z < wanted.z) input.z += multiple.z;
+    if (found.y < wanted.y) input.y += multiple.y;
+    if (found.x < wanted.x) input.x += multiple.x;
+  }
+  throw Error(ErrorKind::kInvalidArgument,
+              fmt::format("no tile of {} voxels fits the network", to_string(wanted)));
+}
+
 }  // namespace
 
 TileGrid make_tile_grid(const nn::NetworkOptions& network, const Shape3& volume, const Shape3& chunk_shape,
                         std::int64_t tile, std::int64_t halo) {
-  const std::int64_t multiple = nn::input_multiple(network);
-  if (network.padding == "valid") {
-    for (std::int64_t input = 1; input <= kLargestInput; ++input) {
-      const std::int64_t output = nn::output_edge(network, input);
-      // Tiles must be whole steps of the coarsest level, else neighbours pool other voxels together.
-      if (output < std::min(tile, round_up_to_multiple(volume.largest(), multiple)) ||
-          output % multiple != 0) {
-        continue;
-      }
-      return {Shape3::cube(output), Shape3::cube(input), Shape3::cube((input - output) / 2)};
-    }
-    throw Error(ErrorKind::kInvalidArgument, fmt::format("no tile of {} voxels fits the network", tile));
+  const std::int64_t scale = network.output_scale;
+  const Shape3 multiple = nn::input_multiple(network);
+  if (network.is_valid()) {
+    const auto wanted = [&](std::int64_t size, std::int64_t step) {
+      return std::min(tile, round_up_to_multiple(size, step * scale));
+    };
+    const nn::Tile made = smallest_tile(
+        network, {wanted(volume.z, multiple.z), wanted(volume.y, multiple.y), wanted(volume.x, multiple.x)});
+    return {made.shape, made.input, made.halo, made.begin, scale};
   }
-  const std::int64_t margin = round_up_to_multiple(halo, multiple);
-  const auto axis = [&](std::int64_t size, std::int64_t chunk) {
-    const std::int64_t unit = std::lcm(multiple, chunk) <= 2 * tile ? std::lcm(multiple, chunk) : multiple;
+  const auto axis = [&](std::int64_t size, std::int64_t chunk, std::int64_t step) {
+    const std::int64_t unit =
+        std::lcm(step * scale, chunk) <= 2 * tile ? std::lcm(step * scale, chunk) : step * scale;
     const std::int64_t wanted = round_up_to_multiple(tile, unit);
     // A last tile with little in it is shared out among the others.
     const std::int64_t count = std::max<std::int64_t>(1, (2 * size + wanted) / (2 * wanted));
     return round_up_to_multiple(ceil_divide(size, count), unit);
   };
-  const Shape3 shape{axis(volume.z, chunk_shape.z), axis(volume.y, chunk_shape.y),
-                     axis(volume.x, chunk_shape.x)};
-  return {shape, shape + Shape3::cube(2 * margin), Shape3::cube(margin)};
+  const Shape3 shape{axis(volume.z, chunk_shape.z, multiple.z), axis(volume.y, chunk_shape.y, multiple.y),
+                     axis(volume.x, chunk_shape.x, multiple.x)};
+  const Shape3 margin{round_up_to_multiple(halo, multiple.z), round_up_to_multiple(halo, multiple.y),
+                      round_up_to_multiple(halo, multiple.x)};
+  const Shape3 input{shape.z / scale + 2 * margin.z, shape.y / scale + 2 * margin.y,
+                     shape.x / scale + 2 * margin.x};
+  return {shape, input, margin, Index3(margin * scale), scale};
 }
 
 }  // namespace organon::stages

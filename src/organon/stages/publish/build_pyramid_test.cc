@@ -192,7 +192,8 @@ Array<T> reduced(const Array<T>& s0, const Shape3& factor, Reduction reduction) 
     voxel::downsample_mean<T>(s0, factor, result);
     return result;
   }
-  // The most frequent of several fractions is nothing anybody asks for: there is no such function to link with.
+  // The most frequent of several fractions is nothing anybody asks for: there is no such function to link
+  // with.
   if constexpr (std::is_integral_v<T>) {
     voxel::downsample_mode<T>(s0, factor, result);
   } else {

@@ -15,18 +15,21 @@ struct CropRequest {
   std::vector<std::string> classes;
   /// Grey values mapped to -1 and 1; empty: storage::contrast_of() the dataset.
   std::vector<double> contrast_limits;
-  std::int64_t context = 0;  ///< voxels of raw needed around what is annotated
+  Shape3 context;                 ///< voxels of raw needed around what is annotated
+  std::int64_t target_scale = 1;  ///< target voxels per raw voxel and axis
+  /// How raw finer than that is reduced: by its mean, or all ways of taking one voxel of each cell.
+  bool takes_phases = false;
 };
 
 struct LoadedCrop {
   TrainingCrop crop;
-  double voxel_size_nm = 0;
-  std::string note;  ///< which level of raw was taken, and whether it was reduced
+  SizeNm voxel_size_nm;  ///< of raw as it is learned from
+  std::string note;      ///< which level of raw was taken, and whether it was reduced
 };
 
-/// Reads the annotated part of a crop into memory, raw on the grid of the targets: the level of the pyramid
-/// whose voxel size is nearest from below is taken, and reduced by its mean where it is finer by a whole
-/// factor.
+/// Reads the annotated part of a crop into memory, raw on the grid of the targets made coarser by the target
+/// scale: the level of the pyramid whose voxel size is nearest from below is taken, and reduced where it is
+/// finer by a whole factor.
 ///
 /// Errors: kInvalidArgument where a class has no targets, where no voxel is annotated, where raw is coarser
 /// or does not reduce to the targets' grid (2 % and half a voxel are tolerated), or where contrast limits are

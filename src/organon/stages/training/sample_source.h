@@ -6,16 +6,19 @@
 
 #include "organon/array/array.h"
 #include "organon/base/random.h"
-#include "organon/geometry/voxel_grid.h"
+#include "organon/geometry/box.h"
+#include "organon/stages/training/augment_options.h"
 
 namespace organon::stages {
 
 /// One annotated volume in memory: raw, and per class targets as stored (0: no say, else 128 t + 127).
-/// All arrays share one shape.
+/// All arrays of targets share one shape: that of raw times SampleOptions::target_scale.
 struct TrainingCrop {
-  Array<float> raw;  ///< contrast limits mapped to [-1, 1], clipped
+  /// Contrast limits mapped to [-1, 1], clipped. Several where raw was taken from finer voxels: one per place
+  /// of the voxel that was taken in its cell; all of one shape.
+  std::vector<Array<float>> raw;
   std::vector<Array<std::uint8_t>> targets;
-  Box annotated;  ///< the voxels that have a say for any class lie in it
+  Box annotated;  ///< the voxels of targets that have a say for any class lie in it
   /// Per class, some of the voxels of the foreground, to centre patches on.
   std::vector<std::vector<Index3>> foreground;
 };
@@ -30,45 +33,42 @@ struct TrainingSample {
   std::vector<Array<std::uint8_t>> masks;
 };
 
-/// How samples are varied. Every chance and range is per sample.
-struct AugmentOptions {
-  bool symmetries = true;         ///< mirror and permute axes
-  double rotation_degrees = 30;   ///< largest turn about a random axis
-  double scale_range = 0.15;      ///< sizes from 1 / (1 + range) to 1 + range
-  double turned_share = 0.5;      ///< of the samples that are turned and scaled
-  double contrast_range = 0.45;   ///< factor from 1 / (1 + range) to 1 + range
-  double brightness_range = 0.3;  ///< shift, in units of half the contrast window
-  double gamma_range = 0.4;       ///< exponent from 1 / (1 + range) to 1 + range
-  double noise = 0.15;            ///< largest standard deviation
-
-  static AugmentOptions none() { return {false, 0, 0, 0, 0, 0, 0, 0}; }
-};
-
 struct SampleOptions {
-  std::int64_t edge = 64;         ///< of raw, voxels
-  std::int64_t output_edge = 64;  ///< of targets, in its middle
+  Shape3 shape{64, 64, 64};         ///< of raw, voxels
+  Shape3 output_shape{64, 64, 64};  ///< of targets, in its middle
+  std::int64_t target_scale = 1;    ///< target voxels per raw voxel and axis
+  SizeNm voxel_size_nm{8, 8, 8};    ///< of raw
   /// Of the samples, centred near a voxel of a class, each class equally often; the others lie anywhere.
   double foreground_share = 0.6;
+  /// Of the samples, taken from crops that have one of the rare classes; the others from the rest.
+  double rare_share = 0.5;
+  std::vector<std::size_t> rare_classes;  ///< numbers; none: crops are taken by their size alone
+  /// A sample is drawn anew where no larger share of its voxels has a say for any class. Paper: 0.75.
+  double least_known_share = 0;
   std::uint64_t seed = 1;
   AugmentOptions augment;
 };
 
 /// Draws patches from crops, each crop as often as it has annotated voxels. The sample of a step depends on
-/// seed, step and place in the batch alone, so that a resumed training sees the same samples.
+/// seed, step and place in the batch alone, so that a resumed training sees the same samples, however many
+/// threads draw them.
 class SampleSource {
  public:
   /// Requires: crops with equal numbers of classes and with their places found; they outlive the source.
   /// Errors: kInvalidArgument where no crop has an annotated voxel.
   SampleSource(const std::vector<TrainingCrop>& crops, const SampleOptions& options);
 
+  /// The last of 50 tries is taken where none has the known share that is asked for.
   TrainingSample sample(std::int64_t step, std::int64_t place) const;
 
  private:
   const TrainingCrop& choose_crop(Random& random) const;
-  Index3 choose_centre(const TrainingCrop& crop, Random& random) const;
+  Box choose_window(const TrainingCrop& crop, Random& random) const;
+  bool is_known_enough(const TrainingSample& sample) const;
 
   const std::vector<TrainingCrop>& crops_;
-  std::vector<double> cumulative_voxels_;
+  std::vector<double> rare_voxels_;    ///< cumulative, of crops with a rare class
+  std::vector<double> common_voxels_;  ///< cumulative, of the others
   SampleOptions options_;
 };
 

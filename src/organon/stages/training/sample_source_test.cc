@@ -15,12 +15,12 @@ constexpr Shape3 kShape{20, 26, 32};
 std::vector<TrainingCrop> numbered_crop() {
   std::vector<TrainingCrop> crops(1);
   TrainingCrop& crop = crops[0];
-  crop.raw = Array<float>(kShape);
+  crop.raw.emplace_back(kShape);
   crop.targets.emplace_back(kShape);
-  for (std::int64_t i = 0; i < crop.raw.size(); ++i) {
+  for (std::int64_t i = 0; i < crop.raw[0].size(); ++i) {
     const auto value = static_cast<std::uint8_t>(1 + mix64(static_cast<std::uint64_t>(i)) % 255);
     crop.targets[0].data()[i] = value;
-    crop.raw.data()[i] = (static_cast<float>(value) - 127) / 128;
+    crop.raw[0].data()[i] = (static_cast<float>(value) - 127) / 128;
   }
   find_places(crop);
   return crops;
@@ -28,8 +28,8 @@ std::vector<TrainingCrop> numbered_crop() {
 
 SampleOptions plain(std::int64_t edge, std::int64_t output_edge) {
   SampleOptions options;
-  options.edge = edge;
-  options.output_edge = output_edge;
+  options.shape = Shape3::cube(edge);
+  options.output_shape = Shape3::cube(output_edge);
   options.augment = AugmentOptions::none();
   return options;
 }
@@ -58,15 +58,15 @@ TEST(SampleSource, RawAndTargetsStayTogetherUnderSymmetries) {
 
 TEST(SampleSource, RawAndTargetsStayTogetherWhenTurned) {
   std::vector<TrainingCrop> crops(1);
-  crops[0].raw = Array<float>(Shape3::cube(40));
+  crops[0].raw.emplace_back(Shape3::cube(40));
   crops[0].targets.emplace_back(Shape3::cube(40));
   // A smooth field, so that interpolation is the same for both up to quantisation.
-  for (std::int64_t i = 0; i < crops[0].raw.size(); ++i) {
+  for (std::int64_t i = 0; i < crops[0].raw[0].size(); ++i) {
     const double z = static_cast<double>(i / 1600), y = static_cast<double>(i / 40 % 40),
                  x = static_cast<double>(i % 40);
     const double value = std::round(127 + 100 * std::sin(0.11 * z + 0.07 * y) * std::cos(0.09 * x));
     crops[0].targets[0].data()[i] = static_cast<std::uint8_t>(value);
-    crops[0].raw.data()[i] = static_cast<float>((value - 127) / 128);
+    crops[0].raw[0].data()[i] = static_cast<float>((value - 127) / 128);
   }
   find_places(crops[0]);
   SampleOptions options = plain(12, 12);
@@ -107,7 +107,7 @@ TEST(SampleSource, ATurnByNothingIsTheSymmetryItself) {
 TEST(SampleSource, SamplesDependOnSeedStepAndPlaceAlone) {
   const auto crops = numbered_crop();
   SampleOptions options;
-  options.edge = options.output_edge = 8;
+  options.shape = options.output_shape = Shape3::cube(8);
   const SampleSource one(crops, options);
   const SampleSource other(crops, options);
   other.sample(3, 1);
@@ -130,7 +130,7 @@ TEST(SampleSource, UnannotatedVoxelsAreMasked) {
   find_places(crops[0]);
   EXPECT_EQ(crops[0].annotated, (Box{{5, 0, 0}, {20, 26, 20}}));
   SampleOptions options;
-  options.edge = options.output_edge = 16;
+  options.shape = options.output_shape = Shape3::cube(16);
   const SampleSource source(crops, options);
   std::int64_t known = 0;
   for (std::int64_t step = 0; step < 30; ++step) {
@@ -148,14 +148,15 @@ TEST(SampleSource, UnannotatedVoxelsAreMasked) {
 
 TEST(SampleSource, ForegroundIsSoughtAsOftenAsAsked) {
   std::vector<TrainingCrop> crops(1);
-  crops[0].raw = Array<float>(Shape3::cube(64));
+  crops[0].raw.emplace_back(Shape3::cube(64));
   crops[0].targets.emplace_back(Shape3::cube(64), std::uint8_t{1});
   for (std::int64_t z = 40; z < 43; ++z) crops[0].targets[0](z, 50, 11) = 200;
   find_places(crops[0]);
   ASSERT_EQ(crops[0].foreground[0].size(), 3U);
   SampleOptions options;
-  options.edge = options.output_edge = 8;
+  options.shape = options.output_shape = Shape3::cube(8);
   options.foreground_share = 0.5;
+  options.augment.elastic_nm = 0;  // a line of three voxels is lost between others where it is deformed
   const SampleSource source(crops, options);
   int hits = 0;
   for (std::int64_t step = 0; step < 400; ++step) {
@@ -166,9 +167,212 @@ TEST(SampleSource, ForegroundIsSoughtAsOftenAsAsked) {
   EXPECT_NEAR(hits, 200, 60);
 }
 
+// A smooth field of which raw holds the values, and targets the same, stored: on their own, finer grid.
+std::vector<TrainingCrop> smooth_crop(const Shape3& shape, std::int64_t scale) {
+  const auto field = [](double z, double y, double x) {
+    return std::sin(0.11 * z + 0.07 * y) * std::cos(0.09 * x);
+  };
+  std::vector<TrainingCrop> crops(1);
+  crops[0].raw.emplace_back(shape);
+  crops[0].targets.emplace_back(Shape3(Index3(shape) * scale));
+  const auto fill = [&](const Shape3& of, double size, auto set) {
+    for (std::int64_t z = 0; z < of.z; ++z) {
+      for (std::int64_t y = 0; y < of.y; ++y) {
+        for (std::int64_t x = 0; x < of.x; ++x) {
+          set(Index3{z, y, x},
+              field((static_cast<double>(z) + 0.5) * size, (static_cast<double>(y) + 0.5) * size,
+                    (static_cast<double>(x) + 0.5) * size));
+        }
+      }
+    }
+  };
+  fill(shape, 1,
+       [&](const Index3& at, double value) { crops[0].raw[0](at) = static_cast<float>(value * 0.78); });
+  fill(crops[0].targets[0].shape(), 1.0 / static_cast<double>(scale), [&](const Index3& at, double value) {
+    crops[0].targets[0](at) = static_cast<std::uint8_t>(std::lround(127 + 100 * value));
+  });
+  find_places(crops[0]);
+  return crops;
+}
+
+// Whatever becomes of a sample, targets on a grid twice as fine lie where raw has what they were made of.
+TEST(SampleSource, FinerTargetsLieOnRawHoweverItIsDeformed) {
+  for (const std::int64_t scale : {1, 2}) {
+    const auto crops = smooth_crop(Shape3::cube(40), scale);
+    for (int kind = 0; kind < 3; ++kind) {
+      SCOPED_TRACE(testing::Message() << "scale " << scale << " kind " << kind);
+      SampleOptions options = plain(14, 8 * scale);
+      options.target_scale = scale;
+      options.augment.symmetries = true;
+      options.augment.turned_share = kind == 0 ? 0 : 1;
+      options.augment.elastic_nm = kind == 2 ? 16 : 0;  // two voxels
+      options.augment.elastic_spacing = 12;
+      const SampleSource source(crops, options);
+      std::int64_t known = 0;
+      for (std::int64_t step = 0; step < 10; ++step) {
+        const TrainingSample sample = source.sample(step, 0);
+        for (std::int64_t z = 0; z < 8; ++z) {
+          for (std::int64_t y = 0; y < 8; ++y) {
+            for (std::int64_t x = 0; x < 8; ++x) {
+              double mean = 0;
+              bool is_known = true;
+              for (std::int64_t k = 0; k < scale * scale * scale; ++k) {
+                const Index3 at{z * scale + k / (scale * scale), y * scale + k / scale % scale,
+                                x * scale + k % scale};
+                is_known = is_known && sample.masks[0](at) != 0;
+                mean += sample.targets[0](at);
+              }
+              if (!is_known) continue;
+              ++known;
+              ASSERT_NEAR(mean / static_cast<double>(scale * scale * scale), sample.raw(z + 3, y + 3, x + 3),
+                          0.015);
+            }
+          }
+        }
+      }
+      EXPECT_GT(known, 10 * 512 / 3);
+    }
+  }
+}
+
+TEST(SampleSource, DeformationsHaveTheSizeThatWasAsked) {
+  // Raw holds its own x: what a sample shows of it is where its voxels were taken.
+  std::vector<TrainingCrop> crops(1);
+  crops[0].raw.emplace_back(Shape3::cube(64));
+  crops[0].targets.emplace_back(Shape3::cube(64), std::uint8_t{100});
+  for (std::int64_t i = 0; i < crops[0].raw[0].size(); ++i)
+    crops[0].raw[0].data()[i] = static_cast<float>(i % 64) / 64;
+  find_places(crops[0]);
+  SampleOptions options = plain(16, 16);
+  options.augment.turned_share = 1;
+  options.augment.elastic_nm = 12;
+  options.augment.elastic_spacing = 16;
+  const SampleSource source(crops, options);
+  options.augment.elastic_nm = 0;
+  const SampleSource still(crops, options);
+  double sum = 0, squares = 0, count = 0;
+  for (std::int64_t step = 0; step < 200; ++step) {
+    const TrainingSample moved = source.sample(step, 0);
+    const TrainingSample unmoved = still.sample(step, 0);
+    for (std::int64_t i = 0; i < moved.raw.size(); i += 37) {
+      const double shift = 64 * (moved.raw.data()[i] - unmoved.raw.data()[i]);
+      sum += shift;
+      squares += shift * shift;
+      ++count;
+    }
+  }
+  EXPECT_NEAR(sum / count, 0, 0.25);
+  // 1.5 voxels at control points, less between them.
+  EXPECT_NEAR(std::sqrt(squares / count), 1.1, 0.3);
+}
+
+TEST(SampleSource, AnisotropicVoxelsAreNotSwappedAndTurnInNanometres) {
+  std::vector<TrainingCrop> crops(1);
+  crops[0].raw.emplace_back(Shape3{24, 48, 48});
+  crops[0].targets.emplace_back(Shape3{24, 48, 48}, std::uint8_t{100});
+  // z in nm: it changes by 8 from slice to slice, and along no other axis.
+  for (std::int64_t i = 0; i < crops[0].raw[0].size(); ++i)
+    crops[0].raw[0].data()[i] = static_cast<float>(i / (48 * 48)) / 24;
+  find_places(crops[0]);
+  SampleOptions options = plain(8, 8);
+  options.voxel_size_nm = {8, 4, 4};
+  options.augment.symmetries = true;
+  const SampleSource straight(crops, options);
+  for (std::int64_t step = 0; step < 30; ++step) {
+    const TrainingSample sample = straight.sample(step, 0);
+    EXPECT_EQ(sample.raw(3, 0, 0), sample.raw(3, 7, 5));
+    EXPECT_NE(sample.raw(3, 0, 0), sample.raw(4, 0, 0));
+  }
+  options.augment.symmetries = false;
+  options.augment.turned_share = 1;
+  options.augment.rotation_degrees = 40;
+  options.augment.scale_range = 0;
+  options.augment.elastic_nm = 0;
+  const SampleSource turned(crops, options);
+  for (std::int64_t step = 0; step < 30; ++step) {
+    // The gradient of z in nm has length 1 along whatever it was turned to.
+    const TrainingSample sample = turned.sample(step, 0);
+    const auto slope = [&](const Index3& to, double size) {
+      return 24 * 8 * (sample.raw(Index3{3, 3, 3} + to) - sample.raw(3, 3, 3)) / size;
+    };
+    const double z = slope({1, 0, 0}, 8), y = slope({0, 1, 0}, 4), x = slope({0, 0, 1}, 4);
+    EXPECT_NEAR(std::sqrt(z * z + y * y + x * x), 1, 0.02);
+  }
+}
+
+TEST(SampleSource, RareClassesAndLeastKnownSharesAreSought) {
+  std::vector<TrainingCrop> crops(2);
+  for (std::size_t i = 0; i < 2; ++i) {
+    crops[i].raw.emplace_back(Shape3::cube(i == 0 ? 64 : 24), static_cast<float>(i));
+    crops[i].targets.emplace_back(crops[i].raw[0].shape(), std::uint8_t{1});
+  }
+  crops[1].targets[0](12, 12, 12) = 200;
+  for (TrainingCrop& crop : crops) find_places(crop);
+  SampleOptions options = plain(8, 8);
+  options.foreground_share = 0;
+  const auto share_of_second = [&] {
+    const SampleSource source(crops, options);
+    int count = 0;
+    for (std::int64_t step = 0; step < 400; ++step) count += source.sample(step, 0).raw(0, 0, 0) > 0.5;
+    return count / 400.0;
+  };
+  EXPECT_NEAR(share_of_second(), 0.05, 0.03) << "by size";
+  options.rare_classes = {0};
+  EXPECT_NEAR(share_of_second(), 0.5, 0.08);
+
+  // A checkerboard of blocks of which half say nothing.
+  for (std::int64_t z = 0; z < 64; ++z) {
+    for (std::int64_t y = 0; y < 64; ++y) {
+      for (std::int64_t x = 0; x < 64; ++x)
+        if ((z / 16 + y / 16 + x / 16) % 2 == 0) crops[0].targets[0](z, y, x) = 0;
+    }
+  }
+  crops.pop_back();
+  find_places(crops[0]);
+  options.rare_classes.clear();
+  const auto least_known = [&] {
+    const SampleSource source(crops, options);
+    std::int64_t least = 512;
+    for (std::int64_t step = 0; step < 60; ++step) {
+      const TrainingSample sample = source.sample(step, 0);
+      const auto& mask = sample.masks[0];
+      least = std::min<std::int64_t>(least, std::count(mask.data(), mask.data() + mask.size(), 1));
+    }
+    return least;
+  };
+  EXPECT_LT(least_known(), 100);
+  options.least_known_share = 0.75;
+  EXPECT_GT(least_known(), 384);
+}
+
+TEST(SampleSource, GreyValuesAreVariedButNotPlaces) {
+  const auto crops = smooth_crop(Shape3::cube(32), 1);
+  SampleOptions options = plain(16, 16);
+  const SampleSource still(crops, options);
+  options.augment.blurred_share = 1;
+  options.augment.blur_voxels = 1.5;
+  const SampleSource blurred(crops, options);
+  options.augment.blurred_share = 0;
+  options.augment.defect_share = 1;
+  const SampleSource spoilt(crops, options);
+  for (std::int64_t step = 0; step < 20; ++step) {
+    const TrainingSample expected = still.sample(step, 0);
+    const TrainingSample soft = blurred.sample(step, 0);
+    const TrainingSample bad = spoilt.sample(step, 0);
+    std::int64_t changed = 0;
+    for (std::int64_t i = 0; i < 4096; ++i) {
+      ASSERT_EQ(soft.targets[0].data()[i], expected.targets[0].data()[i]);
+      ASSERT_EQ(bad.targets[0].data()[i], expected.targets[0].data()[i]);
+      ASSERT_NEAR(soft.raw.data()[i], expected.raw.data()[i], 0.2) << "of a smooth field little is lost";
+      changed += bad.raw.data()[i] != expected.raw.data()[i];
+    }
+    EXPECT_LE(changed, 256) << "one slice";
+  }
+}
+
 TEST(SampleSource, CropsWithoutAnnotationAreRefused) {
   std::vector<TrainingCrop> crops(1);
-  crops[0].raw = Array<float>(Shape3::cube(8));
+  crops[0].raw.emplace_back(Shape3::cube(8));
   crops[0].targets.emplace_back(Shape3::cube(8));
   find_places(crops[0]);
   EXPECT_THROW(SampleSource(crops, SampleOptions{}), Error);

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <map>
 #include <numbers>
+#include <numeric>
+#include <optional>
 #include <thread>
 
 #include "organon/base/cancellation.h"
@@ -14,9 +16,11 @@
 #include "organon/base/fault_point.h"
 #include "organon/base/files.h"
 #include "organon/base/json.h"
+#include "organon/blockwise/reading.h"
 #include "organon/blockwise/run_folder.h"
 #include "organon/geometry/integer_division.h"
 #include "organon/nn/network.h"
+#include "organon/nn/network_cost.h"
 #include "organon/stages/training/batch_queue.h"
 #include "organon/stages/training/curves.h"
 #include "organon/stages/training/load_crop.h"
@@ -49,7 +53,10 @@ struct Set {
   nn::NetworkOptions network;
   std::vector<Pair> pairs;
   std::filesystem::path folder;
-  std::int64_t output_edge = 0;
+  Shape3 patch;
+  Shape3 output;                        ///< of a patch
+  std::vector<std::size_t> balance_as;  ///< per class
+  std::vector<std::size_t> rare_classes;
   int threads = 1;
 
   explicit Set(const StageDescription& description) : folder(description.outputs.at(0)) {
@@ -71,13 +78,25 @@ struct Set {
       refuse(fmt::format("contrast_limits: expected low,high once or for each of {} pairs, found {} numbers",
                          num_pairs, num_limits));
     }
-    output_edge = nn::output_edge(network, options.patch);
-    if (output_edge == 0) {
-      refuse(
-          fmt::format("patch: {} voxels do not fit the network, which takes multiples of {}{}", options.patch,
-                      nn::input_multiple(network),
-                      network.padding == "valid" ? " that leave an output (the paper's: 198 + 18 k)" : ""));
+    patch = options.patch_shape();
+    output = nn::output_shape(network, patch);
+    if (output.product() == 0) {
+      refuse(fmt::format("patch: {} voxels do not fit the network, which takes {}multiples of {}",
+                         to_string(patch),
+                         network.is_valid() ? "what leaves an output (the paper's: 198 + 18 k) plus " : "",
+                         to_string(nn::input_multiple(network))));
     }
+    if (!options.balance_as.empty() && options.balance_as.size() != options.classes.size()) {
+      refuse(fmt::format("balance_as: {} classes need as many names, found {}", options.classes.size(),
+                         options.balance_as.size()));
+    }
+    for (std::size_t c = 0; c < options.classes.size(); ++c) {
+      const bool is_own = options.balance_as.empty() || options.balance_as[c].empty();
+      balance_as.push_back(is_own ? c : number_of(options.balance_as[c], "balance_as"));
+    }
+    for (const std::string& name : options.rare_classes)
+      rare_classes.push_back(number_of(name, "rare_classes"));
+    const std::int64_t scale = network.output_scale;
     for (std::size_t i = 0; i < num_pairs; ++i) {
       Pair pair;
       pair.request.raw = inputs[2 * i];
@@ -87,7 +106,11 @@ struct Set {
       if (num_limits != 0) {
         pair.request.contrast_limits = {options.contrast_limits[first], options.contrast_limits[first + 1]};
       }
-      pair.request.context = (options.patch - output_edge + 1) / 2;
+      const Index3 margin =
+          Index3(patch) - Index3(Shape3{output.z / scale, output.y / scale, output.x / scale});
+      pair.request.context = {(margin.z + 1) / 2, (margin.y + 1) / 2, (margin.x + 1) / 2};
+      pair.request.target_scale = scale;
+      pair.request.takes_phases = options.raw_reduction == "phases";
       if (!options.roles.empty() && options.roles[i] != "train" && options.roles[i] != "validate") {
         refuse(fmt::format("roles: expected train or validate, found '{}'", options.roles[i]));
       }
@@ -98,8 +121,24 @@ struct Set {
                                   : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
     // The curve has a row at each checkpoint, so that a resumed curve has the same rows.
     options.checkpoint_every = round_up_to_multiple(options.checkpoint_every, options.log_every);
+    if (options.patience > 0 &&
+        std::none_of(pairs.begin(), pairs.end(), [](const Pair& pair) { return pair.is_validation; }))
+      refuse("patience: without a pair of the role validate there are no scores to wait for");
+  }
+
+  std::size_t number_of(const std::string& name, const char* option) const {
+    const auto place = std::find(options.classes.begin(), options.classes.end(), name);
+    if (place == options.classes.end())
+      refuse(
+          fmt::format("{}: '{}' is none of the classes {}", option, name, fmt::join(options.classes, ", ")));
+    return static_cast<std::size_t>(place - options.classes.begin());
   }
 };
+
+bool are_alike(const SizeNm& a, const SizeNm& b) {
+  const auto differ = [](double one, double other) { return std::abs(one / other - 1) > 0.02; };
+  return !differ(a.z, b.z) && !differ(a.y, b.y) && !differ(a.x, b.x);
+}
 
 std::filesystem::path checkpoint_path(const std::filesystem::path& folder, std::int64_t step) {
   return folder / "checkpoints" / fmt::format("step_{:06}.organon", step);
@@ -126,7 +165,7 @@ class Training {
     load_crops();
     nn::Network network = newest_network();
     const std::int64_t steps = set_.options.steps;
-    const SampleSource source(training_, sample_options(set_.options.augment, set_.options.foreground_share));
+    const SampleSource source(training_, sample_options());
     // A processor that trains has no time to spare; where another device does, all its cores make batches.
     const auto num_makers = static_cast<std::size_t>(nn::has_device("cuda") ? set_.threads : 1);
     BatchQueue queue([&](std::int64_t step) { return make_batch(source, step); }, network.step(), steps,
@@ -150,8 +189,11 @@ class Training {
           seconds_before + std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
       for (double& sum : sums) row.losses.push_back(std::exchange(sum, 0) / static_cast<double>(summed));
       summed = 0;
-      if (!validation_.empty() && (step % set_.options.validate_every == 0 || is_last))
+      if (!validation_.empty() && (step % set_.options.validate_every == 0 || is_last)) {
         row.scores = validate(network);
+        const std::optional<double> best = best_score();
+        if (set_.options.patience > 0 && (!best || mean_of(row.scores) > *best)) network.save(best_path());
+      }
       double total = 0;
       for (const double loss : row.losses) total += loss;
       output.report(static_cast<double>(step) / static_cast<double>(steps),
@@ -161,8 +203,14 @@ class Training {
       if (step % set_.options.checkpoint_every == 0 || stops || is_last) save(network);
       if (step % (10 * set_.options.log_every) == 0 || is_last) curves_.write(set_.folder);
       throw_if_cancelled();
+      if (has_waited_enough()) break;
     }
-    network.save(set_.folder / "network.organon");
+    if (set_.options.patience > 0) {
+      std::filesystem::copy_file(best_path(), set_.folder / "network.organon",
+                                 std::filesystem::copy_options::overwrite_existing);
+    } else {
+      network.save(set_.folder / "network.organon");
+    }
     const std::string hash = blockwise::identity_of_input((set_.folder / "network.organon").string());
     for (const char* name : {"network.organon", "curves.csv", "curves.svg"})
       output.add_file(set_.folder / name);
@@ -170,19 +218,58 @@ class Training {
   }
 
  private:
-  SampleOptions sample_options(const AugmentOptions& augment, double foreground_share) const {
-    return {set_.options.patch, set_.output_edge, foreground_share,
-            static_cast<std::uint64_t>(set_.options.seed), augment};
+  SampleOptions sample_options() const {
+    SampleOptions sample;
+    sample.shape = set_.patch;
+    sample.output_shape = set_.output;
+    sample.target_scale = set_.network.output_scale;
+    sample.voxel_size_nm = voxel_size_nm_;
+    sample.foreground_share = set_.options.foreground_share;
+    sample.rare_classes = set_.rare_classes;
+    sample.rare_share = set_.options.rare_share;
+    sample.least_known_share = set_.options.least_known_share;
+    sample.seed = static_cast<std::uint64_t>(set_.options.seed);
+    sample.augment = set_.options.augment;
+    return sample;
+  }
+
+  static double mean_of(const std::vector<double>& scores) {
+    return std::accumulate(scores.begin(), scores.end(), 0.0) / static_cast<double>(scores.size());
+  }
+  std::filesystem::path best_path() const { return set_.folder / "best.organon"; }
+
+  // From the rows alone, so that a resumed training stops where an unbroken one does.
+  std::optional<double> best_score() const {
+    std::optional<double> best;
+    for (const CurveRow& row : curves_.rows())
+      if (!row.scores.empty()) best = std::max(best.value_or(-1), mean_of(row.scores));
+    return best;
+  }
+  bool has_waited_enough() const {
+    if (set_.options.patience == 0) return false;
+    std::int64_t since_best = 0;
+    double best = -1;
+    for (const CurveRow& row : curves_.rows()) {
+      if (row.scores.empty()) continue;
+      const double score = mean_of(row.scores);
+      since_best = score > best ? 0 : since_best + 1;
+      best = std::max(best, score);
+    }
+    return since_best >= set_.options.patience;
   }
 
   void load_crops() {
     for (const Pair& pair : set_.pairs) {
       LoadedCrop loaded = load_crop(pair.request);
-      if (voxel_size_nm_ != 0 && std::abs(loaded.voxel_size_nm / voxel_size_nm_ - 1) > 0.02) {
-        refuse(fmt::format("{}: targets of {} nm, those before have {} nm", pair.request.targets,
-                           loaded.voxel_size_nm, voxel_size_nm_));
+      if (&pair != &set_.pairs.front() && !are_alike(loaded.voxel_size_nm, voxel_size_nm_)) {
+        refuse(fmt::format("{}: it is learned from voxels of {} nm, what was before from {} nm",
+                           pair.request.targets, to_string(loaded.voxel_size_nm), to_string(voxel_size_nm_)));
       }
       voxel_size_nm_ = loaded.voxel_size_nm;
+      if (voxel_size_nm_.largest() > 1.1 * voxel_size_nm_.smallest()) {
+        refuse(fmt::format("{}: voxels of {} nm; networks learn from cubic ones here (to 10 %)",
+                           pair.request.raw, to_string(voxel_size_nm_)));
+      }
       notes_.push_back(loaded.note);
       (pair.is_validation ? validation_ : training_).push_back(std::move(loaded.crop));
       throw_if_cancelled();
@@ -192,7 +279,7 @@ class Training {
 
   // The newest checkpoint of the same training that can be read, or a new network.
   nn::Network newest_network() {
-    nn::NetworkInfo info{set_.network, set_.options.classes, voxel_size_nm_,
+    nn::NetworkInfo info{set_.network, set_.options.classes, voxel_size_nm_.x,
                          static_cast<std::uint64_t>(set_.options.seed), identity_};
     auto found = checkpoints_in(set_.folder);
     while (!found.empty()) {
@@ -230,7 +317,7 @@ class Training {
                           to_text({{"options", parse_json(options_to_json(set_.options), "options")},
                                    {"network", parse_json(options_to_json(set_.network), "network")},
                                    {"num_parameters", nn::num_parameters(set_.network, num_classes())},
-                                   {"voxel_size_nm", voxel_size_nm_},
+                                   {"voxel_size_nm", voxel_size_nm_.x},
                                    {"raw", notes_}}));
   }
 
@@ -257,14 +344,21 @@ class Training {
     optimizer.beta1 = options.beta1;
     optimizer.beta2 = options.beta2;
     optimizer.average = options.average;
+    optimizer.gradient_limit = options.gradient_limit;
+    optimizer.loss = options.loss;
     optimizer.least_share = options.least_share;
+    optimizer.balance_as = set_.balance_as;
     optimizer.threads = set_.threads;
     return optimizer;
   }
 
   // F1 of "inside" on the same patches every time, evenly drawn, not varied.
   std::vector<double> validate(const nn::Network& network) const {
-    const SampleSource source(validation_, sample_options(AugmentOptions::none(), 0));
+    SampleOptions evenly = sample_options();
+    evenly.augment = AugmentOptions::none();
+    evenly.foreground_share = 0;
+    evenly.rare_classes.clear();
+    const SampleSource source(validation_, evenly);
     const std::size_t num_classes = set_.options.classes.size();
     std::vector<double> both(num_classes, 0), either(num_classes, 0);
     for (std::int64_t i = 0; i < set_.options.validation_patches; i += 2) {
@@ -314,7 +408,7 @@ class Training {
   std::vector<TrainingCrop> training_;
   std::vector<TrainingCrop> validation_;
   std::vector<std::string> notes_;
-  double voxel_size_nm_ = 0;
+  SizeNm voxel_size_nm_;  ///< of raw
   Curves curves_;
 };
 
@@ -329,15 +423,18 @@ class TrainNetwork : public Step {
     std::int64_t crop_bytes = 0;
     for (const Pair& pair : set_.pairs) {
       const auto targets = storage::open_dataset(pair.request.targets + "/" + set_.options.classes.front());
-      const std::int64_t voxels = targets->spec().domain().grow(pair.request.context).volume();
+      const std::int64_t scale = pair.request.target_scale;
+      const Shape3 context = pair.request.context * scale;
+      const std::int64_t voxels = targets->spec().domain().grow(context, context).volume();
       plan.bytes_read += voxels * (1 + num_classes);
-      crop_bytes += voxels * (4 + 2 * num_classes);
+      // Phases are as many as raw has voxels per voxel that is learned from: at most what raw itself has.
+      crop_bytes += voxels * (4 * (pair.request.takes_phases ? 8 : 1) + 2 * num_classes);
     }
-    plan.bytes_per_worker = crop_bytes + nn::training_bytes(set_.network, num_classes, set_.options.patch,
+    plan.bytes_per_worker = crop_bytes + nn::training_bytes(set_.network, num_classes, set_.patch,
                                                             set_.options.batch, set_.threads);
-    const auto patch = static_cast<double>(set_.options.patch);
-    const double operations = 3 * nn::operations_per_voxel(set_.network) * patch * patch * patch *
-                              static_cast<double>(set_.options.batch * set_.options.steps);
+    const double operations =
+        3 * nn::operations_per_voxel(set_.network, num_classes) *
+        static_cast<double>(set_.patch.product() * set_.options.batch * set_.options.steps);
     plan.voxels_per_second = 1 / (operations / (kGigaflopsPerSecond * 1e9) / set_.threads);
     return plan;
   }
@@ -380,7 +477,15 @@ class TrainStage : public blockwise::Stage {
 
 void TrainOptions::bind(OptionTable& table) {
   constexpr double kAny = 1e300;
+  const std::vector<std::string> presets = nn::network_preset_names();
   table.add("classes", classes, {"names of the classes, read at TARGETS/<class>", "", -kAny, kAny, {}})
+      .add("balance_as", balance_as,
+           {"per class the class by whose voxels its loss is balanced, as an organelle for its membrane; "
+            "empty: its own",
+            "",
+            -kAny,
+            kAny,
+            {}})
       .add("roles", roles, {"per pair train or validate; empty: all train", "", -kAny, kAny, {}})
       .add("contrast_limits", contrast_limits,
            {"grey values of raw mapped to -1 and 1: low,high, once or per pair; empty: as stored",
@@ -388,23 +493,59 @@ void TrainOptions::bind(OptionTable& table) {
             -kAny,
             kAny,
             {}})
-      .add("preset", preset, {"network that the next options change", "", -kAny, kAny, {"compact", "paper"}})
+      .add("raw_reduction", raw_reduction,
+           {"of raw finer than what is learned from: its mean, or phases: samples take one voxel of each "
+            "cell, each "
+            "place as often (needs memory for all)",
+            "",
+            -kAny,
+            kAny,
+            {"mean", "phases"}})
+      .add("preset", preset, {"network that the next options change", "", -kAny, kAny, presets})
       .add("features", features, {"feature maps per level, finest first; empty: preset", "", 1, 8192, {}})
-      .add("pooling", pooling, {"pooling factors between levels; empty: preset", "", 1, 8, {}})
-      .add("convolutions", convolutions,
-           {"3x3x3 convolutions per level and direction; 0: preset", "", 0, 8, {}})
+      .add("pooling", pooling,
+           {"pooling factors between levels, each as 2 or, for z, y, x, as 1x2x2; empty: preset",
+            "",
+            -kAny,
+            kAny,
+            {}})
+      .add("kernels", kernels,
+           {"kernels of the convolutions, as 3 or 1x3x3: one for all levels or one each; empty: preset",
+            "voxels",
+            -kAny,
+            kAny,
+            {}})
+      .add("convolutions", convolutions, {"per level and direction; 0: preset", "", 0, 8, {}})
       .add("stem", stem,
            {"voxels per axis folded into channels before the first level; 0: preset", "", 0, 4, {}})
       .add("last_features", last_features,
            {"maps of the last level on the way up; 0: as the first level; -1: preset", "", -1, 8192, {}})
+      .add("output_scale", output_scale,
+           {"voxels of the output per voxel of raw and axis; 2: raw of 8 nm gives 4 nm; 0: preset",
+            "",
+            0,
+            2,
+            {}})
       .add("padding", padding, {"of the convolutions", "", -kAny, kAny, {"preset", "same", "valid"}})
+      .add("alignment", alignment,
+           {"of the ways of valid networks: centred, or as the paper's, one voxel off",
+            "",
+            -kAny,
+            kAny,
+            {"preset", "centred", "paper"}})
       .add("normalization", normalization,
-           {"after each convolution", "", -kAny, kAny, {"preset", "batch", "none"}})
+           {"after each convolution", "", -kAny, kAny, {"preset", "batch", "group", "instance", "none"}})
+      .add("residual", residual,
+           {"whether a level adds its first result to its last",
+            "",
+            -kAny,
+            kAny,
+            {"preset", "auto", "true", "false"}})
       .add("skip", skip,
            {"how the way down joins the way up", "", -kAny, kAny, {"preset", "add", "concatenate"}})
       .add("steps", steps, {"length of the training", "steps", 1, 1e9, {}})
       .add("batch", batch, {"patches per step", "", 1, 1024, {}})
-      .add("patch", patch, {"edge of the patches of raw", "voxels", 8, 1024, {}})
+      .add("patch", patch, {"shape of the patches of raw, one edge or z,y,x", "voxels", 8, 1024, {}})
       .add("learning_rate", learning_rate,
            {"of Adam, at its largest: falls by a cosine to 1 %", "", 0, 10, {}})
       .add("warmup_steps", warmup_steps, {"steps in which the learning rate rises", "steps", 0, 1e9, {}})
@@ -412,6 +553,15 @@ void TrainOptions::bind(OptionTable& table) {
       .add("beta2", beta2, {"of Adam", "", 0, 1, {}})
       .add("average", average,
            {"decay of the running mean of the weights that predictions use", "", 0, 1, {}})
+      .add("gradient_limit", gradient_limit, {"largest norm of the gradient; 0: any", "", 0, 1e9, {}})
+      .add("loss", loss,
+           {"mse: of boundary distances, balanced, as in the paper; dice and bce: of inside against outside, "
+            "for "
+            "comparison",
+            "",
+            -kAny,
+            kAny,
+            {"mse", "dice", "bce"}})
       .add("least_share", least_share,
            {"balance of the loss: a class's voxels count as at least this share; 0.5: unbalanced; paper 0.05",
             "",
@@ -420,16 +570,21 @@ void TrainOptions::bind(OptionTable& table) {
             {}})
       .add("foreground_share", foreground_share,
            {"share of the patches centred near a voxel of a class", "", 0, 1, {}})
-      .add("symmetries", augment.symmetries, {"mirror and permute axes", "", -kAny, kAny, {}})
-      .add("rotation_degrees", augment.rotation_degrees, {"largest turn of a patch", "degrees", 0, 180, {}})
-      .add("scale_range", augment.scale_range, {"patches are scaled by 1/(1+range) to 1+range", "", 0, 1, {}})
-      .add("turned_share", augment.turned_share, {"share of the patches turned and scaled", "", 0, 1, {}})
-      .add("contrast_range", augment.contrast_range, {"contrast times 1/(1+range) to 1+range", "", 0, 4, {}})
-      .add("brightness_range", augment.brightness_range,
-           {"largest shift of grey values, 1 being half the contrast window", "", 0, 2, {}})
-      .add("gamma_range", augment.gamma_range, {"exponent from 1/(1+range) to 1+range", "", 0, 4, {}})
-      .add("noise", augment.noise, {"largest standard deviation of added noise", "", 0, 2, {}})
-      .add("seed", seed, {"of weights and samples", "", 0, 1e15, {}})
+      .add("rare_classes", rare_classes,
+           {"classes of which crops that have one are sought; empty: crops are taken by their size",
+            "",
+            -kAny,
+            kAny,
+            {}})
+      .add("rare_share", rare_share, {"share of the patches from crops with a rare class", "", 0, 1, {}})
+      .add("least_known_share", least_known_share,
+           {"patches of which no larger share of voxels is annotated are drawn anew; paper 0.75",
+            "",
+            0,
+            0.999,
+            {}});
+  augment.bind(table);
+  table.add("seed", seed, {"of weights and samples", "", 0, 1e15, {}})
       .add("log_every", log_every, {"steps between rows of the curves", "steps", 1, 1e9, {}})
       .add("checkpoint_every", checkpoint_every, {"steps between checkpoints", "steps", 1, 1e9, {}})
       .add("keep_checkpoints", keep_checkpoints,
@@ -437,19 +592,36 @@ void TrainOptions::bind(OptionTable& table) {
       .add("validate_every", validate_every,
            {"steps between scores on the validation pairs", "steps", 1, 1e9, {}})
       .add("validation_patches", validation_patches, {"patches that are scored", "", 2, 1e6, {}})
+      .add("patience", patience,
+           {"after this many scores without a better mean F1 training stops, and its network is the best "
+            "one; 0: it "
+            "goes on to the end",
+            "scores",
+            0,
+            1e9,
+            {}})
       .add("threads", threads, {"0: all cores; changes nothing but the time", "", 0, 1024, {}});
 }
+
+Shape3 TrainOptions::patch_shape() const { return blockwise::shape_from(patch, "patch"); }
 
 nn::NetworkOptions TrainOptions::network() const {
   nn::NetworkOptions network = nn::network_preset(preset);
   if (!features.empty()) network.features = features;
   if (!pooling.empty()) network.pooling = pooling;
+  if (!kernels.empty()) network.kernels = kernels;
   if (convolutions != 0) network.convolutions = convolutions;
   if (stem != 0) network.stem = stem;
   if (last_features >= 0) network.last_features = last_features;
-  if (padding != "preset") network.padding = padding;
-  if (normalization != "preset") network.normalization = normalization;
-  if (skip != "preset") network.skip = skip;
+  if (output_scale != 0) network.output_scale = output_scale;
+  const auto change = [](std::string& field, const std::string& value) {
+    if (value != "preset") field = value;
+  };
+  change(network.padding, padding);
+  change(network.alignment, alignment);
+  change(network.normalization, normalization);
+  change(network.residual, residual);
+  change(network.skip, skip);
   network.check();
   return network;
 }

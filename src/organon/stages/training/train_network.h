@@ -9,30 +9,42 @@ namespace organon::stages {
 
 /// Raw and targets -> a network.
 struct TrainOptions {
-  std::vector<std::string> classes;     ///< read at TARGETS/<class>
-  std::vector<std::string> roles;       ///< per pair "train" or "validate"; empty: all train
+  std::vector<std::string> classes;  ///< read at TARGETS/<class>
+  std::vector<std::string>
+      balance_as;                  ///< per class the class by whose voxels it is balanced; empty: its own
+  std::vector<std::string> roles;  ///< per pair "train" or "validate"; empty: all train
   std::vector<double> contrast_limits;  ///< low,high of raw, for all pairs or per pair; empty: as stored
+  std::string raw_reduction = "mean";   ///< of raw finer than what is learned from: "mean" or "phases"
 
-  std::string preset = "compact";      ///< "compact" or "paper"; each of the following changes it
-  std::vector<std::int64_t> features;  ///< empty: the preset's
-  std::vector<std::int64_t> pooling;   ///< empty: the preset's
-  std::int64_t convolutions = 0;       ///< 0: the preset's
-  std::int64_t stem = 0;               ///< 0: the preset's
-  std::int64_t last_features = -1;     ///< -1: the preset's
+  std::string preset = "compact";      ///< each of the following changes it where it says something
+  std::vector<std::int64_t> features;  ///< empty, 0, -1 or "preset": the preset's
+  std::vector<std::string> pooling;
+  std::vector<std::string> kernels;
+  std::int64_t convolutions = 0;
+  std::int64_t stem = 0;
+  std::int64_t last_features = -1;
+  std::int64_t output_scale = 0;
   std::string padding = "preset";
+  std::string alignment = "preset";
   std::string normalization = "preset";
+  std::string residual = "preset";
   std::string skip = "preset";
 
   std::int64_t steps = 1600;
   std::int64_t batch = 4;
-  std::int64_t patch = 64;  ///< edge of raw patches, voxels
+  std::vector<std::int64_t> patch = {64};  ///< of raw, voxels: one edge or z,y,x
   double learning_rate = 3e-3;
   std::int64_t warmup_steps = 100;
   double beta1 = 0.9;
   double beta2 = 0.999;
   double average = 0.995;
+  double gradient_limit = 5;
+  std::string loss = "mse";  ///< "mse", "dice" or "bce"
   double least_share = 0.2;
   double foreground_share = 0.6;
+  std::vector<std::string> rare_classes;  ///< crops that have one of them are sought
+  double rare_share = 0.5;
+  double least_known_share = 0;
   AugmentOptions augment;
 
   std::int64_t seed = 1;
@@ -41,11 +53,13 @@ struct TrainOptions {
   std::int64_t keep_checkpoints = 3;
   std::int64_t validate_every = 250;
   std::int64_t validation_patches = 24;
+  std::int64_t patience = 0;  ///< scores without a better one after which training stops; 0: it does not
   std::int64_t threads = 0;
 
   void bind(OptionTable& table);
   /// The preset with what was changed. Errors: kInvalidArgument.
   nn::NetworkOptions network() const;
+  Shape3 patch_shape() const;
 };
 
 /// Inputs: RAW, TARGETS, RAW, TARGETS, ...; output: a folder with

@@ -133,6 +133,23 @@ class Interrupted : public blockwise::Stage {
   int reports_;
 };
 
+// With a learning rate of 0 no score is better than the first: the first network is the best.
+TEST(TrainNetwork, StopsWhereScoresGetNoBetter) {
+  const TemporaryFolder folder;
+  auto inputs = store_pair(folder.path() / "train");
+  for (const std::string& input : store_pair(folder.path() / "validate")) inputs.push_back(input);
+  const auto description = description_of(inputs, folder.path(), R"({"classes": ["a", "b"],
+      "roles": ["train", "validate"], "features": [4, 8], "pooling": [2], "steps": 100, "batch": 2, "patch": 16,
+      "learning_rate": 0, "log_every": 5, "checkpoint_every": 5, "validate_every": 5, "validation_patches": 4,
+      "patience": 3})");
+  const auto result = run(description);
+  ASSERT_TRUE(result.failures.empty()) << result.failures.front().message;
+  const auto network = folder.path() / "network";
+  EXPECT_TRUE(std::filesystem::exists(network / "checkpoints" / "step_000020.organon"));
+  EXPECT_FALSE(std::filesystem::exists(network / "checkpoints" / "step_000025.organon"));
+  EXPECT_EQ(nn::Network::load(network / "network.organon").step(), 5);
+}
+
 TEST(TrainNetwork, LearnsAndLeavesNetworkCurvesAndCheckpoints) {
   const TemporaryFolder folder;
   auto inputs = store_pair(folder.path() / "train");
@@ -270,13 +287,13 @@ TEST(LoadCrop, FinerRawIsReducedByItsMeanOnTheGridOfTheTargets) {
   request.classes = {"a"};
   EXPECT_THROW(load_crop(request), Error);  // no contrast limits
   request.contrast_limits = {1000, 2000};
-  request.context = 3;
+  request.context = {3, 3, 3};
   const LoadedCrop loaded = load_crop(request);
-  EXPECT_EQ(loaded.voxel_size_nm, 8);
+  EXPECT_EQ(loaded.voxel_size_nm, (SizeNm{8, 8, 8}));
   // Annotated z 2..9, y 0..8, x 1..13; with context as far as raw reaches: from -1 on.
   // Annotated z 2..9, y 0..8, x 1..13; with context as far as raw reaches: from -1 on.
-  EXPECT_EQ(loaded.crop.raw.shape(), (Shape3{14, 13, 18}));
-  EXPECT_EQ(loaded.crop.raw.shape(), (Shape3{14, 13, 18}));
+  EXPECT_EQ(loaded.crop.raw.at(0).shape(), (Shape3{14, 13, 18}));
+  EXPECT_EQ(loaded.crop.raw.at(0).shape(), (Shape3{14, 13, 18}));
   const Box& annotated = loaded.crop.annotated;
   EXPECT_EQ(annotated.shape(), (Shape3{8, 9, 13}));
   for (std::int64_t z = 0; z < 8; ++z) {
@@ -286,11 +303,54 @@ TEST(LoadCrop, FinerRawIsReducedByItsMeanOnTheGridOfTheTargets) {
         const Index3 fine{2 * (z + 2) + 3, 2 * y + 3, 2 * (x + 1) + 3};
         const double mean = 1000 + 10 * (static_cast<double>(fine.z) + 0.5) +
                             3 * (static_cast<double>(fine.y) + 0.5) + static_cast<double>(fine.x) + 0.5;
-        ASSERT_NEAR(loaded.crop.raw(at), (mean - 1000) / 500 - 1, 1e-4);
+        ASSERT_NEAR(loaded.crop.raw[0](at), (mean - 1000) / 500 - 1, 1e-4);
         ASSERT_EQ(loaded.crop.targets[0](at), 1 + z + 2);
       }
     }
   }
+}
+
+// Targets of 4 nm that begin in the middle of a voxel of raw of 8 nm.
+TEST(LoadCrop, TargetsMayBeFinerThanRawAndBeginAnywhere) {
+  const TemporaryFolder folder;
+  const std::string container = "n5://" + (folder.path() / "c.n5").string();
+  const auto grey = [](double value) { return static_cast<float>(value / 127.5 - 1); };
+  const auto store_raw = [&](const std::string& name, std::int64_t edge, double size) {
+    store<std::uint8_t>(
+        container + name, Shape3::cube(edge), {{size, size, size}, {size / 2, size / 2, size / 2}},
+        {{"contrast_limits", {0, 255}}},
+        [](const Index3& at) { return static_cast<std::uint8_t>(2 * at.z + at.y + 3 * at.x); });
+  };
+  store_raw("/raw8", 20, 8);
+  store_raw("/raw4", 40, 4);
+  // Target voxel 0 lies in voxel (5, 6, 3) of raw: along z and x it is that one's second half.
+  store<std::uint8_t>(
+      container + "/targets/a", {9, 10, 12}, {{4, 4, 4}, {46, 50, 30}}, {},
+      [](const Index3& at) { return static_cast<std::uint8_t>(1 + at.z * 20 + at.y + at.x); });
+  CropRequest request;
+  request.raw = container + "/raw8";
+  request.targets = container + "/targets";
+  request.classes = {"a"};
+  request.context = {2, 2, 2};
+  request.target_scale = 2;
+  const LoadedCrop coarse = load_crop(request);
+  EXPECT_EQ(coarse.voxel_size_nm, (SizeNm{8, 8, 8}));
+  ASSERT_EQ(coarse.crop.raw.size(), 1U);
+  EXPECT_EQ(coarse.crop.raw[0].shape(), (Shape3{9, 9, 11}));
+  ASSERT_EQ(coarse.crop.targets[0].shape(), (Shape3{18, 18, 22}));
+  EXPECT_EQ(coarse.crop.annotated, (Box{{5, 4, 5}, {14, 14, 17}}));
+  EXPECT_EQ(coarse.crop.targets[0](5, 4, 5), 1);
+  EXPECT_NEAR(coarse.crop.raw[0](2, 2, 2), grey(2 * 5 + 6 + 3 * 3), 1e-5);
+
+  // Of raw as fine as targets any two voxels make one, and either stands for both.
+  request.raw = container + "/raw4";
+  EXPECT_NEAR(load_crop(request).crop.raw.at(0)(2, 2, 2), grey(2 * 11.5 + 12.5 + 3 * 7.5), 1e-5);
+  request.takes_phases = true;
+  const LoadedCrop phases = load_crop(request);
+  ASSERT_EQ(phases.crop.raw.size(), 8U);
+  EXPECT_NEAR(phases.crop.raw[0](2, 2, 2), grey(2 * 11 + 12 + 3 * 7), 1e-5);
+  EXPECT_NEAR(phases.crop.raw[6](2, 2, 2), grey(2 * 12 + 13 + 3 * 7), 1e-5) << "the next in z and y";
+  EXPECT_NEAR(phases.crop.raw[1](2, 2, 2), grey(2 * 11 + 12 + 3 * 8), 1e-5) << "the next in x";
 }
 
 TEST(LoadCrop, RawThatIsCoarserOrDoesNotDivideIsRefused) {
@@ -303,7 +363,7 @@ TEST(LoadCrop, RawThatIsCoarserOrDoesNotDivideIsRefused) {
     const std::string raw = container + "/raw" + std::to_string(number++);
     store<std::uint8_t>(raw, {20, 20, 20}, {{size, size, size}, {0, 0, 0}}, {{"contrast_limits", {0, 255}}},
                         [](const Index3&) { return 100; });
-    EXPECT_THROW(load_crop({raw, container + "/targets", {"a"}, {}, 0}), Error) << size;
+    EXPECT_THROW(load_crop({raw, container + "/targets", {"a"}, {}, {}}), Error) << size;
   }
 }
 

@@ -1,18 +1,17 @@
-#include "organon/app/cell_config.h"
+#include "organon/config/cell_config.h"
 
 #include <fmt/format.h>
-#include <toml++/toml.h>
 
 #include <algorithm>
-#include <cctype>
-#include <cmath>
 
 #include "organon/base/error.h"
 #include "organon/base/files.h"
 #include "organon/base/options.h"
+#include "organon/config/compiled_in.h"
+#include "organon/config/toml_reader.h"
 #include "organon/storage/dataset.h"
 
-namespace organon::app {
+namespace organon::config {
 namespace {
 
 // Stages whose options a cell.toml may set, each in a table of the verb's name.
@@ -20,166 +19,8 @@ const std::vector<std::string> kStageTables = {"pyramid", "mask",      "targets"
                                                "segment", "watershed", "agglomerate", "refine", "evaluate",
                                                "measure", "mesh",      "publish"};
 
-class Reader {
- public:
-  explicit Reader(std::filesystem::path path) : path_(std::move(path)) {}
-
-  [[noreturn]] void fail(const toml::node& node, const std::string& message) const {
-    fail_at(node.source(), message);
-  }
-  [[noreturn]] void fail_at(const toml::source_region& place, const std::string& message) const {
-    throw Error(ErrorKind::kInvalidArgument,
-                fmt::format("{}:{}: {}", path_.string(), place.begin.line, message));
-  }
-  std::string place(const toml::node& node) const {
-    return fmt::format("{}:{}", path_.filename().string(), node.source().begin.line);
-  }
-
-  void check_keys(const toml::table& table, const std::vector<std::string>& known) const {
-    for (const auto& [key, node] : table) {
-      const std::string name(key.str());
-      if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-      const std::string nearest = nearest_word(name, known);
-      fail_at(key.source(),
-              fmt::format("unknown key '{}'{}", name,
-                          nearest.empty() ? fmt::format("; known here are {}", fmt::join(known, ", "))
-                                          : fmt::format("; did you mean '{}'?", nearest)));
-    }
-  }
-
-  std::string text(const toml::table& table, const std::string& key, const std::string& standard) const {
-    const toml::node* node = table.get(key);
-    if (node == nullptr) return standard;
-    if (!node->is_string()) fail(*node, fmt::format("{}: expected text in quotes", key));
-    return node->value<std::string>().value();
-  }
-
-  std::vector<std::string> texts(const toml::table& table, const std::string& key) const {
-    const toml::node* node = table.get(key);
-    if (node == nullptr) return {};
-    if (node->is_string()) return {node->value<std::string>().value()};
-    std::vector<std::string> values;
-    if (!node->is_array()) fail(*node, fmt::format("{}: expected names in quotes", key));
-    for (const toml::node& value : *node->as_array()) {
-      if (!value.is_string()) fail(value, fmt::format("{}: expected names in quotes", key));
-      values.push_back(value.value<std::string>().value());
-    }
-    return values;
-  }
-
-  bool flag(const toml::table& table, const std::string& key) const {
-    const toml::node* node = table.get(key);
-    if (node == nullptr) return false;
-    if (!node->is_boolean()) fail(*node, fmt::format("{}: expected true or false", key));
-    return node->value<bool>().value();
-  }
-
-  std::vector<double> numbers(const toml::table& table, const std::string& key) const {
-    const toml::node* node = table.get(key);
-    if (node == nullptr) return {};
-    std::vector<double> values;
-    const auto take = [&](const toml::node& value) {
-      if (!value.is_number()) fail(value, fmt::format("{}: expected numbers", key));
-      // A whole number that no double holds exactly has no value as one.
-      const double number = value.is_integer() ? static_cast<double>(value.value<std::int64_t>().value())
-                                               : value.value<double>().value();
-      if (!std::isfinite(number)) fail(value, fmt::format("{}: expected finite numbers", key));
-      values.push_back(number);
-    };
-    if (const toml::array* array = node->as_array()) {
-      for (const toml::node& value : *array) take(value);
-    } else {
-      take(*node);
-    }
-    return values;
-  }
-
-  std::vector<std::int64_t> whole_numbers(const toml::table& table, const std::string& key) const {
-    const toml::node* node = table.get(key);
-    if (node == nullptr) return {};
-    std::vector<std::int64_t> values;
-    const auto take = [&](const toml::node& value) {
-      if (!value.is_integer()) fail(value, fmt::format("{}: expected whole numbers", key));
-      values.push_back(value.value<std::int64_t>().value());
-    };
-    if (const toml::array* array = node->as_array()) {
-      for (const toml::node& value : *array) take(value);
-    } else {
-      take(*node);
-    }
-    return values;
-  }
-
-  std::vector<double> voxel_size(const toml::table& table, const std::string& key) const {
-    std::vector<double> values = numbers(table, key);
-    if (values.empty()) return values;
-    if (values.size() == 1) values.resize(3, values[0]);
-    if (values.size() != 3) fail(*table.get(key), fmt::format("{}: expected one number or z,y,x in nm", key));
-    for (const double value : values) {
-      if (!(value > 0)) fail(*table.get(key), fmt::format("{}: expected nm above 0, found {}", key, value));
-    }
-    return values;
-  }
-
-  std::string box(const toml::table& table, const std::string& key) const {
-    const std::vector<double> values = numbers(table, key);
-    if (values.empty()) return "";
-    if (values.size() != 6) fail(*table.get(key), fmt::format("{}: expected z0,y0,x0,z1,y1,x1 in nm", key));
-    return fmt::format("{}", fmt::join(values, ","));
-  }
-
-  const toml::table* table(const toml::table& parent, const std::string& key) const {
-    const toml::node* node = parent.get(key);
-    if (node == nullptr) return nullptr;
-    if (!node->is_table()) fail(*node, fmt::format("{}: expected a table [{}]", key, key));
-    return node->as_table();
-  }
-
-  // Names become folders and entries of comma-separated lists.
-  void check_name(const toml::node& node, const std::string& what, const std::string& name) const {
-    const bool is_plain = std::all_of(name.begin(), name.end(), [](unsigned char letter) {
-      return std::isalnum(letter) != 0 || letter == '_' || letter == '-' || letter == '.';
-    });
-    if (name.empty() || !is_plain || name.front() == '.')
-      fail(node,
-           fmt::format("{}: expected a name of letters, digits, '_', '-' and '.', found '{}'", what, name));
-  }
-
-  void setting(StageSettings& settings, const std::string& name, const toml::node& node) const {
-    settings.values[name] = setting_text(node);
-    settings.places[name] = place(node);
-  }
-
-  StageSettings settings(const toml::table& table) const {
-    StageSettings settings;
-    for (const auto& [key, node] : table) setting(settings, std::string(key.str()), node);
-    return settings;
-  }
-
-  std::string setting_text(const toml::node& node) const {
-    if (const auto* value = node.as_string()) return value->get();
-    if (const auto* value = node.as_boolean()) return value->get() ? "true" : "false";
-    if (const auto* value = node.as_integer()) return std::to_string(value->get());
-    if (const auto* value = node.as_floating_point()) return fmt::format("{}", value->get());
-    if (const toml::array* array = node.as_array()) {
-      std::vector<std::string> parts;
-      for (const toml::node& part : *array) parts.push_back(setting_text(part));
-      return fmt::format("{}", fmt::join(parts, ","));
-    }
-    fail(node, "expected a number, text, true, false or a list of them");
-  }
-
- private:
-  std::filesystem::path path_;
-};
-
 std::string resolve(const std::filesystem::path& folder, const std::string& address) {
   return address.empty() ? address : storage::address_in(folder, address);
-}
-
-bool is_color(const std::string& text) {
-  return text.size() == 7 && text[0] == '#' &&
-         text.find_first_not_of("0123456789abcdefABCDEF", 1) == std::string::npos;
 }
 
 const std::vector<std::string> kSegmentKeys = {"sigma_nm", "threshold", "min_volume_nm3", "connectivity"};
@@ -187,7 +28,34 @@ const std::vector<std::string> kSegmentKeys = {"sigma_nm", "threshold", "min_vol
 const std::vector<std::pair<std::string, std::string>> kMergeKeys = {{"merge_quantile", "quantile"},
                                                                      {"merge_threshold", "threshold"}};
 
-ClassConfig read_class(const Reader& reader, const std::string& name, const toml::table& entry,
+// What the taxonomy has for a class that names no ids.
+void take_from_taxonomy(const TomlReader& reader, const toml::table& entry, const Taxonomy& taxonomy,
+                        ClassConfig& organelle) {
+  if (taxonomy.classes.empty()) {
+    reader.fail(entry,
+                fmt::format("classes.{}: ids are missing; give them, or taxonomy = \"{}\" above the tables",
+                            organelle.name, kStandardTaxonomy));
+  }
+  const LearnedClass* learned = taxonomy.find_class(organelle.name);
+  if (learned == nullptr) {
+    std::vector<std::string> known;
+    for (const LearnedClass& one : taxonomy.classes) known.push_back(one.name);
+    const std::string nearest = nearest_word(organelle.name, known);
+    reader.fail(entry, fmt::format("classes.{}: ids are missing, and taxonomy {} has no such class{}",
+                                   organelle.name, taxonomy.name,
+                                   nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest)));
+  }
+  organelle.atoms = learned->atoms;
+  for (const std::string& atom : learned->atoms)
+    organelle.ids.push_back(static_cast<std::int64_t>(taxonomy.id_of(atom)));
+  organelle.generic = learned->generic;
+  organelle.balance_as = learned->balance_as;
+  organelle.joined = learned->joined;
+  organelle.add_nm = learned->add_nm;
+  organelle.color = learned->color;
+}
+
+ClassConfig read_class(const TomlReader& reader, const std::string& name, const toml::table& entry,
                        const CellConfig& config) {
   std::vector<std::string> known = {"ids",
                                     "color",
@@ -211,10 +79,8 @@ ClassConfig read_class(const Reader& reader, const std::string& name, const toml
   organelle.from = reader.text(entry, "from", "");
   organelle.parent = reader.text(entry, "parent", "");
   if (organelle.ids.empty() && organelle.is_predicted())
-    reader.fail(entry, fmt::format("classes.{}: ids are missing", name));
-  organelle.color = reader.text(entry, "color", organelle.color);
-  if (!is_color(organelle.color))
-    reader.fail(*entry.get("color"), fmt::format("color: expected #rrggbb, found '{}'", organelle.color));
+    take_from_taxonomy(reader, entry, config.taxonomy, organelle);
+  organelle.color = reader.color(entry, "color", organelle.color);
   for (const std::string& key : kSegmentKeys)
     if (const toml::node* value = entry.get(key)) reader.setting(organelle.segment, key, *value);
   for (const auto& [key, option] : kMergeKeys)
@@ -260,7 +126,8 @@ void add_defaults(toml::table& entry, const toml::table& defaults, const toml::t
   }
 }
 
-void read_classes(const Reader& reader, toml::table& table, const toml::table& defaults, CellConfig& config) {
+void read_classes(const TomlReader& reader, toml::table& table, const toml::table& defaults,
+                  CellConfig& config) {
   for (auto&& [key, node] : table) {
     toml::table* entry = node.as_table();
     const std::string name(key.str());
@@ -283,14 +150,45 @@ void read_classes(const Reader& reader, toml::table& table, const toml::table& d
   }
 }
 
-void read_crops(const Reader& reader, const toml::node& node, CellConfig& config) {
+// Classes that the taxonomy names become those of this cell; what is not learned here is left out.
+void name_classes_of_cell(CellConfig& config) {
+  const auto name_here = [&](const std::string& wanted) -> std::string {
+    for (const ClassConfig& organelle : config.classes) {
+      const LearnedClass* learned =
+          organelle.atoms.empty() ? nullptr : config.taxonomy.find_class(organelle.name);
+      if (learned != nullptr && learned->name == wanted) return organelle.name;
+    }
+    return "";
+  };
+  for (ClassConfig& organelle : config.classes) {
+    organelle.balance_as = name_here(organelle.balance_as);
+    std::vector<std::string> joined;
+    for (const std::string& other : organelle.joined) joined.push_back(name_here(other));
+    const bool all_are_there = std::find(joined.begin(), joined.end(), "") == joined.end();
+    organelle.joined = all_are_there ? joined : std::vector<std::string>{};
+  }
+}
+
+std::map<std::string, std::string> read_volumes(const TomlReader& reader, const toml::table& crop,
+                                                const std::string& key, const CellConfig& config) {
+  std::map<std::string, std::string> volumes;
+  const toml::table* table = reader.table(crop, key);
+  if (table == nullptr) return volumes;
+  for (const auto& [name, node] : *table)
+    volumes[std::string(name.str())] =
+        resolve(config.folder, reader.text(*table, std::string(name.str()), ""));
+  return volumes;
+}
+
+void read_crops(const TomlReader& reader, const toml::node& node, CellConfig& config) {
   const toml::array* array = node.as_array();
   if (array == nullptr) reader.fail(node, "crops: expected [[crops]]");
   for (const toml::node& element : *array) {
     const toml::table* entry = element.as_table();
     if (entry == nullptr) reader.fail(element, "crops: expected [[crops]]");
-    reader.check_keys(*entry,
-                      {"name", "raw", "labels", "voxel_size_nm", "labels_voxel_size_nm", "box_nm", "role"});
+    reader.check_keys(
+        *entry, {"name", "raw", "labels", "voxel_size_nm", "labels_voxel_size_nm", "box_nm", "role",
+                 "unlabelled_id", "present", "absent", "unannotated", "partial", "masks", "own_labels"});
     CropConfig crop;
     crop.name = reader.text(*entry, "name", fmt::format("crop{}", config.crops.size() + 1));
     reader.check_name(element, "crops", crop.name);
@@ -306,9 +204,26 @@ void read_crops(const Reader& reader, const toml::node& node, CellConfig& config
     crop.labels_voxel_size_nm = reader.voxel_size(*entry, "labels_voxel_size_nm");
     crop.box_nm = reader.box(*entry, "box_nm");
     crop.role = reader.text(*entry, "role", "train");
-    if (crop.role != "train" && crop.role != "validate") {
+    if (crop.role != "train" && crop.role != "validate" && crop.role != "holdout") {
       reader.fail(*entry->get("role"),
-                  fmt::format("role: expected train or validate, found '{}'", crop.role));
+                  fmt::format("role: expected train, validate or holdout, found '{}'", crop.role));
+    }
+    if (const auto ids = reader.whole_numbers(*entry, "unlabelled_id"); !ids.empty()) {
+      if (ids.size() != 1 || ids[0] < -1)
+        reader.fail(*entry->get("unlabelled_id"),
+                    "unlabelled_id: expected one id, or -1 where there is none");
+      crop.unlabelled_id = ids[0];
+    }
+    crop.present = reader.texts(*entry, "present");
+    crop.absent = reader.texts(*entry, "absent");
+    crop.unannotated = reader.texts(*entry, "unannotated");
+    crop.partial = reader.texts(*entry, "partial");
+    crop.masks = read_volumes(reader, *entry, "masks", config);
+    crop.own_labels = read_volumes(reader, *entry, "own_labels", config);
+    try {
+      check_annotations(crop, config.classes, config.taxonomy);
+    } catch (const Error& error) {
+      reader.fail(element, error.message());
     }
     config.crops.push_back(std::move(crop));
   }
@@ -324,15 +239,10 @@ CellConfig parse_cell_config(std::string_view text, const std::filesystem::path&
   CellConfig config;
   config.path = path;
   config.folder = std::filesystem::absolute(path).parent_path();
-  const Reader reader(path);
-  toml::table root;
-  try {
-    root = toml::parse(text, path.string());
-  } catch (const toml::parse_error& error) {
-    reader.fail_at(error.source(), std::string(error.description()));
-  }
-  std::vector<std::string> known = {"name",    "format",  "raw",   "crops",
-                                    "classes", "network", "truth", "defaults"};
+  const TomlReader reader(path);
+  toml::table root = reader.parse(text);
+  std::vector<std::string> known = {"name",    "format", "raw",      "crops",   "classes",
+                                    "network", "truth",  "defaults", "taxonomy"};
   known.insert(known.end(), kStageTables.begin(), kStageTables.end());
   reader.check_keys(root, known);
   config.name = reader.text(root, "name", config.folder.filename().string());
@@ -361,9 +271,16 @@ CellConfig parse_cell_config(std::string_view text, const std::filesystem::path&
   }
   toml::table defaults;
   if (const std::string name = reader.text(root, "defaults", ""); name == "heinrich2021") {
-    defaults = toml::parse(kOrganelleDefaults);
+    defaults = toml::parse(compiled_in::organelle_defaults);
   } else if (!name.empty()) {
     reader.fail(*root.get("defaults"), fmt::format("defaults: expected \"heinrich2021\", found '{}'", name));
+  }
+  if (const std::string name = reader.text(root, "taxonomy", ""); !name.empty()) {
+    try {
+      config.taxonomy = load_taxonomy(name == kStandardTaxonomy ? name : (config.folder / name).string());
+    } catch (const Error& error) {
+      reader.fail(*root.get("taxonomy"), error.message());
+    }
   }
   if (reader.table(root, "classes") != nullptr)
     read_classes(reader, *root.get("classes")->as_table(), defaults, config);
@@ -371,6 +288,7 @@ CellConfig parse_cell_config(std::string_view text, const std::filesystem::path&
                    [](const ClassConfig& organelle) { return organelle.is_predicted(); }))
     throw Error(ErrorKind::kInvalidArgument,
                 fmt::format("{}: no class; add [classes.mito] with its ids", path.string()));
+  name_classes_of_cell(config);
   if (const toml::node* crops = root.get("crops")) read_crops(reader, *crops, config);
   if (const toml::table* truth = reader.table(root, "truth")) {
     reader.check_keys(*truth, {"labels", "voxel_size_nm", "box_nm"});
@@ -406,4 +324,4 @@ CellConfig parse_cell_config(std::string_view text, const std::filesystem::path&
   return config;
 }
 
-}  // namespace organon::app
+}  // namespace organon::config

@@ -1,4 +1,4 @@
-#include "organon/app/class_config.h"
+#include "organon/config/class_config.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 
 #include "organon/base/error.h"
 
-namespace organon::app {
+namespace organon::config {
 
 std::vector<std::string> ClassConfig::needed() const {
   std::vector<std::string> names = inside;
@@ -49,4 +49,4 @@ std::vector<std::size_t> order_of_needs(const std::vector<ClassConfig>& classes)
   return order;
 }
 
-}  // namespace organon::app
+}  // namespace organon::config

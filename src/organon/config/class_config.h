@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-namespace organon::app {
+namespace organon::config {
 
 /// Options of one stage as written in cell.toml: name -> text, checked later against the stage's own binding.
 struct StageSettings {
@@ -18,7 +18,12 @@ struct ClassConfig {
   static constexpr char kFromRaw[] = "raw";
 
   std::string name;
-  std::vector<std::int64_t> ids;  ///< label ids that it merges; none where it is made of another class
+  std::vector<std::string> atoms;   ///< of the taxonomy; none where it has ids of its own
+  std::vector<std::int64_t> ids;    ///< label ids that it merges; none where it is made of another class
+  std::string generic;              ///< one of the atoms that stands for all the others; empty: none
+  std::string balance_as;           ///< a class by whose share its loss is balanced; empty: its own
+  std::vector<std::string> joined;  ///< classes whose targets are joined to its own
+  double add_nm = 0;                ///< added to its boundary distance
   std::string color = "#ffffff";
   StageSettings segment;             ///< over [segment]
   bool has_watershed = false;        ///< objects that touch are told apart
@@ -40,7 +45,4 @@ struct ClassConfig {
 /// kInvalidArgument naming classes that need one another, or one that is not there.
 std::vector<std::size_t> order_of_needs(const std::vector<ClassConfig>& classes);
 
-/// The text of organelle_defaults.toml.
-extern const char* const kOrganelleDefaults;
-
-}  // namespace organon::app
+}  // namespace organon::config

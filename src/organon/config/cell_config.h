@@ -6,21 +6,12 @@
 #include <string_view>
 #include <vector>
 
-#include "organon/app/class_config.h"
+#include "organon/config/class_config.h"
+#include "organon/config/crop_config.h"
+#include "organon/config/taxonomy.h"
 #include "organon/geometry/vec3.h"
 
-namespace organon::app {
-
-/// One annotated piece to learn from.
-struct CropConfig {
-  std::string name;
-  std::string raw;                           ///< slices or dataset; empty: this cell's raw
-  std::string labels;                        ///< slices or dataset of ids
-  std::vector<double> voxel_size_nm;         ///< of raw slices; empty: the cell's
-  std::vector<double> labels_voxel_size_nm;  ///< of label slices; empty: as raw
-  std::string box_nm;                        ///< part to use; empty: all
-  std::string role = "train";                ///< train or validate
-};
+namespace organon::config {
 
 /// A cell.toml.
 struct CellConfig {
@@ -32,6 +23,7 @@ struct CellConfig {
   std::vector<double> raw_voxel_size_nm;  ///< z, y, x; empty: not stated
   std::vector<double> contrast_limits;    ///< low, high; empty: not stated
   StageSettings import;
+  Taxonomy taxonomy;  ///< of the classes without ids of their own; no atoms: there is none
   std::vector<CropConfig> crops;
   bool has_mask = false;      ///< [mask] is there: predict only what is sample
   std::string mask_polygons;  ///< file of polygons that correct the mask; empty: none
@@ -50,4 +42,4 @@ CellConfig read_cell_config(const std::filesystem::path& path);
 /// The same from the text of the file at `path`, which is not read.
 CellConfig parse_cell_config(std::string_view text, const std::filesystem::path& path);
 
-}  // namespace organon::app
+}  // namespace organon::config

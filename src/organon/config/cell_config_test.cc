@@ -1,16 +1,15 @@
-#include "organon/app/cell_config.h"
+#include "organon/config/cell_config.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <tuple>
 
-#include "organon/app/run_cell.h"
 #include "organon/base/error.h"
 #include "organon/base/files.h"
 #include "organon/base/testing/test_data.h"
 
-namespace organon::app {
+namespace organon::config {
 namespace {
 
 constexpr char kSound[] = R"(name = "cell1"   # of the published page
@@ -138,13 +137,67 @@ TEST_F(CellConfigTest, RefusesWhatIsMissing) {
   EXPECT_THROW(read_cell_config(path().parent_path() / "none.toml"), Error);
 }
 
-TEST_F(CellConfigTest, EstimatedLimitsAreKeptAndAllElseStays) {
-  write_text_atomically(path(), kSound);
-  keep_contrast_limits(path().string(), 32.5, 233);
-  const std::string text = read_text(path());
-  EXPECT_EQ(text, changed(kSound, "[raw]\n",
-                          "[raw]\ncontrast_limits = [32.5, 233]  # estimated; change it and run again\n"));
-  EXPECT_EQ(read_cell_config(path()).contrast_limits, (std::vector<double>{32.5, 233}));
+TEST_F(CellConfigTest, ATaxonomyGivesClassesTheirIds) {
+  const std::string text = changed(changed(kSound, "format = \"zarr\"", "taxonomy = \"heinrich2021\""),
+                                   "[classes.mito]\nids = [3, 4, 5]\n", R"([classes.centrosome]
+[classes.cent-dapp]
+[classes.cent-sdapp]
+[classes.mt]
+[classes.MVB_membrane]
+color = "#010203"
+[classes.spine]
+ids = [77]
+[classes.mito]
+)");
+  const CellConfig config = read(text);
+  const auto find = [&](const std::string& name) {
+    return *std::find_if(config.classes.begin(), config.classes.end(),
+                         [&](const ClassConfig& one) { return one.name == name; });
+  };
+  EXPECT_EQ(find("mito").ids, (std::vector<std::int64_t>{3, 4, 5}));
+  EXPECT_EQ(find("mito").color, "#3fb34f");
+  EXPECT_EQ(find("centrosome").add_nm, 2);
+  EXPECT_EQ(find("centrosome").joined, (std::vector<std::string>{"cent-dapp", "cent-sdapp"}));
+  EXPECT_EQ(find("mt").joined, (std::vector<std::string>{"centrosome"})) << "by its name here";
+  EXPECT_EQ(find("MVB_membrane").ids, (std::vector<std::int64_t>{10}));
+  EXPECT_EQ(find("MVB_membrane").color, "#010203");
+  EXPECT_EQ(find("MVB_membrane").balance_as, "") << "its organelle is not learned here";
+  EXPECT_EQ(find("spine").ids, (std::vector<std::int64_t>{77}));
+  EXPECT_TRUE(find("spine").atoms.empty());
+
+  const CellConfig few = read(changed(text, "[classes.cent-dapp]\n", ""));
+  for (const ClassConfig& organelle : few.classes) {
+    EXPECT_TRUE(organelle.name != "centrosome" || organelle.joined.empty()) << "not all of them are learned";
+  }
+  EXPECT_NE(refusal(changed(text, "[classes.mt]", "[classes.mtt]")).find("did you mean 'mt'?"),
+            std::string::npos);
+  EXPECT_NE(refusal(changed(text, "heinrich2021", "lab.toml")).find("lab.toml"), std::string::npos);
+}
+
+TEST_F(CellConfigTest, CropsSayWhatTheirAnnotatorsDid) {
+  const std::string text = changed(changed(kSound, "format = \"zarr\"", "taxonomy = \"heinrich2021\""),
+                                   "labels = \"/data/crop\"\n", R"(labels = "/data/crop"
+present = ["mito", "ribo"]
+absent = "ld"
+unannotated = ["er"]
+partial = ["ves_lum"]
+unlabelled_id = 255
+role = "holdout"
+masks = {mito = "masks/mito"}
+own_labels = {ribo = "/data/ribo"}
+)");
+  const CropConfig crop = read(text).crops.at(0);
+  EXPECT_EQ(crop.present, (std::vector<std::string>{"mito", "ribo"}));
+  EXPECT_EQ(crop.absent, (std::vector<std::string>{"ld"}));
+  EXPECT_EQ(crop.unannotated, (std::vector<std::string>{"er"}));
+  EXPECT_EQ(crop.partial, (std::vector<std::string>{"ves_lum"}));
+  EXPECT_EQ(crop.unlabelled_id, 255);
+  EXPECT_EQ(crop.role, "holdout");
+  EXPECT_EQ(crop.masks.at("mito"), (path().parent_path() / "masks/mito").string());
+  EXPECT_EQ(crop.own_labels.at("ribo"), "/data/ribo");
+  EXPECT_NE(refusal(changed(text, "\"er\"", "\"err\"")).find("unannotated: 'err'"), std::string::npos);
+  EXPECT_NE(refusal(changed(text, "\"ld\"", "\"mito\"")).find("mito is said to be present and absent"),
+            std::string::npos);
 }
 
 TEST_F(CellConfigTest, LimitsOutOfOrderAreRefused) {
@@ -225,4 +278,4 @@ ids = [16]
 }
 
 }  // namespace
-}  // namespace organon::app
+}  // namespace organon::config

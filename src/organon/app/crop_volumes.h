@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "organon/config/cell_config.h"
+
+namespace organon::app {
+
+/// The volumes of labels of a crop, and where each class is found in them: what `organon targets` is told.
+/// One entry per class in `ids` and `masks`, one per volume in `addresses` and `unlabelled_ids`.
+struct CropVolumes {
+  std::vector<std::string> addresses;  ///< the first gives the grid
+  std::vector<std::int64_t> unlabelled_ids;
+  std::vector<std::string> ids;
+  std::vector<std::int64_t> masks;
+};
+
+/// Whether `labels` is a group with one array per class rather than a dataset of ids.
+bool is_group_of_classes(const std::string& labels, const config::CellConfig& cell);
+
+/// Of a crop whose labels lie at `labels`: a dataset of ids, or a group of CellMap's arrays. Classes that the
+/// crop's lists say are not annotated get no ids, and in a group those without an array, unless all of their
+/// atoms have one.
+///
+/// Errors: kInvalidArgument where a group has an array of none of the classes, or has them and lists besides;
+/// kNotFound for masks and volumes of single classes that are not there.
+CropVolumes volumes_of_crop(const config::CropConfig& crop, const std::string& labels,
+                            const config::CellConfig& cell);
+
+}  // namespace organon::app

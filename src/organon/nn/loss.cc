@@ -1,0 +1,81 @@
+#include "organon/nn/loss.h"
+
+#include <algorithm>
+
+#include "organon/base/check.h"
+
+namespace organon::nn {
+namespace {
+
+torch::Tensor per_class_weight(const std::vector<float>& weights, const torch::Tensor& like) {
+  return torch::tensor(weights).view({1, -1, 1, 1, 1}).to(like.device());
+}
+
+// Sums over all but the classes.
+torch::Tensor sum_per_class(const torch::Tensor& values) { return values.sum({0, 2, 3, 4}); }
+
+}  // namespace
+
+Balance::Balance(const TrainingBatch& batch, const OptimizerOptions& options) {
+  const std::size_t num_classes = batch.targets.front().size();
+  ORGANON_CHECK(options.balance_as.empty() || options.balance_as.size() == num_classes);
+  std::vector<double> shares;
+  for (std::size_t c = 0; c < num_classes; ++c) {
+    balance_as.push_back(static_cast<std::int64_t>(options.balance_as.empty() ? c : options.balance_as[c]));
+    std::int64_t annotated = 0;
+    std::int64_t positives = 0;
+    for (std::size_t i = 0; i < batch.raw.size(); ++i) {
+      const float* target = batch.targets[i][c].data();
+      const std::uint8_t* mask = batch.masks[i][c].data();
+      for (std::int64_t k = 0; k < batch.targets[i][c].size(); ++k) {
+        annotated += mask[k] != 0;
+        positives += mask[k] != 0 && target[k] > 0;
+      }
+    }
+    const auto count = static_cast<double>(std::max<std::int64_t>(1, annotated));
+    shares.push_back(
+        std::clamp(static_cast<double>(positives) / count, options.least_share, 1 - options.least_share));
+  }
+  for (std::size_t c = 0; c < num_classes; ++c) {
+    const auto other = static_cast<std::size_t>(balance_as[c]);
+    std::int64_t counted = 0;
+    for (std::size_t i = 0; i < batch.raw.size(); ++i) {
+      const std::uint8_t* mask = batch.masks[i][c].data();
+      const std::uint8_t* other_mask = batch.masks[i][other].data();
+      for (std::int64_t k = 0; k < batch.masks[i][c].size(); ++k)
+        counted += mask[k] != 0 && other_mask[k] != 0;
+    }
+    const auto count = static_cast<double>(std::max<std::int64_t>(1, counted));
+    positive.push_back(static_cast<float>(0.5 / shares[other] / count));
+    negative.push_back(static_cast<float>(0.5 / (1 - shares[other]) / count));
+  }
+}
+
+torch::Tensor loss_per_class(const torch::Tensor& output, const torch::Tensor& target,
+                             const torch::Tensor& mask, const Balance& balance, const std::string& loss,
+                             std::size_t batch_size) {
+  const torch::Tensor is_known = mask != 0;
+  if (loss == "dice") {
+    const torch::Tensor inside = (target > 0).to(torch::kFloat32) * is_known;
+    const torch::Tensor found = torch::sigmoid(2 * output) * is_known;
+    const torch::Tensor both = (inside * found).sum({2, 3, 4});
+    const torch::Tensor either = (inside + found).sum({2, 3, 4});
+    return ((1 - (2 * both + 1) / (either + 1)) / static_cast<double>(batch_size)).sum(0);
+  }
+  const torch::Tensor others = torch::tensor(balance.balance_as).to(target.device());
+  const torch::Tensor positive = per_class_weight(balance.positive, target);
+  const torch::Tensor negative = per_class_weight(balance.negative, target);
+  const torch::Tensor weight = torch::where(target.index_select(1, others) > 0, positive, negative) *
+                               is_known.logical_and(is_known.index_select(1, others));
+  if (loss == "bce") {
+    const torch::Tensor inside = (target > 0).to(torch::kFloat32);
+    // log(1 + e^-|x|) + max(x, 0) - x g, which no x overflows.
+    const torch::Tensor x = 2 * output;
+    return sum_per_class(weight * (torch::log1p(torch::exp(-x.abs())) + torch::relu(x) - x * inside));
+  }
+  ORGANON_CHECK(loss == "mse");
+  const torch::Tensor error = output - target;
+  return sum_per_class(weight * error * error);
+}
+
+}  // namespace organon::nn

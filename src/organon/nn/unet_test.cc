@@ -1,0 +1,101 @@
+#include "organon/nn/unet.h"
+
+#include <gtest/gtest.h>
+
+#include "organon/base/random.h"
+#include "organon/nn/network_cost.h"
+
+namespace organon::nn {
+namespace {
+
+std::int64_t counted_parameters(const NetworkOptions& options, std::int64_t num_classes) {
+  UNet network(options, num_classes);
+  std::int64_t sum = 0;
+  for (const torch::Tensor& weight : network->parameters()) sum += weight.numel();
+  return sum;
+}
+
+TEST(UNet, HasTheNumberOfParametersThatIsStated) {
+  // The paper's topology with fewer maps.
+  NetworkOptions narrow = paper_network();
+  narrow.features = {2, 4, 8, 16};
+  narrow.last_features = 4;
+  const auto two = [](std::int64_t in, std::int64_t out) { return 27 * (in * out + out * out) + 2 * out; };
+  const std::int64_t by_hand = two(1, 2) + two(2, 4) + two(4, 8) + two(8, 16) +  //
+                               16 * 8 + two(16, 8) + 8 * 4 + two(8, 4) + 4 * 4 + two(6, 4) + (4 + 1) * 14;
+  EXPECT_EQ(counted_parameters(narrow, 14), by_hand);
+  EXPECT_EQ(num_parameters(narrow, 14), by_hand);
+  narrow.output_scale = 2;
+  EXPECT_EQ(counted_parameters(narrow, 14), by_hand + 4 * 4 + two(4, 4));
+  EXPECT_EQ(counted_parameters(compact_network(), 3), num_parameters(compact_network(), 3));
+}
+
+// Any network that the options allow has the parameters and makes the shapes that are stated.
+TEST(UNet, IsWhatItsOptionsSay) {
+  const torch::NoGradGuard no_gradient;
+  Random random(13);
+  const auto pick = [&](const std::vector<std::string>& words) { return words[random.below(words.size())]; };
+  int num_run = 0;
+  for (int i = 0; i < 60; ++i) {
+    NetworkOptions options;
+    options.features.clear();
+    options.pooling.clear();
+    options.kernels.clear();
+    const std::size_t levels = 1 + random.below(3);
+    for (std::size_t level = 0; level < levels; ++level) {
+      options.features.push_back(static_cast<std::int64_t>(1 + random.below(4)));
+      options.kernels.push_back(pick({"1", "3", "1x3x3", "3x1x5"}));
+      if (level > 0) options.pooling.push_back(pick({"1", "2", "3", "1x2x2", "2x3x1"}));
+    }
+    options.convolutions = static_cast<std::int64_t>(1 + random.below(3));
+    options.stem = static_cast<std::int64_t>(1 + random.below(2));
+    options.output_scale = static_cast<std::int64_t>(1 + random.below(2));
+    options.padding = pick({"same", "valid"});
+    options.alignment = pick({"centred", "paper"});
+    options.normalization = pick({"batch", "group", "instance", "none"});
+    options.residual = options.convolutions > 1 ? pick({"auto", "true", "false"}) : "auto";
+    options.skip = pick({"add", "concatenate"});
+    if (options.skip == "concatenate") options.last_features = static_cast<std::int64_t>(random.below(4));
+    options.check();
+    SCOPED_TRACE(options_to_json(options));
+    const std::int64_t classes = 2;
+    EXPECT_EQ(counted_parameters(options, classes), num_parameters(options, classes));
+    const Shape3 input = smallest_input(options, {1, 5, 9});
+    if (input.product() == 0 || input.largest() > 80) continue;
+    UNet network(options, classes);
+    network->eval();
+    const torch::Tensor output = network->forward(torch::randn({2, 1, input.z, input.y, input.x}));
+    const Shape3 expected = output_shape(options, input);
+    EXPECT_EQ(output.sizes().vec(),
+              (std::vector<std::int64_t>{2, classes, expected.z, expected.y, expected.x}));
+    ++num_run;
+  }
+  EXPECT_GT(num_run, 20);
+}
+
+TEST(UNet, ResidualsAddTheMiddleOfTheFirstResult) {
+  for (const char* padding : {"valid", "same"}) {
+    NetworkOptions options;
+    options.features = {1};
+    options.pooling = {};
+    options.stem = 1;
+    options.padding = padding;
+    options.normalization = "none";
+    options.residual = "true";
+    Level level(0, 1, 1, options);
+    const torch::NoGradGuard no_gradient;
+    for (const auto& weight : level->named_parameters()) {
+      weight.value().zero_();
+      if (weight.key() == "convolution0.weight") weight.value()[0][0][1][1][1] = 1;
+    }
+    // The second convolution yields 0, so that the first result's middle is all there is.
+    const torch::Tensor x = torch::rand({2, 1, 7, 8, 9});
+    const std::int64_t lost = options.is_valid() ? 2 : 0;
+    const torch::Tensor middle =
+        x.narrow(2, lost, 7 - 2 * lost).narrow(3, lost, 8 - 2 * lost).narrow(4, lost, 9 - 2 * lost);
+    EXPECT_TRUE(torch::equal(level->forward(x), middle)) << padding;
+  }
+}
+
+}  // namespace
+}  // namespace organon::nn

@@ -1,0 +1,20 @@
+// Rows of scores, which `choose` takes from any folder.
+
+#include "fuzz_input.h"
+#include "organon/stages/evaluation/choose_report.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace organon::stages;
+  organon::fuzz::allow_errors([&] {
+    const auto rows = parse_scores({reinterpret_cast<const char*>(data), size}, "scores.json");
+    if (!rows) return;
+    (void)records_of(*rows);
+    ChooseOptions options;
+    options.until_stop = true;
+    options.stop = {0, 20, 30, 100};
+    const Choice choice = choose_networks(*rows, options);
+    (void)choice_files(choice, options, {});
+    (void)choice_plots(choice, options);
+  });
+  return 0;
+}

@@ -158,13 +158,14 @@ blockwise::StageDescription CellStages::stage(
 std::vector<blockwise::StageDescription> CellStages::after_imports(
     const std::vector<double>& raw_limits) const {
   std::vector<blockwise::StageDescription> stages;
-  std::vector<std::string> names, joined, colors;
+  std::vector<std::string> names, joined, balance_as, colors;
   std::vector<double> constants;
   for (const config::ClassConfig& organelle : config_.classes) {
     colors.push_back(organelle.color);
     if (!organelle.is_predicted()) continue;
     names.push_back(organelle.name);
     joined.push_back(fmt::format("{}", fmt::join(organelle.joined, "+")));
+    balance_as.push_back(organelle.balance_as);
     constants.push_back(organelle.add_nm);
   }
   const std::string finest =
@@ -212,6 +213,7 @@ std::vector<blockwise::StageDescription> CellStages::after_imports(
     network = (root_ / "networks" / config_.name).string();
     stages.push_back(stage("train", pairs, network,
                            {{"classes", comma_list(names)},
+                            {"balance_as", comma_list(balance_as)},
                             {"roles", comma_list(roles)},
                             {"contrast_limits", comma_list(limits)}},
                            {table("train")}));

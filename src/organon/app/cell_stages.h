@@ -35,6 +35,10 @@ class CellStages {
   /// before the import.
   std::vector<double> raw_limits() const;
 
+  /// Where raw and labels of a crop are, or will be once imported.
+  const std::string& crop_raw(std::size_t number) const { return crop_raw_.at(number); }
+  const std::string& crop_labels(std::size_t number) const { return crop_labels_.at(number); }
+
   /// Level s0 of raw.
   const std::string& raw_s0() const { return raw_s0_; }
   std::string published() const { return (root_ / "published").string(); }

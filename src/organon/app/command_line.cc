@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 
+#include "organon/app/crops_command.h"
 #include "organon/app/look_commands.h"
 #include "organon/app/network_command.h"
 #include "organon/app/plan_cell.h"
@@ -269,6 +270,8 @@ int run_command_line(int argc, char** argv) {
   add_look_commands(app, look, exit_code);
   NetworkArguments network;
   add_network_command(app, network, exit_code);
+  CropsArguments crops;
+  add_crops_command(app, crops, exit_code);
   RunArguments runs;
   add_run_commands(app, runs, exit_code);
 

@@ -103,9 +103,14 @@ void find_in_volume(const config::CropConfig& crop, const std::string& labels, c
 
 }  // namespace
 
+bool has_arrays(const std::string& group, const config::ClassConfig& organelle,
+                const config::Taxonomy& taxonomy) {
+  return !arrays_of_class(group, organelle, taxonomy).empty();
+}
+
 bool is_group_of_classes(const std::string& labels, const config::CellConfig& cell) {
   return std::any_of(cell.classes.begin(), cell.classes.end(), [&](const config::ClassConfig& organelle) {
-    return organelle.is_predicted() && !arrays_of_class(labels, organelle, cell.taxonomy).empty();
+    return organelle.is_predicted() && has_arrays(labels, organelle, cell.taxonomy);
   });
 }
 

@@ -19,6 +19,10 @@ struct CropVolumes {
 /// Whether `labels` is a group with one array per class rather than a dataset of ids.
 bool is_group_of_classes(const std::string& labels, const config::CellConfig& cell);
 
+/// Whether such a group has an array of the class, or of each of its atoms.
+bool has_arrays(const std::string& group, const config::ClassConfig& organelle,
+                const config::Taxonomy& taxonomy);
+
 /// Of a crop whose labels lie at `labels`: a dataset of ids, or a group of CellMap's arrays. Classes that the
 /// crop's lists say are not annotated get no ids, and in a group those without an array, unless all of their
 /// atoms have one.

@@ -1,10 +1,9 @@
 #include "organon/stages/evaluation/score_picture.h"
 
 #include <algorithm>
-#include <cmath>
 
+#include "organon/storage/grey_slice.h"
 #include "organon/storage/images/png_codec.h"
-#include "organon/storage/multiscale.h"
 
 namespace organon::stages {
 namespace {
@@ -15,61 +14,12 @@ constexpr Rgb8 kTruthColor{60, 230, 90};
 constexpr Rgb8 kSegmentationColor{255, 40, 220};
 constexpr Rgb8 kBothColor{255, 255, 255};
 constexpr std::int64_t kWantedPixels = 900;
-// Shares of voxels drawn black and white.
-constexpr double kDarkest = 0.005;
-constexpr double kBrightest = 0.995;
 
 // Where the part that is shown begins, along one axis.
 void choose_part(std::int64_t middle, std::int64_t& begin, std::int64_t& end) {
   if (end - begin <= kMaxPictureVoxels) return;
   begin = std::clamp(middle - kMaxPictureVoxels / 2, begin, end - kMaxPictureVoxels);
   end = begin + kMaxPictureVoxels;
-}
-
-// Raw at the centres of the voxels of `box`, one plane, as 0..255; from the level nearest in voxel size.
-Array<std::uint8_t> read_raw(const std::string& address, const VoxelGrid& grid, const Box& box) {
-  Array<std::uint8_t> picture(box.shape(), 0);
-  if (address.empty()) return picture;
-  const storage::Multiscale pyramid = storage::open_multiscale(address);
-  const storage::Dataset* raw = pyramid.levels.front().get();
-  const auto distance = [&](const storage::Dataset& level) {
-    return std::abs(std::log(level.spec().grid.voxel_size_nm.x / grid.voxel_size_nm.x));
-  };
-  for (const auto& level : pyramid.levels)
-    if (distance(*level) < distance(*raw)) raw = level.get();
-
-  const VoxelGrid& own = raw->spec().grid;
-  const Index3 first = own.voxel_containing(grid.to_nm(box.begin));
-  const Index3 last = own.voxel_containing(grid.to_nm(box.end - Index3{1, 1, 1}));
-  const Box needed = Box{first, last + Index3{1, 1, 1}}.intersect(raw->spec().domain());
-  if (needed.empty()) return picture;
-  const AnyArray voxels = raw->read(needed);
-  std::vector<double> values;
-  Array<double> grey(box.shape(), std::nan(""));
-  dispatch(voxels.type(), [&](auto zero) {
-    const auto view = voxels.view<decltype(zero)>();
-    for (std::int64_t y = 0; y < box.shape().y; ++y) {
-      for (std::int64_t x = 0; x < box.shape().x; ++x) {
-        const Index3 place = own.voxel_containing(grid.to_nm(box.begin + Index3{0, y, x}));
-        if (!needed.contains(place)) continue;
-        grey(0, y, x) = static_cast<double>(view(place - needed.begin));
-        if (std::isfinite(grey(0, y, x))) values.push_back(grey(0, y, x));
-      }
-    }
-  });
-  if (values.empty()) return picture;
-  std::sort(values.begin(), values.end());
-  const auto at = [&](double share) {
-    return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))];
-  };
-  const double low = at(kDarkest);
-  const double range = std::max(at(kBrightest) - low, 1e-9);
-  for (std::int64_t i = 0; i < grey.size(); ++i) {
-    const double value = grey.data()[i];
-    if (std::isfinite(value))
-      picture.data()[i] = static_cast<std::uint8_t>(std::clamp(255 * (value - low) / range, 0.0, 255.0));
-  }
-  return picture;
 }
 
 }  // namespace
@@ -100,7 +50,7 @@ void write_score_picture(const ScoredVolumes& volumes, std::int64_t z, const std
   const auto predicted = masks.predicted.view().part(part);
   const auto truth = masks.truth.view().part(part);
   const auto counted = masks.counted.view().part(part);
-  const Array<std::uint8_t> raw = read_raw(volumes.options().raw, volumes.spec().grid, box);
+  const Array<std::uint8_t> raw = storage::read_grey_slice(volumes.options().raw, volumes.spec().grid, box);
 
   const Shape3 shape = box.shape();
   const std::int64_t zoom = std::clamp<std::int64_t>(kWantedPixels / std::max(shape.y, shape.x), 1, 8);

@@ -271,7 +271,7 @@ CellConfig parse_cell_config(std::string_view text, const std::filesystem::path&
   }
   toml::table defaults;
   if (const std::string name = reader.text(root, "defaults", ""); name == "heinrich2021") {
-    defaults = toml::parse(compiled_in::organelle_defaults);
+    defaults = toml::parse(kOrganelleDefaults);
   } else if (!name.empty()) {
     reader.fail(*root.get("defaults"), fmt::format("defaults: expected \"heinrich2021\", found '{}'", name));
   }

@@ -1,9 +1,9 @@
 #pragma once
 
-/// Texts of the files of their names in this folder.
-namespace organon::config::compiled_in {
+namespace organon::config {
 
-extern const char* const organelle_defaults;
-extern const char* const heinrich2021;
+/// Texts of organelle_defaults.toml and heinrich2021.toml in this folder.
+extern const char* const kOrganelleDefaults;
+extern const char* const kHeinrich2021;
 
-}  // namespace organon::config::compiled_in
+}  // namespace organon::config

@@ -116,7 +116,8 @@ void check_annotations(const CropConfig& crop, const std::vector<ClassConfig>& c
     }
   }
   const auto check_names = [&](const char* table, const std::map<std::string, std::string>& volumes) {
-    for (const auto& [name, address] : volumes) {
+    for (const auto& volume : volumes) {
+      const std::string& name = volume.first;
       const bool is_there = std::any_of(classes.begin(), classes.end(),
                                         [&](const ClassConfig& one) { return one.name == name; });
       if (is_there || taxonomy.find_class(name) != nullptr) continue;

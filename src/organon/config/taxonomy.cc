@@ -178,7 +178,7 @@ Taxonomy parse_taxonomy(std::string_view text, const std::filesystem::path& wher
 }
 
 Taxonomy load_taxonomy(const std::string& name_or_path) {
-  if (name_or_path == kStandardTaxonomy) return parse_taxonomy(compiled_in::heinrich2021, kStandardTaxonomy);
+  if (name_or_path == kStandardTaxonomy) return parse_taxonomy(kHeinrich2021, kStandardTaxonomy);
   const std::filesystem::path path = name_or_path;
   if (!std::filesystem::is_regular_file(path)) {
     throw Error(ErrorKind::kNotFound, fmt::format("taxonomy: expected \"{}\" or a file, found '{}'",

@@ -131,7 +131,7 @@ TEST(Loss, GradientsAreThoseOfFiniteDifferences) {
     };
     torch::Tensor output = start.clone().requires_grad_(true);
     value(output).backward();
-    const torch::Tensor gradient = output.grad();
+    const torch::Tensor& gradient = output.grad();
     for (const std::int64_t k : {0, 31, 70, 100, 143}) {
       constexpr double kStep = 1e-2;
       torch::Tensor up = start.clone();

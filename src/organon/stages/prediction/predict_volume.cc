@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "organon/base/error.h"
+#include "organon/base/files.h"
 #include "organon/blockwise/reading.h"
 #include "organon/blockwise/run_folder.h"
 #include "organon/geometry/integer_division.h"
@@ -48,6 +49,7 @@ struct Set {
   PredictOptions options;
   std::filesystem::path network_file;
   nn::NetworkInfo info;
+  std::int64_t step = 0;  ///< of its training
   std::shared_ptr<storage::Dataset> raw;
   std::shared_ptr<storage::Dataset> mask;  ///< null: none
   std::vector<double> limits;              ///< grey values of raw that the network sees as -1 and 1
@@ -62,7 +64,9 @@ struct Set {
     group = description.outputs.at(0);
     network_file = description.inputs.at(1);
     if (std::filesystem::is_directory(network_file)) network_file /= "network.organon";
-    info = nn::Network::read_info(network_file);
+    const nn::NetworkFile header = nn::decode_network_header(read_text(network_file), network_file.string());
+    info = header.info;
+    step = header.step;
     choose_level(description.inputs.at(0));
     if (options.flips != 1 && options.flips != 2 && options.flips != 4 && options.flips != 8) {
       refuse(fmt::format("flips: expected 1, 2, 4 or 8, found {}", options.flips));
@@ -188,6 +192,30 @@ Array<std::uint8_t> read_mask(const Set& set, const Box& box) {
   return inside;
 }
 
+// What the paper's predictions say of themselves beside their grid, for programs made for them. Source:
+// [heinrich2021cosem] and its inference code.
+Json paper_attributes(const Set& set, const std::string& class_name) {
+  std::filesystem::path container;
+  std::filesystem::path in_container;
+  for (const auto& part : set.raw->path()) {
+    const bool is_found = container.extension() == ".n5" || container.extension() == ".zarr";
+    (is_found ? in_container : container) /= part;
+  }
+  const DataType type = set.raw->spec().data_type;
+  const double factor = type == DataType::kUint8 ? 255 : type == DataType::kUint16 ? 65535 : 1;
+  const double scale = 2 * factor / (set.limits[1] - set.limits[0]);
+  return {{"label", class_name},
+          {"iteration", set.step},
+          {"raw_data_path", container.string()},
+          {"raw_ds", in_container.string()},
+          {"raw_normalize_factor", 1 / factor},
+          {"raw_scale", scale},
+          {"raw_shift", -scale * set.limits[0] / factor - 1},
+          {"float_range", {-1, 1}},
+          {"safe_scale", false},
+          {"mask_ds", set.mask ? set.mask->path().string() : ""}};
+}
+
 class PredictVolume : public Step {
  public:
   /// `device`: a kind that this process has; empty: the best.
@@ -204,7 +232,9 @@ class PredictVolume : public Step {
                              {"boundary_value", 127},
                              {"axis_order", "zyx"}};
     for (const std::string& name : set_.info.classes) {
-      plan.outputs.push_back({set_.group + "/" + name, set_.spec, {{"prediction", prediction}}});
+      Json attributes = paper_attributes(set_, name);
+      attributes["prediction"] = prediction;
+      plan.outputs.push_back({set_.group + "/" + name, set_.spec, attributes});
     }
     plan.inputs.push_back(
         {set_.raw->address(), [tiles = set_.tiles](const Box& write_box) {

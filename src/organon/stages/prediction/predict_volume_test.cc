@@ -347,7 +347,19 @@ TEST(PredictVolume, RawOfAnotherVoxelSizeNeedsAWord) {
   ASSERT_TRUE(run(description).failures.empty());
   const auto dataset = storage::open_dataset(description.outputs[0] + "/a");
   EXPECT_EQ(dataset->spec().shape, kShape);
-  EXPECT_EQ(dataset->attributes()["prediction"]["raw"], "s1");
+  const Json attributes = dataset->attributes();
+  EXPECT_EQ(attributes["prediction"]["raw"], "s1");
+  // As the paper's: grey values over 255, times scale, plus shift, are -1 at 20 and 1 at 220.
+  EXPECT_NEAR(20 * attributes["raw_normalize_factor"].get<double>() * attributes["raw_scale"].get<double>() +
+                  attributes["raw_shift"].get<double>(),
+              -1, 1e-9);
+  EXPECT_NEAR(220 * attributes["raw_normalize_factor"].get<double>() * attributes["raw_scale"].get<double>() +
+                  attributes["raw_shift"].get<double>(),
+              1, 1e-9);
+  EXPECT_EQ(attributes["raw_data_path"], (folder.path() / "in.n5").string());
+  EXPECT_EQ(attributes["raw_ds"], "pyramid/s1");
+  EXPECT_EQ(attributes["label"], "a");
+  EXPECT_EQ(attributes["iteration"], 0);
 }
 
 TEST(TileGrid, TilesFitTheNetworkAndCoverTheVolume) {

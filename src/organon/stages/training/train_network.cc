@@ -477,7 +477,6 @@ class TrainStage : public blockwise::Stage {
 
 void TrainOptions::bind(OptionTable& table) {
   constexpr double kAny = 1e300;
-  const std::vector<std::string> presets = nn::network_preset_names();
   table.add("classes", classes, {"names of the classes, read at TARGETS/<class>", "", -kAny, kAny, {}})
       .add("balance_as", balance_as,
            {"per class the class by whose voxels its loss is balanced, as an organelle for its membrane; "
@@ -501,7 +500,7 @@ void TrainOptions::bind(OptionTable& table) {
             -kAny,
             kAny,
             {"mean", "phases"}})
-      .add("preset", preset, {"network that the next options change", "", -kAny, kAny, presets})
+      .add("preset", preset, {"network that the next options change", "", -kAny, kAny, nn::network_preset_names()})
       .add("features", features, {"feature maps per level, finest first; empty: preset", "", 1, 8192, {}})
       .add("pooling", pooling,
            {"pooling factors between levels, each as 2 or, for z, y, x, as 1x2x2; empty: preset",

@@ -168,9 +168,6 @@ std::vector<blockwise::StageDescription> CellStages::after_imports(
     balance_as.push_back(organelle.balance_as);
     constants.push_back(organelle.add_nm);
   }
-  const std::string finest =
-      fmt::format("{}", *std::min_element(raw_voxel_size_nm_.begin(), raw_voxel_size_nm_.end()));
-
   if (has_own_raw_) stages.push_back(stage("pyramid", {raw_s0_}, raw_group_, {}, {table("pyramid")}));
 
   const std::string mask = config_.has_mask ? in_container("mask") : "";
@@ -200,7 +197,7 @@ std::vector<blockwise::StageDescription> CellStages::after_imports(
                               {"unlabelled_id", comma_list(volumes.unlabelled_ids)},
                               {"add_nm", comma_list(constants)},
                               {"joined", comma_list(joined)},
-                              {"voxel_size_nm", finest}},
+                              {"voxel_size_nm", comma_list(raw_voxel_size_nm_)}},
                              {table("targets")}));
       stages.back().box_nm = config_.crops[i].box_nm;
       pairs.insert(pairs.end(), {crop_raw_[i], targets});

@@ -103,10 +103,10 @@ std::string shape_text(const Shape3& shape) {
 std::string radius_text(const NetworkReport& report) {
   const Shape3& radius = report.receptive_radius;
   std::string text = fmt::format("{} input voxels on each side", to_string(radius));
-  if (report.voxel_size_nm > 0) {
-    const SizeNm nm{static_cast<double>(radius.z) * report.voxel_size_nm,
-                    static_cast<double>(radius.y) * report.voxel_size_nm,
-                    static_cast<double>(radius.x) * report.voxel_size_nm};
+  if (report.voxel_size_nm.smallest() > 0) {
+    const SizeNm nm{static_cast<double>(radius.z) * report.voxel_size_nm.z,
+                    static_cast<double>(radius.y) * report.voxel_size_nm.y,
+                    static_cast<double>(radius.x) * report.voxel_size_nm.x};
     text += fmt::format(" ({} nm)", to_string(nm));
   }
   const std::string& normalization = report.options.normalization;
@@ -117,8 +117,15 @@ std::string radius_text(const NetworkReport& report) {
 
 Json shape_json(const Shape3& shape) { return Json::array({shape.z, shape.y, shape.x}); }
 
-double output_voxel_size_nm(const NetworkReport& report) {
-  return report.voxel_size_nm / static_cast<double>(report.options.output_scale);
+Json size_json(const SizeNm& size) { return {size.z, size.y, size.x}; }
+
+std::string nm_text(const SizeNm& size) {
+  if (size == SizeNm::cube(size.z)) return fmt::format("{:g}", size.z);
+  return fmt::format("{:g} x {:g} x {:g}", size.z, size.y, size.x);
+}
+
+SizeNm output_voxel_size_nm(const NetworkReport& report) {
+  return report.voxel_size_nm * (1 / static_cast<double>(report.options.output_scale));
 }
 
 Json tile_json(const nn::Tile& tile) {
@@ -170,9 +177,9 @@ std::string to_text(const NetworkReport& report) {
   } else {
     line("classes", fmt::format("{}", fmt::join(report.classes, ", ")));
   }
-  if (report.voxel_size_nm > 0) {
-    line("voxel size",
-         fmt::format("{:g} nm in, {:g} nm out", report.voxel_size_nm, output_voxel_size_nm(report)));
+  if (report.voxel_size_nm.smallest() > 0) {
+    line("voxel size", fmt::format("{} nm in, {} nm out", nm_text(report.voxel_size_nm),
+                                   nm_text(output_voxel_size_nm(report))));
   }
   if (report.step) line("trained", fmt::format("{} steps", *report.step));
   if (report.training.is_object() && report.training.contains("options")) {
@@ -216,13 +223,13 @@ std::string to_json(const NetworkReport& report) {
     tile["overhead"] = row.overhead;
     rows.push_back(std::move(tile));
   }
-  const bool has_size = report.voxel_size_nm > 0;
+  const bool has_size = report.voxel_size_nm.smallest() > 0;
   Json json = {{"network", report.name},
                {"options", parse_json(options_to_json(report.options), "network options")},
                {"num_classes", report.num_classes},
                {"classes", report.classes},
-               {"voxel_size_nm", has_size ? Json(report.voxel_size_nm) : Json()},
-               {"output_voxel_size_nm", has_size ? Json(output_voxel_size_nm(report)) : Json()},
+               {"voxel_size_nm", has_size ? size_json(report.voxel_size_nm) : Json()},
+               {"output_voxel_size_nm", has_size ? size_json(output_voxel_size_nm(report)) : Json()},
                {"step", report.step ? Json(*report.step) : Json()},
                {"training", report.training},
                {"receptive_radius_voxels", shape_json(report.receptive_radius)},
@@ -234,9 +241,9 @@ std::string to_json(const NetworkReport& report) {
                {"largest_tile", report.largest ? tile_json(*report.largest) : Json()}};
   if (has_size) {
     const Shape3& radius = report.receptive_radius;
-    json["receptive_radius_nm"] = {static_cast<double>(radius.z) * report.voxel_size_nm,
-                                   static_cast<double>(radius.y) * report.voxel_size_nm,
-                                   static_cast<double>(radius.x) * report.voxel_size_nm};
+    json["receptive_radius_nm"] = {static_cast<double>(radius.z) * report.voxel_size_nm.z,
+                                   static_cast<double>(radius.y) * report.voxel_size_nm.y,
+                                   static_cast<double>(radius.x) * report.voxel_size_nm.x};
   }
   return json.dump();
 }

@@ -63,7 +63,7 @@ TEST(NetworkReport, AFileTellsWhatItWasTrainedFor) {
   nn::NetworkFile file;
   file.info.options = nn::compact_network();
   file.info.classes = {"mito", "er"};
-  file.info.voxel_size_nm = 8;
+  file.info.voxel_size_nm = {8, 8, 8};
   file.step = 1200;
   write_text_atomically(folder.path() / "network.organon", nn::encode_network(file));
   write_text_atomically(folder.path() / "training.json", R"({"options": {"steps": 2000, "patch": 64}})");
@@ -72,7 +72,7 @@ TEST(NetworkReport, AFileTellsWhatItWasTrainedFor) {
   EXPECT_EQ(report.num_classes, 2);
   EXPECT_EQ(report.step, 1200);
   const Json json = parse_json(to_json(report), "report");
-  EXPECT_EQ(json["voxel_size_nm"], 8);
+  EXPECT_EQ(json["voxel_size_nm"], (Json{8, 8, 8}));
   EXPECT_EQ(json["training"]["options"]["steps"], 2000);
   EXPECT_EQ(json["num_parameters"], nn::num_parameters(nn::compact_network(), 2));
   EXPECT_EQ(json["receptive_radius_nm"][0], 8 * json["receptive_radius_voxels"][0].get<double>());

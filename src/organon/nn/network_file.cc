@@ -70,6 +70,23 @@ Parts split(std::string_view text, const std::string& where) {
   return {parse_json(rest.substr(0, header_bytes), where), rest.substr(header_bytes)};
 }
 
+// One number for cubic voxels, else z, y, x.
+Json to_json(const SizeNm& size) {
+  if (size == SizeNm::cube(size.z)) return size.z;
+  return {size.z, size.y, size.x};
+}
+
+SizeNm voxel_size_of(const Json& size, const std::string& where) {
+  const auto number = [&](const Json& value) {
+    if (!value.is_number() || !(value.get<double>() > 0))
+      refuse(where, "its voxel size is no number above 0");
+    return value.get<double>();
+  };
+  if (!size.is_array()) return SizeNm::cube(number(size));
+  if (size.size() != 3) refuse(where, "its voxel size is neither one number nor three");
+  return {number(size[0]), number(size[1]), number(size[2])};
+}
+
 NetworkInfo info_of(const Json& header, const std::string& where) {
   NetworkInfo info;
   info.options.alignment = "paper";  // where the file is older than the option
@@ -88,9 +105,7 @@ NetworkInfo info_of(const Json& header, const std::string& where) {
     if (!name.is_string()) refuse(where, "a class is no text");
     info.classes.push_back(name);
   }
-  const Json& size = field(header, "voxel_size_nm", where);
-  if (!size.is_number() || !(size.get<double>() > 0)) refuse(where, "its voxel size is no number above 0");
-  info.voxel_size_nm = size;
+  info.voxel_size_nm = voxel_size_of(field(header, "voxel_size_nm", where), where);
   info.seed = static_cast<std::uint64_t>(count_field(header, "seed", where));
   info.training = text_field(header, "training", where);
   if (num_parameters(info.options, static_cast<std::int64_t>(info.classes.size())) > kMaxParameters) {
@@ -115,7 +130,7 @@ std::string encode_network(const NetworkFile& file) {
   const std::string header =
       Json({{"options", parse_json(options_to_json(file.info.options), "network options")},
             {"classes", file.info.classes},
-            {"voxel_size_nm", file.info.voxel_size_nm},
+            {"voxel_size_nm", to_json(file.info.voxel_size_nm)},
             {"seed", file.info.seed},
             {"training", file.info.training},
             {"step", file.step},

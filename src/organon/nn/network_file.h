@@ -14,11 +14,13 @@ namespace organon::nn {
 struct NetworkInfo {
   NetworkOptions options;
   std::vector<std::string> classes;
-  double voxel_size_nm = 0;  ///< of the input
-  std::uint64_t seed = 1;    ///< of the first weights
-  std::string training;      ///< identity of the options and inputs it was trained with
+  SizeNm voxel_size_nm;    ///< of the input
+  std::uint64_t seed = 1;  ///< of the first weights
+  std::string training;    ///< identity of the options and inputs it was trained with
 
-  double output_voxel_size_nm() const { return voxel_size_nm / static_cast<double>(options.output_scale); }
+  SizeNm output_voxel_size_nm() const {
+    return voxel_size_nm * (1 / static_cast<double>(options.output_scale));
+  }
 };
 
 /// A checkpoint in memory, without libtorch.

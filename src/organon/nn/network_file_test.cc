@@ -13,7 +13,7 @@ NetworkFile example() {
   file.info.options.features = {8, 16};
   file.info.options.pooling = {"3"};
   file.info.classes = {"mito", "er"};
-  file.info.voxel_size_nm = 4.5;
+  file.info.voxel_size_nm = {4.5, 4.5, 4.5};
   file.info.seed = 7;
   file.info.training = "abc";
   file.step = 1200;
@@ -47,7 +47,7 @@ TEST(NetworkFile, RoundTrip) {
   EXPECT_EQ(read.info.options.features, file.info.options.features);
   EXPECT_EQ(read.info.options.pooling, file.info.options.pooling);
   EXPECT_EQ(read.info.classes, file.info.classes);
-  EXPECT_EQ(read.info.voxel_size_nm, 4.5);
+  EXPECT_EQ(read.info.voxel_size_nm, (SizeNm{4.5, 4.5, 4.5}));
   EXPECT_EQ(read.info.seed, 7U);
   EXPECT_EQ(read.info.training, "abc");
   EXPECT_EQ(read.step, 1200);
@@ -72,13 +72,13 @@ TEST(NetworkFile, FilesOlderThanAnOptionAreReadAsTheyWere) {
   EXPECT_EQ(old.options.pooling_at(0), Shape3::cube(2));
   EXPECT_EQ(old.options.kernel_at(1), Shape3::cube(3));
   EXPECT_FALSE(old.options.is_residual());
-  EXPECT_EQ(old.output_voxel_size_nm(), 4);
+  EXPECT_EQ(old.output_voxel_size_nm(), (SizeNm{4, 4, 4}));
   // What is written now says it.
   NetworkFile file = example();
   file.info.options.output_scale = 2;
   const NetworkInfo read = decode_network(encode_network(file), "file").info;
   EXPECT_EQ(read.options.alignment, "centred");
-  EXPECT_EQ(read.output_voxel_size_nm(), 2.25);
+  EXPECT_EQ(read.output_voxel_size_nm(), (SizeNm{2.25, 2.25, 2.25}));
 }
 
 TEST(NetworkFile, AnyChangedOrMissingByteIsSeen) {
@@ -129,6 +129,17 @@ TEST(NetworkFile, WhatIsSealedButSenselessIsRefused) {
   expect_corrupt(sealed("99999999999999999999\n{}"));
   expect_corrupt(sealed("2\n[]"));
   expect_corrupt(sealed("2\n{}"));
+}
+
+TEST(NetworkFile, VoxelsMayBeLongerAlongAnAxis) {
+  NetworkFile file;
+  file.info.classes = {"a"};
+  file.info.voxel_size_nm = {8, 4, 5};
+  const std::string text = encode_network(file);
+  EXPECT_NE(text.find("\"voxel_size_nm\":[8.0,4.0,5.0]"), std::string::npos);
+  EXPECT_EQ(decode_network_header(text, "file").info.voxel_size_nm, (SizeNm{8, 4, 5}));
+  file.info.options.output_scale = 2;
+  EXPECT_EQ(file.info.output_voxel_size_nm(), (SizeNm{4, 2, 2.5}));
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ NetworkInfo small_info() {
   info.options.pooling = {"2"};
   info.options.stem = 2;
   info.classes = {"bright", "dark"};
-  info.voxel_size_nm = 8;
+  info.voxel_size_nm = {8, 8, 8};
   return info;
 }
 
@@ -233,7 +233,7 @@ NetworkInfo small_paper(const std::string& alignment) {
   info.options.last_features = 3;
   info.options.alignment = alignment;
   info.classes = {"mito"};
-  info.voxel_size_nm = 8;
+  info.voxel_size_nm = {8, 8, 8};
   return info;
 }
 

@@ -41,8 +41,9 @@ constexpr std::array<int, 8> kMirrors = {0, 7, 1, 6, 2, 5, 4, 3};
 }
 
 // How far the voxel sizes are apart: the largest ratio of an axis, above 0.
-double misfit(const SizeNm& size, double wanted) {
-  return std::max(size.largest() / wanted, wanted / size.smallest()) - 1;
+double misfit(const SizeNm& size, const SizeNm& wanted) {
+  const SizeNm ratio{size.z / wanted.z, size.y / wanted.y, size.x / wanted.x};
+  return std::max(ratio.largest(), 1 / ratio.smallest()) - 1;
 }
 
 struct Set {
@@ -120,7 +121,7 @@ struct Set {
       refuse(
           fmt::format("the network was trained at {} nm, the nearest level of {} has {} nm; make a pyramid "
                       "with such a level, or say --allow-voxel-size",
-                      info.voxel_size_nm, address, to_string(size)));
+                      to_string(info.voxel_size_nm), address, to_string(size)));
     }
     limits = options.contrast_limits;
     if (const auto contrast = storage::contrast_of(pyramid); limits.empty() && contrast)
@@ -223,14 +224,15 @@ class PredictVolume : public Step {
 
   StepPlan plan() const override {
     StepPlan plan = StepPlan::over(set_.domain, set_.block_shape);
-    const Json prediction = {{"network_voxel_size_nm", set_.info.voxel_size_nm},
-                             {"raw", set_.raw->path().filename().string()},
-                             {"raw_voxel_size_nm", storage::to_json(set_.raw->spec().grid.voxel_size_nm,
-                                                                    storage::AxisOrder::kZyx)},
-                             {"tile", storage::to_json(set_.tiles.shape, storage::AxisOrder::kZyx)},
-                             {"halo", storage::to_json(set_.tiles.halo, storage::AxisOrder::kZyx)},
-                             {"boundary_value", 127},
-                             {"axis_order", "zyx"}};
+    const Json prediction = {
+        {"network_voxel_size_nm", storage::to_json(set_.info.voxel_size_nm, storage::AxisOrder::kZyx)},
+        {"raw", set_.raw->path().filename().string()},
+        {"raw_voxel_size_nm",
+         storage::to_json(set_.raw->spec().grid.voxel_size_nm, storage::AxisOrder::kZyx)},
+        {"tile", storage::to_json(set_.tiles.shape, storage::AxisOrder::kZyx)},
+        {"halo", storage::to_json(set_.tiles.halo, storage::AxisOrder::kZyx)},
+        {"boundary_value", 127},
+        {"axis_order", "zyx"}};
     for (const std::string& name : set_.info.classes) {
       Json attributes = paper_attributes(set_, name);
       attributes["prediction"] = prediction;

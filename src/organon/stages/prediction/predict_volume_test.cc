@@ -48,7 +48,7 @@ nn::NetworkInfo same_info() {
   info.options.stem = 1;
   info.options.convolutions = 1;
   info.classes = {"a"};
-  info.voxel_size_nm = 8;
+  info.voxel_size_nm = {8, 8, 8};
   return info;
 }
 
@@ -334,7 +334,7 @@ TEST(PredictVolume, RawOfAnotherVoxelSizeNeedsAWord) {
     make_predict_stage(description_of({far, network}, folder.path(), kOptions));
     FAIL();
   } catch (const Error& error) {
-    EXPECT_NE(error.message().find("trained at 8 nm"), std::string::npos) << error.message();
+    EXPECT_NE(error.message().find("trained at 8,8,8 nm"), std::string::npos) << error.message();
   }
   std::string options = kOptions;
   options.insert(1, R"("allow_voxel_size": true, )");

@@ -266,10 +266,6 @@ class Training {
                            pair.request.targets, to_string(loaded.voxel_size_nm), to_string(voxel_size_nm_)));
       }
       voxel_size_nm_ = loaded.voxel_size_nm;
-      if (voxel_size_nm_.largest() > 1.1 * voxel_size_nm_.smallest()) {
-        refuse(fmt::format("{}: voxels of {} nm; networks learn from cubic ones here (to 10 %)",
-                           pair.request.raw, to_string(voxel_size_nm_)));
-      }
       notes_.push_back(loaded.note);
       (pair.is_validation ? validation_ : training_).push_back(std::move(loaded.crop));
       throw_if_cancelled();
@@ -279,7 +275,7 @@ class Training {
 
   // The newest checkpoint of the same training that can be read, or a new network.
   nn::Network newest_network() {
-    nn::NetworkInfo info{set_.network, set_.options.classes, voxel_size_nm_.x,
+    nn::NetworkInfo info{set_.network, set_.options.classes, voxel_size_nm_,
                          static_cast<std::uint64_t>(set_.options.seed), identity_};
     auto found = checkpoints_in(set_.folder);
     while (!found.empty()) {
@@ -317,7 +313,7 @@ class Training {
                           to_text({{"options", parse_json(options_to_json(set_.options), "options")},
                                    {"network", parse_json(options_to_json(set_.network), "network")},
                                    {"num_parameters", nn::num_parameters(set_.network, num_classes())},
-                                   {"voxel_size_nm", voxel_size_nm_.x},
+                                   {"voxel_size_nm", {voxel_size_nm_.z, voxel_size_nm_.y, voxel_size_nm_.x}},
                                    {"raw", notes_}}));
   }
 
@@ -457,7 +453,8 @@ class TrainStage : public blockwise::Stage {
     nn::NetworkFile file;
     file.info.options = set_.network;
     file.info.classes = set_.options.classes;
-    file.info.voxel_size_nm = targets->spec().grid.voxel_size_nm.x;
+    file.info.voxel_size_nm =
+        targets->spec().grid.voxel_size_nm * static_cast<double>(set_.network.output_scale);
     write_text_atomically(set_.folder / "network.organon", nn::encode_network(file));
   }
   std::vector<std::string> steps() const override { return {"train network"}; }
@@ -500,7 +497,8 @@ void TrainOptions::bind(OptionTable& table) {
             -kAny,
             kAny,
             {"mean", "phases"}})
-      .add("preset", preset, {"network that the next options change", "", -kAny, kAny, nn::network_preset_names()})
+      .add("preset", preset,
+           {"network that the next options change", "", -kAny, kAny, nn::network_preset_names()})
       .add("features", features, {"feature maps per level, finest first; empty: preset", "", 1, 8192, {}})
       .add("pooling", pooling,
            {"pooling factors between levels, each as 2 or, for z, y, x, as 1x2x2; empty: preset",

@@ -162,7 +162,7 @@ TEST(TrainNetwork, LearnsAndLeavesNetworkCurvesAndCheckpoints) {
   const auto result = run(description);
   ASSERT_TRUE(result.failures.empty()) << result.failures.front().message;
   const auto network = folder.path() / "network";
-  EXPECT_EQ(nn::Network::read_info(network / "network.organon").voxel_size_nm, 8);
+  EXPECT_EQ(nn::Network::read_info(network / "network.organon").voxel_size_nm, (SizeNm{8, 8, 8}));
   EXPECT_FALSE(std::filesystem::exists(network / "checkpoints" / "step_000050.organon"));
   EXPECT_TRUE(std::filesystem::exists(network / "checkpoints" / "step_000100.organon"));
   EXPECT_TRUE(std::filesystem::exists(network / "checkpoints" / "step_000150.organon"));

@@ -254,7 +254,10 @@ std::vector<StageVerb> make_stage_verbs() {
        make_predict_stage,
        {},
        {},
-       /*takes_device=*/true},
+       /*takes_device=*/true,
+       "NETWORK is the folder of a training, one of its files, or another folder of networks, such as a "
+       "training's\n"
+       "checkpoints: their predictions are averaged."},
 #endif
       {"segment",
        kObjects,

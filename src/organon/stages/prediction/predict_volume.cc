@@ -48,9 +48,9 @@ double misfit(const SizeNm& size, const SizeNm& wanted) {
 
 struct Set {
   PredictOptions options;
-  std::filesystem::path network_file;
-  nn::NetworkInfo info;
-  std::int64_t step = 0;  ///< of its training
+  std::vector<std::filesystem::path> network_files;  ///< their predictions are averaged
+  nn::NetworkInfo info;                              ///< of each
+  std::int64_t step = 0;                             ///< of the training, of the first
   std::shared_ptr<storage::Dataset> raw;
   std::shared_ptr<storage::Dataset> mask;  ///< null: none
   std::vector<double> limits;              ///< grey values of raw that the network sees as -1 and 1
@@ -63,11 +63,7 @@ struct Set {
   explicit Set(const StageDescription& description) {
     options = options_from_json<PredictOptions>(description.options_json);
     group = description.outputs.at(0);
-    network_file = description.inputs.at(1);
-    if (std::filesystem::is_directory(network_file)) network_file /= "network.organon";
-    const nn::NetworkFile header = nn::decode_network_header(read_text(network_file), network_file.string());
-    info = header.info;
-    step = header.step;
+    open_networks(description.inputs.at(1));
     choose_level(description.inputs.at(0));
     if (options.flips != 1 && options.flips != 2 && options.flips != 4 && options.flips != 8) {
       refuse(fmt::format("flips: expected 1, 2, 4 or 8, found {}", options.flips));
@@ -86,6 +82,34 @@ struct Set {
                           whole_chunks(tiles.shape.x, spec.chunk_shape.x)};
     block_shape = blockwise::block_shape_or(description.block_shape, standard, spec.shape, spec.chunk_shape);
     domain = blockwise::domain_in(description.box_nm, spec.grid, spec.shape, spec.chunk_shape);
+  }
+
+  // A file, the network of a training's folder, or all networks of another folder.
+  void open_networks(const std::filesystem::path& path) {
+    if (!std::filesystem::is_directory(path)) {
+      network_files = {path};
+    } else if (std::filesystem::exists(path / "network.organon")) {
+      network_files = {path / "network.organon"};
+    } else {
+      for (const auto& entry : std::filesystem::directory_iterator(path))
+        if (entry.path().extension() == ".organon") network_files.push_back(entry.path());
+      std::sort(network_files.begin(), network_files.end());
+      if (network_files.empty())
+        throw Error(ErrorKind::kNotFound,
+                    fmt::format("{}: no network.organon, nor any other *.organon", path.string()));
+    }
+    for (const std::filesystem::path& file : network_files) {
+      const nn::NetworkFile header = nn::decode_network_header(read_text(file), file.string());
+      if (file == network_files.front()) {
+        info = header.info;
+        step = header.step;
+      }
+      if (header.info.classes != info.classes || header.info.voxel_size_nm != info.voxel_size_nm ||
+          options_to_json(header.info.options) != options_to_json(info.options)) {
+        refuse(fmt::format("{} and {} have other classes, voxel sizes or options: they have no mean",
+                           network_files.front().string(), file.string()));
+      }
+    }
   }
 
   void open_mask(const std::string& address) {
@@ -251,8 +275,11 @@ class PredictVolume : public Step {
     plan.depends_on = {{"prediction", prediction}, {"contrast_limits", set_.limits}};
     const auto num_classes = static_cast<std::int64_t>(set_.info.classes.size());
     const std::int64_t tile_bytes = set_.tiles.shape.product() * num_classes;
+    // Each further network keeps its weights, their mean and what its optimiser knows.
+    const std::int64_t more_weights = (static_cast<std::int64_t>(set_.network_files.size()) - 1) * 16 *
+                                      nn::num_parameters(set_.info.options, num_classes);
     plan.bytes_per_worker = nn::prediction_bytes(set_.info.options, num_classes, set_.tiles.input) +
-                            std::max(kKeptTilesBytes, 2 * tile_bytes) +
+                            more_weights + std::max(kKeptTilesBytes, 2 * tile_bytes) +
                             set_.block_shape.product() * (2 * num_classes + 18);
     const BlockGrid blocks = plan.blocks();
     double tile_runs = 0;
@@ -264,6 +291,7 @@ class PredictVolume : public Step {
         static_cast<std::int64_t>(inputs) * static_cast<std::int64_t>(size_of(set_.raw->spec().data_type));
     plan.bytes_written = num_classes * plan.domain.volume();
     const double operations = tile_runs * static_cast<double>(set_.options.flips) *
+                              static_cast<double>(set_.network_files.size()) *
                               nn::forward_operations(set_.info.options, num_classes, set_.tiles.input);
     plan.voxels_per_second = static_cast<double>(plan.domain.volume()) / (operations / kOperationsPerSecond);
     return plan;
@@ -338,8 +366,23 @@ class PredictVolume : public Step {
     return kept_.front();
   }
 
+  // Adds a prediction of a mirrored copy; the first one becomes the sums.
+  static void add_unmirrored(std::vector<Array<float>> prediction, int axes,
+                             std::vector<Array<float>>& sums) {
+    if (sums.empty()) {
+      sums = std::move(prediction);
+      return;
+    }
+    for (std::size_t c = 0; c < sums.size(); ++c) {
+      Array<float> back = Array<float>::uninitialized(sums[c].shape());
+      mirror(prediction[c], axes, back);
+      for (std::int64_t i = 0; i < back.size(); ++i) sums[c].data()[i] += back.data()[i];
+    }
+  }
+
   Tile compute(const Index3& position) const {
-    if (!network_) network_ = std::make_unique<nn::Network>(nn::Network::load(set_.network_file, device_));
+    for (std::size_t i = networks_.size(); i < set_.network_files.size(); ++i)
+      networks_.push_back(nn::Network::load(set_.network_files[i], device_));
     const Array<float> raw = read_normalized(set_, set_.tiles.input_box(position));
     std::vector<Array<float>> sums;
     for (std::int64_t first = 0; first < set_.options.flips; first += 2) {
@@ -348,25 +391,17 @@ class PredictVolume : public Step {
         inputs.push_back(Array<float>::uninitialized(raw.shape()));
         mirror(raw, kMirrors[static_cast<std::size_t>(i)], inputs.back());
       }
-      auto outputs = network_->predict(inputs);
-      for (std::size_t k = 0; k < outputs.size(); ++k) {
-        const int axes = kMirrors[static_cast<std::size_t>(first) + k];
-        if (first == 0 && k == 0) {
-          sums = std::move(outputs[0]);
-          continue;
-        }
-        for (std::size_t c = 0; c < sums.size(); ++c) {
-          Array<float> back = Array<float>::uninitialized(sums[c].shape());
-          mirror(outputs[k][c], axes, back);
-          for (std::int64_t i = 0; i < back.size(); ++i) sums[c].data()[i] += back.data()[i];
-        }
+      for (const nn::Network& network : networks_) {
+        auto outputs = network.predict(inputs);
+        for (std::size_t k = 0; k < outputs.size(); ++k)
+          add_unmirrored(std::move(outputs[k]), kMirrors[static_cast<std::size_t>(first) + k], sums);
       }
     }
     Tile tile{position, {}};
     // "same" networks yield the halo, too.
     const Shape3 shape = set_.tiles.shape;
     const Box inner = Box::at(set_.tiles.begin, shape);
-    const auto count = static_cast<float>(set_.options.flips);
+    const auto count = static_cast<float>(set_.options.flips) * static_cast<float>(networks_.size());
     for (const Array<float>& sum : sums) {
       const auto part = sum.view().part(inner);
       Array<std::uint8_t> stored = Array<std::uint8_t>::uninitialized(shape);
@@ -384,7 +419,7 @@ class PredictVolume : public Step {
   const Set& set_;
   const std::string device_;
   // Of this worker's thread alone.
-  mutable std::unique_ptr<nn::Network> network_;
+  mutable std::vector<nn::Network> networks_;
   mutable std::list<Tile> kept_;
 };
 

@@ -362,6 +362,41 @@ TEST(PredictVolume, RawOfAnotherVoxelSizeNeedsAWord) {
   EXPECT_EQ(attributes["iteration"], 0);
 }
 
+TEST(PredictVolume, AFolderOfNetworksPredictsTheirMean) {
+  const TemporaryFolder folder;
+  const std::string raw = store(folder.path(), "raw", make_raw(kShape), 8);
+  const auto several = folder.path() / "several";
+  std::vector<Array<std::uint8_t>> alone;
+  for (const std::uint64_t seed : {1, 2, 3}) {
+    nn::NetworkInfo info = same_info();
+    info.seed = seed;
+    const std::string name = std::to_string(seed);
+    nn::Network(info).save(several / (name + ".organon"));
+    const auto one =
+        description_of({raw, (several / (name + ".organon")).string()}, folder.path() / name, kOptions);
+    ASSERT_TRUE(run(one).failures.empty());
+    alone.push_back(read_class(one));
+  }
+  const auto all = description_of({raw, several.string()}, folder.path(), kOptions);
+  ASSERT_TRUE(run(all).failures.empty());
+  const Array<std::uint8_t> mean = read_class(all);
+  std::int64_t different = 0;
+  for (std::int64_t i = 0; i < mean.size(); ++i) {
+    const double expected = (alone[0].data()[i] + alone[1].data()[i] + alone[2].data()[i]) / 3.0;
+    ASSERT_NEAR(mean.data()[i], expected, 1) << "each was rounded by itself";
+    different += alone[0].data()[i] != alone[1].data()[i];
+  }
+  EXPECT_GT(different, mean.size() / 2);
+  nn::NetworkInfo other = same_info();
+  other.classes = {"b"};
+  nn::Network(other).save(several / "4.organon");
+  EXPECT_THROW(make_predict_stage(all), Error);
+  std::filesystem::create_directory(folder.path() / "empty");
+  EXPECT_THROW(
+      make_predict_stage(description_of({raw, (folder.path() / "empty").string()}, folder.path(), kOptions)),
+      Error);
+}
+
 TEST(TileGrid, TilesFitTheNetworkAndCoverTheVolume) {
   const nn::NetworkOptions compact = nn::compact_network();
   const TileGrid tiles = make_tile_grid(compact, {165, 768, 1024}, {64, 64, 64}, 128, 30);

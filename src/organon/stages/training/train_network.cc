@@ -209,11 +209,12 @@ class Training {
       curves_.add(row);
       const bool stops = is_cancelled();
       if (step % set_.options.checkpoint_every == 0 || stops || is_last) save(network);
-      if (step % (10 * set_.options.log_every) == 0 || is_last)
-        curves_.write(set_.folder, began_unix_seconds_);
+      if (step % (10 * set_.options.log_every) == 0) curves_.write(set_.folder, began_unix_seconds_);
       throw_if_cancelled();
       if (has_waited_enough()) break;
     }
+    // Also where no step was left to do.
+    curves_.write(set_.folder, began_unix_seconds_);
     if (set_.options.patience > 0) {
       std::filesystem::copy_file(best_path(), set_.folder / "network.organon",
                                  std::filesystem::copy_options::overwrite_existing);
@@ -342,7 +343,7 @@ class Training {
                                    {"network", parse_json(options_to_json(set_.network), "network")},
                                    {"num_parameters", nn::num_parameters(set_.network, num_classes())},
                                    {"voxel_size_nm", voxel_size_nm_.x},
-                                   {"began_unix_seconds", began_unix_seconds_},
+                                   {"began_unix_seconds", static_cast<std::int64_t>(began_unix_seconds_)},
                                    {"raw", notes_}}));
   }
 

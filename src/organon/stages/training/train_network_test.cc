@@ -11,6 +11,7 @@
 #include "organon/blockwise/testing/stage_contract.h"
 #include "organon/nn/network.h"
 #include "organon/stages/training/curves.h"
+#include "organon/stages/training/event_file.h"
 #include "organon/stages/training/load_crop.h"
 
 namespace organon::stages {
@@ -235,6 +236,33 @@ TEST(TrainNetwork, ADamagedCheckpointGivesWayToTheOneBefore) {
   std::filesystem::remove_all(blockwise::run_folder_of(description.outputs[0]));
   ASSERT_TRUE(run(description).failures.empty());
   EXPECT_EQ(losses_in(folder.path()), expected);
+}
+
+TEST(TrainNetwork, GoingOnKeepsTheNotedBeginning) {
+  const TemporaryFolder folder;
+  const auto inputs = store_pair(folder.path());
+  const auto description = description_of(inputs, folder.path());
+  const auto network = folder.path() / "network";
+  ASSERT_TRUE(run(description).failures.empty());
+  const auto events_after_going_on = [&](const Json& noted) {
+    write_text_atomically(network / "training.json", to_text(noted), Fsync::kNo);
+    std::filesystem::remove(network / "network.organon");
+    std::filesystem::remove_all(blockwise::run_folder_of(description.outputs[0]));
+    EXPECT_TRUE(run(description).failures.empty());
+    return read_text(event_file_in(network));
+  };
+  Json noted = parse_json(read_text(network / "training.json"), "training.json");
+  const double noted_seconds = noted.at("began_unix_seconds").get<double>();
+  EXPECT_TRUE(read_text(event_file_in(network)).starts_with(encode_events(noted_seconds, {})));
+  noted["began_unix_seconds"] = 12345;
+  EXPECT_TRUE(events_after_going_on(noted).starts_with(encode_events(12345, {})));
+  noted.erase("began_unix_seconds");
+  const std::string events = events_after_going_on(noted);
+  EXPECT_FALSE(events.starts_with(encode_events(12345, {})));
+
+  // Of a training that had done all its steps before there were event files.
+  std::filesystem::remove(event_file_in(network));
+  EXPECT_EQ(events_after_going_on(noted).size(), events.size());
 }
 
 TEST(TrainNetwork, ALossThatIsNotFiniteStopsAndKeepsTheLastCheckpoint) {

@@ -144,6 +144,11 @@ std::filesystem::path checkpoint_path(const std::filesystem::path& folder, std::
   return folder / "checkpoints" / fmt::format("step_{:06}.organon", step);
 }
 
+double unix_seconds_now() {
+  return std::floor(
+      std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count());
+}
+
 // By step.
 std::map<std::int64_t, std::filesystem::path> checkpoints_in(const std::filesystem::path& folder) {
   std::map<std::int64_t, std::filesystem::path> found;
@@ -176,7 +181,8 @@ class Training {
     std::int64_t summed = 0;
     while (network.step() < steps) {
       fault_point("train");
-      const std::vector<double> losses = network.train_step(queue.take(), optimizer_options(network.step()));
+      const nn::OptimizerOptions optimizer = optimizer_options(network.step());
+      const std::vector<double> losses = network.train_step(queue.take(), optimizer);
       for (std::size_t c = 0; c < sums.size(); ++c) sums[c] += losses[c];
       ++summed;
       const std::int64_t step = network.step();
@@ -187,24 +193,28 @@ class Training {
       row.step = step;
       row.seconds =
           seconds_before + std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+      row.learning_rate = optimizer.learning_rate;
       for (double& sum : sums) row.losses.push_back(std::exchange(sum, 0) / static_cast<double>(summed));
       summed = 0;
       if (!validation_.empty() && (step % set_.options.validate_every == 0 || is_last)) {
         row.scores = validate(network);
         const std::optional<double> best = best_score();
+        row = curves_.as_kept(row);  // ties among scores are those that a training that goes on sees
         if (set_.options.patience > 0 && (!best || mean_of(row.scores) > *best)) network.save(best_path());
       }
       double total = 0;
       for (const double loss : row.losses) total += loss;
       output.report(static_cast<double>(step) / static_cast<double>(steps),
                     fmt::format("step {} loss {:.4f}", step, total));
-      curves_.add(std::move(row));
+      curves_.add(row);
       const bool stops = is_cancelled();
       if (step % set_.options.checkpoint_every == 0 || stops || is_last) save(network);
-      if (step % (10 * set_.options.log_every) == 0 || is_last) curves_.write(set_.folder);
+      if (step % (10 * set_.options.log_every) == 0) curves_.write(set_.folder, began_unix_seconds_);
       throw_if_cancelled();
       if (has_waited_enough()) break;
     }
+    // Also where no step was left to do.
+    curves_.write(set_.folder, began_unix_seconds_);
     if (set_.options.patience > 0) {
       std::filesystem::copy_file(best_path(), set_.folder / "network.organon",
                                  std::filesystem::copy_options::overwrite_existing);
@@ -214,6 +224,7 @@ class Training {
     const std::string hash = blockwise::identity_of_input((set_.folder / "network.organon").string());
     for (const char* name : {"network.organon", "curves.csv", "curves.svg"})
       output.add_file(set_.folder / name);
+    output.add_file(event_file_in(set_.folder));
     output.emit(0, std::as_bytes(std::span(hash)));
   }
 
@@ -284,6 +295,7 @@ class Training {
         nn::Network network = nn::Network::load(newest->second);
         if (network.info().training == identity_) {
           curves_.read(set_.folder / "curves.csv", network.step());
+          began_unix_seconds_ = noted_beginning();
           return network;
         }
       } catch (const Error& error) {
@@ -303,9 +315,22 @@ class Training {
     }
     std::filesystem::remove_all(set_.folder / "checkpoints");
     std::filesystem::remove(set_.folder / "network.organon");
+    std::filesystem::remove(event_file_in(set_.folder));
     std::filesystem::create_directories(set_.folder);
+    began_unix_seconds_ = unix_seconds_now();
     write_description();
     return nn::Network(info);
+  }
+
+  // When a training that goes on began; for one of before that was noted, as if it had not been interrupted.
+  double noted_beginning() const {
+    const std::filesystem::path path = set_.folder / "training.json";
+    if (std::filesystem::exists(path)) {
+      const Json description = parse_json(read_text(path), path.string());
+      const auto noted = description.find("began_unix_seconds");
+      if (noted != description.end() && noted->is_number()) return noted->get<double>();
+    }
+    return unix_seconds_now() - (curves_.rows().empty() ? 0 : curves_.rows().back().seconds);
   }
 
   void write_description() const {
@@ -314,6 +339,7 @@ class Training {
                                    {"network", parse_json(options_to_json(set_.network), "network")},
                                    {"num_parameters", nn::num_parameters(set_.network, num_classes())},
                                    {"voxel_size_nm", {voxel_size_nm_.z, voxel_size_nm_.y, voxel_size_nm_.x}},
+                                   {"began_unix_seconds", static_cast<std::int64_t>(began_unix_seconds_)},
                                    {"raw", notes_}}));
   }
 
@@ -387,7 +413,7 @@ class Training {
 
   void save(const nn::Network& network) {
     // The curve first: a checkpoint never stands without the rows up to it.
-    curves_.write(set_.folder);
+    curves_.write(set_.folder, began_unix_seconds_);
     network.save(checkpoint_path(set_.folder, network.step()));
     fault_point("checkpoint");
     auto found = checkpoints_in(set_.folder);
@@ -406,6 +432,7 @@ class Training {
   std::vector<std::string> notes_;
   SizeNm voxel_size_nm_;  ///< of raw
   Curves curves_;
+  double began_unix_seconds_ = 0;  ///< for people: no weight depends on it
 };
 
 class TrainNetwork : public Step {

@@ -11,6 +11,7 @@
 #include "organon/blockwise/testing/stage_contract.h"
 #include "organon/nn/network.h"
 #include "organon/stages/training/curves.h"
+#include "organon/stages/training/event_file.h"
 #include "organon/stages/training/load_crop.h"
 
 namespace organon::stages {
@@ -204,6 +205,11 @@ TEST(TrainNetwork, KilledAndResumedItFollowsTheSameCurve) {
     };
     // Weights to the last bit: the networks' files differ in nothing but the identity they share.
     EXPECT_TRUE(twin(killed) == twin(whole));
+    // Records of the same steps and curves are as long whatever their times: none is missing or there twice.
+    const auto num_event_bytes = [](const TemporaryFolder& at) {
+      return std::filesystem::file_size(event_file_in(at.path() / "network"));
+    };
+    EXPECT_EQ(num_event_bytes(killed), num_event_bytes(whole));
   }
 }
 
@@ -230,6 +236,33 @@ TEST(TrainNetwork, ADamagedCheckpointGivesWayToTheOneBefore) {
   std::filesystem::remove_all(blockwise::run_folder_of(description.outputs[0]));
   ASSERT_TRUE(run(description).failures.empty());
   EXPECT_EQ(losses_in(folder.path()), expected);
+}
+
+TEST(TrainNetwork, GoingOnKeepsTheNotedBeginning) {
+  const TemporaryFolder folder;
+  const auto inputs = store_pair(folder.path());
+  const auto description = description_of(inputs, folder.path());
+  const auto network = folder.path() / "network";
+  ASSERT_TRUE(run(description).failures.empty());
+  const auto events_after_going_on = [&](const Json& noted) {
+    write_text_atomically(network / "training.json", to_text(noted), Fsync::kNo);
+    std::filesystem::remove(network / "network.organon");
+    std::filesystem::remove_all(blockwise::run_folder_of(description.outputs[0]));
+    EXPECT_TRUE(run(description).failures.empty());
+    return read_text(event_file_in(network));
+  };
+  Json noted = parse_json(read_text(network / "training.json"), "training.json");
+  const double noted_seconds = noted.at("began_unix_seconds").get<double>();
+  EXPECT_TRUE(read_text(event_file_in(network)).starts_with(encode_events(noted_seconds, {})));
+  noted["began_unix_seconds"] = 12345;
+  EXPECT_TRUE(events_after_going_on(noted).starts_with(encode_events(12345, {})));
+  noted.erase("began_unix_seconds");
+  const std::string events = events_after_going_on(noted);
+  EXPECT_FALSE(events.starts_with(encode_events(12345, {})));
+
+  // Of a training that had done all its steps before there were event files.
+  std::filesystem::remove(event_file_in(network));
+  EXPECT_EQ(events_after_going_on(noted).size(), events.size());
 }
 
 TEST(TrainNetwork, ALossThatIsNotFiniteStopsAndKeepsTheLastCheckpoint) {
@@ -371,17 +404,47 @@ TEST(Curves, ReadWhatTheyWroteUpToAStep) {
   const TemporaryFolder folder;
   Curves curves({"a", "b"});
   curves.add({10, 1.5, {0.5, 0.25}, {}});
-  curves.add({20, 3.5, {0.4, 0.125}, {0.75, 0.5}});
+  curves.add({20, 3.5, {0.4, 0.125}, {0.75, 0.5}, 0.01});
   curves.add({30, 4.5, {0.3, 0.1}, {}});
-  curves.write(folder.path());
+  curves.write(folder.path(), 0);
   Curves read({"a", "b"});
   read.read(folder.path() / "curves.csv", 20);
   ASSERT_EQ(read.rows().size(), 2U);
   EXPECT_EQ(read.rows()[1].losses[1], 0.125);
   EXPECT_EQ(read.rows()[1].scores, (std::vector<double>{0.75, 0.5}));
   EXPECT_TRUE(read.rows()[0].scores.empty());
+  EXPECT_FALSE(read.rows()[0].learning_rate);
+  EXPECT_EQ(read.rows()[1].learning_rate, 0.01);
   write_text_atomically(folder.path() / "curves.csv", "step\nnonsense\n", Fsync::kNo);
   EXPECT_THROW(read.read(folder.path() / "curves.csv", 20), Error);
+}
+
+TEST(Curves, ReadFilesWithoutLearningRates) {
+  const TemporaryFolder folder;
+  const auto csv = folder.path() / "curves.csv";
+  write_text_atomically(csv, "step,seconds,loss_a,f1_a\n10,1.5,0.5,\n20,2.5,0.25,0.75\n", Fsync::kNo);
+  Curves curves({"a"});
+  curves.read(csv, 20);
+  ASSERT_EQ(curves.rows().size(), 2U);
+  EXPECT_TRUE(curves.rows()[0].scores.empty());
+  EXPECT_EQ(curves.rows()[1].scores, std::vector<double>{0.75});
+  EXPECT_FALSE(curves.rows()[1].learning_rate);
+}
+
+TEST(Curves, RowsThatWereReadAreThoseThatWereAdded) {
+  const TemporaryFolder folder;
+  Curves curves({"a", "b"});
+  curves.add({7, 1.0 / 3, {1.0 / 7, 1e-9 / 3}, {2.0 / 3, 1.0 / 9}, 1e-3 / 7});
+  curves.write(folder.path(), 0);
+  Curves read({"a", "b"});
+  read.read(folder.path() / "curves.csv", 7);
+  ASSERT_EQ(read.rows().size(), 1U);
+  const CurveRow& row = curves.rows().at(0);
+  EXPECT_EQ(read.rows()[0].seconds, row.seconds);
+  EXPECT_EQ(read.rows()[0].losses, row.losses);
+  EXPECT_EQ(read.rows()[0].scores, row.scores);
+  EXPECT_EQ(read.rows()[0].learning_rate, row.learning_rate);
+  EXPECT_NEAR(row.losses[0], 1.0 / 7, 1e-6) << "six digits";
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "organon/app/stage_list.h"
 #include "organon/base/error.h"
 #include "organon/base/files.h"
@@ -126,6 +128,11 @@ TakenCrop take_crop(const std::filesystem::path& folder, const std::string& data
   const auto size = numbers("voxel_size_nm");
   const auto offset = numbers("offset_nm");
   const auto shape = numbers("shape");
+  constexpr double kMostVoxels = 1e9;  // along an axis
+  if (std::any_of(shape.begin(), shape.end(),
+                  [](double edge) { return !(edge >= 1 && edge <= kMostVoxels); }))
+    throw Error(ErrorKind::kCorruptData,
+                fmt::format("{}: shape: expected voxels above 0", facts_path.string()));
   const std::filesystem::path labels = find_labels(folder);
   TakenCrop taken;
   taken.code = run(stage("import", labels.string(), dataset,

@@ -87,23 +87,18 @@ std::filesystem::path samples_text(const blockwise::StageDescription& descriptio
 }
 
 std::string samples_explanation() {
-  return "Takes what train takes, and draws the samples that train with the same inputs and options will "
-         "learn "
-         "from:\n"
-         "row i is the first one of step i. SHEET ends in .png; SHEET.json (columns, colours, shares of "
-         "voxels)\n"
-         "and SHEET.txt lie beside it. Of each sample the slice in its middle is shown. Columns:\n\n"
+  return "Takes what train takes, and draws the samples that train with the same inputs and options will\n"
+         "learn from: row i is the first one of step i. SHEET ends in .png; SHEET.json (columns, colours,\n"
+         "shares of voxels) and SHEET.txt lie beside it. Of each sample the slice in its middle is shown.\n"
+         "Columns:\n\n"
          "  1    raw as the network gets it: contrast, turns and mirrors of the options included\n"
-         "  2    raw with the outlines of all classes, in the colours of the band above it, which runs in "
-         "the\n"
-         "       order of --classes; darkened where no class has a say; a white frame around what is "
-         "predicted,\n"
-         "       where that is less than what is seen\n"
-         "  3..  targets, a class each, in the order of --classes, below a band of the colour of its "
+         "  2    raw with the outlines of all classes, in the colours of the band above, which are in the\n"
+         "       order of --classes; darkened where no class has a say; a white frame around what is\n"
+         "       predicted, where that is less than what is seen\n"
+         "  3..  targets, a class each, in the order of --classes, below a band of the colour of the "
          "outline:\n"
-         "       red inside, white at the boundary, blue outside, hatched where the class has no say, plain "
-         "dark\n"
-         "       where nothing is predicted";
+         "       red inside, blue outside, paler towards the boundary; hatched where the class has no say;\n"
+         "       dark raw where nothing is predicted";
 }
 #endif
 

@@ -32,12 +32,14 @@ constexpr std::int64_t kDashPixels = 4;   // of outlines that coincide
 constexpr std::int64_t kNumRawColumns = 2;
 
 constexpr Rgb8 kBackground{24, 24, 24};
-constexpr Rgb8 kNotPredicted{56, 56, 56};
 constexpr Rgb8 kHatchGround{88, 88, 88};
 constexpr Rgb8 kHatchLine{136, 136, 136};
 constexpr Rgb8 kFrame{255, 255, 255};
 constexpr Rgb8 kInside{178, 24, 43};
 constexpr Rgb8 kOutside{33, 102, 172};
+constexpr double kBrightnessUnknown = 0.5;
+constexpr double kBrightnessNotPredicted = 0.35;
+constexpr double kLeastInside = 0.3;  // share of red of a target just above 0
 
 std::uint8_t level(double value) {
   return static_cast<std::uint8_t>(std::lround(std::clamp(value, 0.0, 255.0)));
@@ -48,9 +50,11 @@ Rgb8 between_white_and(const Rgb8& color, double share) {
   return {mix(color.red), mix(color.green), mix(color.blue)};
 }
 
+// The step at the boundary shows what is inside where structures are so thin that no target gets far above 0.
 Rgb8 color_of_target(float target) {
-  return between_white_and(target > 0 ? kInside : kOutside,
-                           std::min(1.0, std::abs(static_cast<double>(target))));
+  const double value = std::clamp(static_cast<double>(target), -1.0, 1.0);
+  return value > 0 ? between_white_and(kInside, kLeastInside + (1 - kLeastInside) * value)
+                   : between_white_and(kOutside, -value);
 }
 
 Rgb8 grey_of_raw(float raw, double brightness) {
@@ -178,7 +182,7 @@ class DrawSheet : public Step {
     }
     Json samples = Json::array();
     for (std::size_t i = 0; i < shares.size(); ++i)
-      samples.push_back({{"step", i}, {"known", shares[i].known}, {"inside", shares[i].inside}});
+      samples.push_back({{"step", i}, {"known", shares[i].known}, {"positive", shares[i].positive}});
     const auto zyx = [](const Shape3& shape) { return Json{shape.z, shape.y, shape.x}; };
     return to_text({{"classes", classes},
                     {"columns", columns},
@@ -193,21 +197,22 @@ class DrawSheet : public Step {
 
   std::string text_of(const std::vector<SampleShares>& shares, const LoadedCrops& crops) const {
     std::string text = fmt::format(
-        "{} samples of {} voxels of {} nm. Columns: raw, outlines, {}\n\n{:<16} {:<8} {:>8} {:>8}  {}\n",
+        "{} samples of {} voxels of {} nm. Columns: raw, outlines, {}\n\n{:<16} {:<8} {:>8} {:>10}  {}\n",
         shares.size(), to_string(set_.patch), to_string(crops.voxel_size_nm),
-        fmt::join(set_.options.classes, ", "), "class", "outline", "known %", "inside %", "samples with it");
+        fmt::join(set_.options.classes, ", "), "class", "outline", "known %", "positive %",
+        "samples with it");
     for (std::size_t c = 0; c < set_.options.classes.size(); ++c) {
       double known = 0;
-      double inside = 0;
+      double positive = 0;
       std::int64_t num_with = 0;
       for (const SampleShares& sample : shares) {
         known += sample.known[c];
-        inside += sample.inside[c];
-        num_with += sample.inside[c] > 0;
+        positive += sample.positive[c];
+        num_with += sample.positive[c] > 0;
       }
       const double percent = 100 / static_cast<double>(shares.size());
-      text += fmt::format("{:<16} {:<8} {:8.2f} {:8.2f}  {}\n", set_.options.classes[c], hex_color(c),
-                          known * percent, inside * percent, num_with);
+      text += fmt::format("{:<16} {:<8} {:8.2f} {:10.2f}  {}\n", set_.options.classes[c], hex_color(c),
+                          known * percent, positive * percent, num_with);
     }
     return text;
   }
@@ -250,7 +255,8 @@ void SamplesOptions::bind(OptionTable& table) {
 SheetLayout::SheetLayout(const SampleOptions& options, std::int64_t num_classes, std::int64_t num_samples)
     : num_columns(kNumRawColumns + num_classes), num_rows(num_samples) {
   const Shape3 voxels{1, options.shape.y * options.target_scale, options.shape.x * options.target_scale};
-  zoom = std::clamp<std::int64_t>(kWantedTilePixels / std::max(voxels.y, voxels.x), 1, kMaxZoom);
+  const std::int64_t edge = std::max(voxels.y, voxels.x);
+  zoom = std::clamp<std::int64_t>((kWantedTilePixels + edge / 2) / edge, 1, kMaxZoom);
   tile = {1, voxels.y * zoom, voxels.x * zoom};
 }
 
@@ -309,7 +315,7 @@ void draw_sample(const TrainingSample& sample, const SampleOptions& options, con
       const float raw = slice.raw(voxel_y, voxel_x);
       place(raw_at, y, x) = grey_of_raw(raw, 1);
       Rgb8& over_raw = place(outlines_at, y, x);
-      over_raw = grey_of_raw(raw, slice.is_known_to_any(voxel_y, voxel_x) ? 1 : 0.5);
+      over_raw = grey_of_raw(raw, slice.is_known_to_any(voxel_y, voxel_x) ? 1 : kBrightnessUnknown);
       outlines.clear();
       for (std::size_t c = 0; c < num_classes; ++c) {
         if (is_outline(slice, c, zoom, y, x)) outlines.push_back(c);
@@ -319,7 +325,7 @@ void draw_sample(const TrainingSample& sample, const SampleOptions& options, con
         } else if (slice.is_predicted(voxel_y, voxel_x)) {
           pixel = (y + x) % kHatchPixels < 2 ? kHatchLine : kHatchGround;
         } else {
-          pixel = kNotPredicted;
+          pixel = grey_of_raw(raw, kBrightnessNotPredicted);
         }
       }
       if (!outlines.empty()) {
@@ -338,15 +344,15 @@ SampleShares shares_of(const TrainingSample& sample) {
   SampleShares shares;
   for (std::size_t c = 0; c < sample.targets.size(); ++c) {
     std::int64_t known = 0;
-    std::int64_t inside = 0;
+    std::int64_t positive = 0;
     for (std::int64_t i = 0; i < sample.targets[c].size(); ++i) {
       if (sample.masks[c].data()[i] == 0) continue;
       ++known;
-      inside += sample.targets[c].data()[i] > 0;
+      positive += sample.targets[c].data()[i] > 0;
     }
     const auto count = static_cast<double>(sample.targets[c].size());
     shares.known.push_back(static_cast<double>(known) / count);
-    shares.inside.push_back(static_cast<double>(inside) / count);
+    shares.positive.push_back(static_cast<double>(positive) / count);
   }
   return shares;
 }

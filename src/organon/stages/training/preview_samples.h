@@ -30,7 +30,7 @@ struct SheetLayout {
   std::int64_t num_columns = 0;
   std::int64_t num_rows = 0;
 
-  /// Patches up to about 200 pixels are enlarged to that by a whole factor.
+  /// Small patches are enlarged by a whole factor, 8 at most, to about 200 pixels.
   SheetLayout(const SampleOptions& options, std::int64_t num_classes, std::int64_t num_samples);
   Shape3 picture_shape() const;
   /// First pixel of a tile. The band with the colour of its class lies above it.
@@ -47,8 +47,8 @@ storage::Rgb8 outline_color(std::size_t class_number);
 ///   that are inside and have a neighbour that is not; where outlines coincide, their colours alternate. Raw
 ///   of which no class has a say is darkened. Where the network sees more than it predicts, a white frame is
 ///   around what it predicts;
-/// - per class the target on that part: blue (-1, outside), white (0, the boundary), red (1, inside), grey
-///   hatching where the class has no say, plain dark where nothing is predicted.
+/// - per class the target on that part: from blue (-1) to white (0) outside, from pink (above 0) to red (1)
+///   inside, grey hatching where the class has no say, dark raw where nothing is predicted.
 ///
 /// Requires: a sample drawn with `options`.
 void draw_sample(const TrainingSample& sample, const SampleOptions& options, const SheetLayout& layout,
@@ -56,13 +56,16 @@ void draw_sample(const TrainingSample& sample, const SampleOptions& options, con
 
 /// Of one sample, per class: shares of all voxels of its targets, not of the drawn slice only.
 struct SampleShares {
-  std::vector<double> known;   ///< have a say
-  std::vector<double> inside;  ///< have one, and their target is above 0
+  std::vector<double> known;     ///< have a say
+  std::vector<double> positive;  ///< have one, and their target is above 0
 };
 SampleShares shares_of(const TrainingSample& sample);
 
 /// Inputs and options: those of make_train_stage(), and num_samples; output: SHEET.png with, beside it,
-/// SHEET.json (what the columns are, colours, shares) and SHEET.txt (shares per class, for people).
+///
+///     SHEET.json    classes with name and color, columns from the left, samples with step and per class, in
+///                   the order of classes, known and positive (SampleShares); shapes, notes on raw, options
+///     SHEET.txt     means of these shares, for people
 ///
 /// Row i shows the sample of step i at place 0: the first of each of the first batches that the training with
 /// these inputs and options draws. One solve. Errors: those of the training, kInvalidArgument where SHEET

@@ -46,19 +46,20 @@ constexpr Rgb8 kBlack{0, 0, 0};
 constexpr Rgb8 kWhite{255, 255, 255};
 
 TEST(PreviewSamples, ShowsTheMiddleSliceOfRawAndTargetsWhereTheyLie) {
-  const Shape3 patch{8, 60, 80};
-  const Shape3 output{4, 40, 60};
+  const Shape3 patch{8, 60, 100};
+  const Shape3 output{4, 40, 80};
   TrainingSample sample = sample_of(patch, output);
   sample.raw(4, 7, 9) = 1;         // the slice in the middle
   sample.raw(3, 7, 11) = 1;        // another
   sample.targets[0](2, 5, 6) = 0;  // slice 4 of the patch
   sample.targets[0](1, 5, 8) = 0;  // another
   sample.targets[0](2, 5, 7) = -0.5F;
+  sample.targets[0](2, 5, 9) = 1e-6F;  // just inside
   const SampleOptions options = options_of(patch, output, 1);
   const SheetLayout layout(options, 2, 2);
   EXPECT_EQ(layout.zoom, 2);
-  EXPECT_EQ(layout.tile, (Shape3{1, 120, 160}));
-  EXPECT_EQ(layout.picture_shape(), (Shape3{1, 6 + 2 * (6 + 120 + 6), 6 + 4 * (160 + 6)}));
+  EXPECT_EQ(layout.tile, (Shape3{1, 120, 200}));
+  EXPECT_EQ(layout.picture_shape(), (Shape3{1, 6 + 2 * (6 + 120 + 6), 6 + 4 * (200 + 6)}));
   Array<Rgb8> sheet(layout.picture_shape(), Rgb8{1, 2, 3});
   draw_sample(sample, options, layout, 1, sheet);
   const auto at = [&](std::int64_t column, std::int64_t y, std::int64_t x) {
@@ -75,7 +76,7 @@ TEST(PreviewSamples, ShowsTheMiddleSliceOfRawAndTargetsWhereTheyLie) {
         const Rgb8 first = at(2, 2 * y + dy, 2 * x + dx);
         const Rgb8 second = at(3, 2 * y + dy, 2 * x + dx);
         if (!is_predicted) {
-          EXPECT_EQ(first, (Rgb8{56, 56, 56}));
+          EXPECT_EQ(first, y == 7 && x == 9 ? (Rgb8{89, 89, 89}) : kBlack);
           EXPECT_EQ(second, first);
           continue;
         }
@@ -83,8 +84,10 @@ TEST(PreviewSamples, ShowsTheMiddleSliceOfRawAndTargetsWhereTheyLie) {
           EXPECT_EQ(first, kWhite);
         } else if (ty == 5 && tx == 7) {
           EXPECT_EQ(first, (Rgb8{144, 179, 214}));  // half of the way to blue
+        } else if (ty == 5 && tx == 9) {
+          EXPECT_EQ(first, (Rgb8{232, 186, 191}));  // 0.3 of the way to red
         } else {
-          EXPECT_EQ(first, tx >= 30 ? kRed : kBlue) << ty << " " << tx;
+          EXPECT_EQ(first, tx >= 40 ? kRed : kBlue) << ty << " " << tx;
         }
         if (ty == 0) {
           EXPECT_EQ(second, kBlue);
@@ -95,18 +98,18 @@ TEST(PreviewSamples, ShowsTheMiddleSliceOfRawAndTargetsWhereTheyLie) {
     }
   }
   // Outlines: the first inside pixel of class 0; the frame; raw beyond what is known.
-  EXPECT_EQ(at(1, 2 * 30, 2 * 40), outline_color(0));
-  EXPECT_EQ(at(1, 2 * 30, 2 * 40 - 1), kBlack);
-  EXPECT_EQ(at(1, 2 * 30, 2 * 40 + 1), kBlack);
+  EXPECT_EQ(at(1, 2 * 30, 2 * 50), outline_color(0));
+  EXPECT_EQ(at(1, 2 * 30, 2 * 50 - 1), kBlack);
+  EXPECT_EQ(at(1, 2 * 30, 2 * 50 + 1), kBlack);
   EXPECT_EQ(at(1, 19, 60), kWhite);
   EXPECT_EQ(at(1, 20, 60), kBlack);
-  EXPECT_EQ(at(1, 60, 2 * 70), kWhite);
-  EXPECT_EQ(at(1, 60, 2 * 70 - 1), kBlack);
+  EXPECT_EQ(at(1, 60, 2 * 90), kWhite);
+  EXPECT_EQ(at(1, 60, 2 * 90 - 1), kBlack);
   // Bands, and the other row untouched.
   EXPECT_EQ(at(2, -2, 0), outline_color(0));
   EXPECT_EQ(at(3, -2, 0), outline_color(1));
-  EXPECT_EQ(at(1, -2, 79), outline_color(0));
-  EXPECT_EQ(at(1, -2, 80), outline_color(1));
+  EXPECT_EQ(at(1, -2, 99), outline_color(0));
+  EXPECT_EQ(at(1, -2, 100), outline_color(1));
   EXPECT_EQ(sheet(0, layout.tile_at(0, 0).y, layout.tile_at(0, 0).x), (Rgb8{1, 2, 3}));
 }
 
@@ -157,7 +160,7 @@ TEST(PreviewSamples, OutlinesThatCoincideAlternate) {
 TEST(PreviewSamples, SharesCountAllVoxelsOfTargets) {
   const SampleShares shares = shares_of(sample_of({4, 8, 8}, {2, 4, 4}));
   EXPECT_EQ(shares.known, (std::vector<double>{1, 0.25}));
-  EXPECT_EQ(shares.inside, (std::vector<double>{0.5, 0}));
+  EXPECT_EQ(shares.positive, (std::vector<double>{0.5, 0}));
 }
 
 TEST(PreviewSamples, ColorsOfManyClassesDiffer) {
@@ -252,13 +255,13 @@ TEST(PreviewSamples, ThePictureAndTheSharesAreThoseOfTheSamplesThatTrainingDraws
     EXPECT_EQ(sample_json["step"], i);
     for (std::size_t c = 0; c < 2; ++c) {
       double known = 0;
-      double inside = 0;
+      double positive = 0;
       for (std::int64_t k = 0; k < 4096; ++k) {
         known += sample.masks[c].data()[k];
-        inside += sample.masks[c].data()[k] != 0 && sample.targets[c].data()[k] > 0;
+        positive += sample.masks[c].data()[k] != 0 && sample.targets[c].data()[k] > 0;
       }
       EXPECT_EQ(sample_json["known"][c], known / 4096);
-      EXPECT_EQ(sample_json["inside"][c], inside / 4096);
+      EXPECT_EQ(sample_json["positive"][c], positive / 4096);
     }
     for (std::int64_t y = 0; y < 16; ++y) {
       for (std::int64_t x = 0; x < 16; ++x) {
@@ -300,7 +303,7 @@ TEST(PreviewSamples, ThePlanStatesCropsAndSheet) {
     return make_samples_stage(description_of(inputs, folder.path(), options))->plans()[0].bytes_per_worker;
   };
   EXPECT_GT(bytes("1"), 24 * 28 * 32 * 8);
-  EXPECT_GE(bytes("101") - bytes("1"), 100 * 192 * 4 * 192 * 3);
+  EXPECT_GE(bytes("101") - bytes("1"), 100 * 128 * 4 * 128 * 3);
 }
 
 }  // namespace

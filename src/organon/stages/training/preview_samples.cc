@@ -188,7 +188,7 @@ class DrawSheet : public Step {
                     {"columns", columns},
                     {"patch_voxels", zyx(set_.patch)},
                     {"output_voxels", zyx(set_.output)},
-                    {"voxel_size_nm", crops.voxel_size_nm.x},
+                    {"voxel_size_nm", {crops.voxel_size_nm.z, crops.voxel_size_nm.y, crops.voxel_size_nm.x}},
                     {"pixels_per_target_voxel", sheet_layout.zoom},
                     {"samples", samples},
                     {"raw", crops.notes},

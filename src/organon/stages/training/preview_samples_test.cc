@@ -243,6 +243,7 @@ TEST(PreviewSamples, ThePictureAndTheSharesAreThoseOfTheSamplesThatTrainingDraws
   const Json json = parse_json(read_text(folder.path() / "one" / "sheet.json"), "sheet.json");
   EXPECT_EQ(json["columns"], (Json{"raw", "outlines", "a", "b"}));
   EXPECT_EQ(json["classes"][1]["name"], "b");
+  EXPECT_EQ(json["voxel_size_nm"], (Json{8, 8, 8}));
   ASSERT_EQ(json["samples"].size(), 3U);
 
   const std::string png = read_text(folder.path() / "one" / "sheet.png");

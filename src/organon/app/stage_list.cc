@@ -28,6 +28,7 @@
 #include "organon/storage/volumes/volume_source.h"
 #ifdef ORGANON_WITH_NN
 #include "organon/stages/prediction/predict_volume.h"
+#include "organon/stages/training/preview_samples.h"
 #include "organon/stages/training/train_network.h"
 #endif
 
@@ -79,6 +80,27 @@ std::filesystem::path mask_text(const blockwise::StageDescription& description) 
 std::filesystem::path choice_text(const blockwise::StageDescription& description) {
   return storage::parse_address(description.outputs.front()).path / "choice.txt";
 }
+
+#ifdef ORGANON_WITH_NN
+std::filesystem::path samples_text(const blockwise::StageDescription& description) {
+  return std::filesystem::path(description.outputs.front()).replace_extension(".txt");
+}
+
+std::string samples_explanation() {
+  return "Takes what train takes, and draws the samples that train with the same inputs and options will\n"
+         "learn from: row i is the first one of step i. SHEET ends in .png; SHEET.json (columns, colours,\n"
+         "shares of voxels) and SHEET.txt lie beside it. Of each sample the slice in its middle is shown.\n"
+         "Columns:\n\n"
+         "  1    raw as the network gets it: contrast, turns and mirrors of the options included\n"
+         "  2    raw with the outlines of all classes, in the colours of the band above, which are in the\n"
+         "       order of --classes; darkened where no class has a say; a white frame around what is\n"
+         "       predicted, where that is less than what is seen\n"
+         "  3..  targets, a class each, in the order of --classes, below a band of the colour of the "
+         "outline:\n"
+         "       red inside, blue outside, paler towards the boundary; hatched where the class has no say;\n"
+         "       dark raw where nothing is predicted";
+}
+#endif
 
 VerbChain segment_by_watershed() {
   return {
@@ -236,6 +258,18 @@ std::vector<StageVerb> make_stage_verbs() {
        bound<TargetsOptions>,
        make_targets_stage},
 #ifdef ORGANON_WITH_NN
+      {"samples",
+       kLearn,
+       "a picture of what train will see: raw, outlines and targets of its first samples",
+       "samples crop.n5/raw crop.n5/targets samples.png --classes mito,er --num-samples 12",
+       {"RAW_TARGETS..."},
+       {"SHEET"},
+       bound<SamplesOptions>,
+       make_samples_stage,
+       samples_text,
+       {},
+       false,
+       samples_explanation()},
       {"train",
        kLearn,
        "train a 3-D U-Net on pairs of raw and targets; goes on where it was stopped",

@@ -23,7 +23,7 @@
 #include "organon/nn/network_cost.h"
 #include "organon/stages/training/batch_queue.h"
 #include "organon/stages/training/curves.h"
-#include "organon/stages/training/load_crop.h"
+#include "organon/stages/training/training_set.h"
 
 namespace organon::stages {
 namespace {
@@ -39,106 +39,19 @@ constexpr double kLastLearningRate = 0.01;  // at the end of the cosine, of the 
 constexpr std::size_t kBatchesAhead = 2;
 constexpr double kGigaflopsPerSecond = 50;  // of one core of today, for the first estimate of time
 
-[[noreturn]] void refuse(const std::string& message) {
-  throw Error(ErrorKind::kInvalidArgument, "train: " + message);
-}
-
-struct Pair {
-  CropRequest request;
-  bool is_validation = false;
-};
-
-struct Set {
-  TrainOptions options;
-  nn::NetworkOptions network;
-  std::vector<Pair> pairs;
+struct Set : TrainingSet {
   std::filesystem::path folder;
-  Shape3 patch;
-  Shape3 output;                        ///< of a patch
-  std::vector<std::size_t> balance_as;  ///< per class
-  std::vector<std::size_t> rare_classes;
   int threads = 1;
 
-  explicit Set(const StageDescription& description) : folder(description.outputs.at(0)) {
-    options = options_from_json<TrainOptions>(description.options_json);
-    network = options.network();
-    if (options.classes.empty()) refuse("no classes are named");
-    if (!description.box_nm.empty() || description.block_shape.product() != 0)
-      refuse("it has no blocks: give --box-nm to the targets it learns from");
-    const auto& inputs = description.inputs;
-    if (inputs.empty() || inputs.size() % 2 != 0) {
-      refuse(fmt::format("expected pairs of raw and targets, found {} datasets", inputs.size()));
-    }
-    const std::size_t num_pairs = inputs.size() / 2;
-    if (!options.roles.empty() && options.roles.size() != num_pairs) {
-      refuse(fmt::format("{} pairs need as many roles, found {}", num_pairs, options.roles.size()));
-    }
-    const std::size_t num_limits = options.contrast_limits.size();
-    if (num_limits != 0 && num_limits != 2 && num_limits != 2 * num_pairs) {
-      refuse(fmt::format("contrast_limits: expected low,high once or for each of {} pairs, found {} numbers",
-                         num_pairs, num_limits));
-    }
-    patch = options.patch_shape();
-    output = nn::output_shape(network, patch);
-    if (output.product() == 0) {
-      refuse(fmt::format("patch: {} voxels do not fit the network, which takes {}multiples of {}",
-                         to_string(patch),
-                         network.is_valid() ? "what leaves an output (the paper's: 198 + 18 k) plus " : "",
-                         to_string(nn::input_multiple(network))));
-    }
-    if (!options.balance_as.empty() && options.balance_as.size() != options.classes.size()) {
-      refuse(fmt::format("balance_as: {} classes need as many names, found {}", options.classes.size(),
-                         options.balance_as.size()));
-    }
-    for (std::size_t c = 0; c < options.classes.size(); ++c) {
-      const bool is_own = options.balance_as.empty() || options.balance_as[c].empty();
-      balance_as.push_back(is_own ? c : number_of(options.balance_as[c], "balance_as"));
-    }
-    for (const std::string& name : options.rare_classes)
-      rare_classes.push_back(number_of(name, "rare_classes"));
-    const std::int64_t scale = network.output_scale;
-    for (std::size_t i = 0; i < num_pairs; ++i) {
-      Pair pair;
-      pair.request.raw = inputs[2 * i];
-      pair.request.targets = inputs[2 * i + 1];
-      pair.request.classes = options.classes;
-      const std::size_t first = num_limits == 2 ? 0 : 2 * i;
-      if (num_limits != 0) {
-        pair.request.contrast_limits = {options.contrast_limits[first], options.contrast_limits[first + 1]};
-      }
-      const Index3 margin =
-          Index3(patch) - Index3(Shape3{output.z / scale, output.y / scale, output.x / scale});
-      pair.request.context = {(margin.z + 1) / 2, (margin.y + 1) / 2, (margin.x + 1) / 2};
-      pair.request.target_scale = scale;
-      pair.request.takes_phases = options.raw_reduction == "phases";
-      if (!options.roles.empty() && options.roles[i] != "train" && options.roles[i] != "validate") {
-        refuse(fmt::format("roles: expected train or validate, found '{}'", options.roles[i]));
-      }
-      pair.is_validation = !options.roles.empty() && options.roles[i] == "validate";
-      pairs.push_back(pair);
-    }
+  explicit Set(const StageDescription& description)
+      : TrainingSet(description, options_from_json<TrainOptions>(description.options_json)),
+        folder(description.outputs.at(0)) {
     threads = options.threads > 0 ? static_cast<int>(options.threads)
                                   : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
     // The curve has a row at each checkpoint, so that a resumed curve has the same rows.
     options.checkpoint_every = round_up_to_multiple(options.checkpoint_every, options.log_every);
-    if (options.patience > 0 &&
-        std::none_of(pairs.begin(), pairs.end(), [](const Pair& pair) { return pair.is_validation; }))
-      refuse("patience: without a pair of the role validate there are no scores to wait for");
-  }
-
-  std::size_t number_of(const std::string& name, const char* option) const {
-    const auto place = std::find(options.classes.begin(), options.classes.end(), name);
-    if (place == options.classes.end())
-      refuse(
-          fmt::format("{}: '{}' is none of the classes {}", option, name, fmt::join(options.classes, ", ")));
-    return static_cast<std::size_t>(place - options.classes.begin());
   }
 };
-
-bool are_alike(const SizeNm& a, const SizeNm& b) {
-  const auto differ = [](double one, double other) { return std::abs(one / other - 1) > 0.02; };
-  return !differ(a.z, b.z) && !differ(a.y, b.y) && !differ(a.x, b.x);
-}
 
 std::filesystem::path checkpoint_path(const std::filesystem::path& folder, std::int64_t step) {
   return folder / "checkpoints" / fmt::format("step_{:06}.organon", step);
@@ -167,10 +80,10 @@ class Training {
       : set_(set), identity_(std::move(identity)), curves_(set.options.classes) {}
 
   void run(BlockOutput& output) {
-    load_crops();
+    crops_ = load_crops(set_);
     nn::Network network = newest_network();
     const std::int64_t steps = set_.options.steps;
-    const SampleSource source(training_, sample_options());
+    const SampleSource source(crops_.training, set_.sample_options(crops_.voxel_size_nm));
     // A processor that trains has no time to spare; where another device does, all its cores make batches.
     const auto num_makers = static_cast<std::size_t>(nn::has_device("cuda") ? set_.threads : 1);
     BatchQueue queue([&](std::int64_t step) { return make_batch(source, step); }, network.step(), steps,
@@ -196,7 +109,7 @@ class Training {
       row.learning_rate = optimizer.learning_rate;
       for (double& sum : sums) row.losses.push_back(std::exchange(sum, 0) / static_cast<double>(summed));
       summed = 0;
-      if (!validation_.empty() && (step % set_.options.validate_every == 0 || is_last)) {
+      if (!crops_.validation.empty() && (step % set_.options.validate_every == 0 || is_last)) {
         row.scores = validate(network);
         const std::optional<double> best = best_score();
         row = curves_.as_kept(row);  // ties among scores are those that a training that goes on sees
@@ -229,21 +142,6 @@ class Training {
   }
 
  private:
-  SampleOptions sample_options() const {
-    SampleOptions sample;
-    sample.shape = set_.patch;
-    sample.output_shape = set_.output;
-    sample.target_scale = set_.network.output_scale;
-    sample.voxel_size_nm = voxel_size_nm_;
-    sample.foreground_share = set_.options.foreground_share;
-    sample.rare_classes = set_.rare_classes;
-    sample.rare_share = set_.options.rare_share;
-    sample.least_known_share = set_.options.least_known_share;
-    sample.seed = static_cast<std::uint64_t>(set_.options.seed);
-    sample.augment = set_.options.augment;
-    return sample;
-  }
-
   static double mean_of(const std::vector<double>& scores) {
     return std::accumulate(scores.begin(), scores.end(), 0.0) / static_cast<double>(scores.size());
   }
@@ -269,24 +167,9 @@ class Training {
     return since_best >= set_.options.patience;
   }
 
-  void load_crops() {
-    for (const Pair& pair : set_.pairs) {
-      LoadedCrop loaded = load_crop(pair.request);
-      if (&pair != &set_.pairs.front() && !are_alike(loaded.voxel_size_nm, voxel_size_nm_)) {
-        refuse(fmt::format("{}: it is learned from voxels of {} nm, what was before from {} nm",
-                           pair.request.targets, to_string(loaded.voxel_size_nm), to_string(voxel_size_nm_)));
-      }
-      voxel_size_nm_ = loaded.voxel_size_nm;
-      notes_.push_back(loaded.note);
-      (pair.is_validation ? validation_ : training_).push_back(std::move(loaded.crop));
-      throw_if_cancelled();
-    }
-    if (training_.empty()) refuse("every pair has the role validate");
-  }
-
   // The newest checkpoint of the same training that can be read, or a new network.
   nn::Network newest_network() {
-    nn::NetworkInfo info{set_.network, set_.options.classes, voxel_size_nm_,
+    nn::NetworkInfo info{set_.network, set_.options.classes, crops_.voxel_size_nm,
                          static_cast<std::uint64_t>(set_.options.seed), identity_};
     auto found = checkpoints_in(set_.folder);
     while (!found.empty()) {
@@ -334,13 +217,14 @@ class Training {
   }
 
   void write_description() const {
-    write_text_atomically(set_.folder / "training.json",
-                          to_text({{"options", parse_json(options_to_json(set_.options), "options")},
-                                   {"network", parse_json(options_to_json(set_.network), "network")},
-                                   {"num_parameters", nn::num_parameters(set_.network, num_classes())},
-                                   {"voxel_size_nm", {voxel_size_nm_.z, voxel_size_nm_.y, voxel_size_nm_.x}},
-                                   {"began_unix_seconds", static_cast<std::int64_t>(began_unix_seconds_)},
-                                   {"raw", notes_}}));
+    write_text_atomically(
+        set_.folder / "training.json",
+        to_text({{"options", parse_json(options_to_json(set_.options), "options")},
+                 {"network", parse_json(options_to_json(set_.network), "network")},
+                 {"num_parameters", nn::num_parameters(set_.network, num_classes())},
+                 {"voxel_size_nm", {crops_.voxel_size_nm.z, crops_.voxel_size_nm.y, crops_.voxel_size_nm.x}},
+                 {"began_unix_seconds", static_cast<std::int64_t>(began_unix_seconds_)},
+                 {"raw", crops_.notes}}));
   }
 
   nn::TrainingBatch make_batch(const SampleSource& source, std::int64_t step) const {
@@ -376,11 +260,11 @@ class Training {
 
   // F1 of "inside" on the same patches every time, evenly drawn, not varied.
   std::vector<double> validate(const nn::Network& network) const {
-    SampleOptions evenly = sample_options();
+    SampleOptions evenly = set_.sample_options(crops_.voxel_size_nm);
     evenly.augment = AugmentOptions::none();
     evenly.foreground_share = 0;
     evenly.rare_classes.clear();
-    const SampleSource source(validation_, evenly);
+    const SampleSource source(crops_.validation, evenly);
     const std::size_t num_classes = set_.options.classes.size();
     std::vector<double> both(num_classes, 0), either(num_classes, 0);
     for (std::int64_t i = 0; i < set_.options.validation_patches; i += 2) {
@@ -427,10 +311,7 @@ class Training {
 
   const Set& set_;
   std::string identity_;
-  std::vector<TrainingCrop> training_;
-  std::vector<TrainingCrop> validation_;
-  std::vector<std::string> notes_;
-  SizeNm voxel_size_nm_;  ///< of raw
+  LoadedCrops crops_;
   Curves curves_;
   double began_unix_seconds_ = 0;  ///< for people: no weight depends on it
 };
@@ -443,18 +324,10 @@ class TrainNetwork : public Step {
     StepPlan plan = StepPlan::solve();
     plan.max_workers = 1;
     const auto num_classes = static_cast<std::int64_t>(set_.options.classes.size());
-    std::int64_t crop_bytes = 0;
-    for (const Pair& pair : set_.pairs) {
-      const auto targets = storage::open_dataset(pair.request.targets + "/" + set_.options.classes.front());
-      const std::int64_t scale = pair.request.target_scale;
-      const Shape3 context = pair.request.context * scale;
-      const std::int64_t voxels = targets->spec().domain().grow(context, context).volume();
-      plan.bytes_read += voxels * (1 + num_classes);
-      // Phases are as many as raw has voxels per voxel that is learned from: at most what raw itself has.
-      crop_bytes += voxels * (4 * (pair.request.takes_phases ? 8 : 1) + 2 * num_classes);
-    }
-    plan.bytes_per_worker = crop_bytes + nn::training_bytes(set_.network, num_classes, set_.patch,
-                                                            set_.options.batch, set_.threads);
+    const CropsCost crops = cost_of_crops(set_);
+    plan.bytes_read = crops.bytes_read;
+    plan.bytes_per_worker = crops.bytes_loaded + nn::training_bytes(set_.network, num_classes, set_.patch,
+                                                                    set_.options.batch, set_.threads);
     const double operations =
         3 * nn::operations_per_voxel(set_.network, num_classes) *
         static_cast<double>(set_.patch.product() * set_.options.batch * set_.options.steps);

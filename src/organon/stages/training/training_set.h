@@ -54,8 +54,7 @@ struct LoadedCrops {
 };
 
 /// Reads the crops of every pair into memory, in order. Errors: those of load_crop(); kInvalidArgument for
-/// voxels that are not alike in all pairs, and where every pair is for validation;
-/// kCancelled.
+/// voxels that are not alike in all pairs, and where every pair is for validation; kCancelled.
 LoadedCrops load_crops(const TrainingSet& set);
 
 }  // namespace organon::stages

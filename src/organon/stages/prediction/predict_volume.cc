@@ -14,6 +14,7 @@
 #include "organon/geometry/integer_division.h"
 #include "organon/nn/network.h"
 #include "organon/nn/network_cost.h"
+#include "organon/nn/predictor.h"
 #include "organon/stages/prediction/tile_grid.h"
 #include "organon/storage/json_fields.h"
 #include "organon/storage/multiscale.h"
@@ -49,8 +50,7 @@ double misfit(const SizeNm& size, const SizeNm& wanted) {
 struct Set {
   PredictOptions options;
   std::vector<std::filesystem::path> network_files;  ///< their predictions are averaged
-  nn::NetworkInfo info;                              ///< of each
-  std::int64_t step = 0;                             ///< of the training, of the first
+  nn::PredictorInfo info;                            ///< of the first, with which the others agree
   std::shared_ptr<storage::Dataset> raw;
   std::shared_ptr<storage::Dataset> mask;  ///< null: none
   std::vector<double> limits;              ///< grey values of raw that the network sees as -1 and 1
@@ -68,12 +68,14 @@ struct Set {
     if (options.flips != 1 && options.flips != 2 && options.flips != 4 && options.flips != 8) {
       refuse(fmt::format("flips: expected 1, 2, 4 or 8, found {}", options.flips));
     }
-    spec.shape = raw->spec().shape * info.options.output_scale;
-    spec.grid = raw->spec().grid.refined(Shape3::cube(info.options.output_scale));
+    spec.shape = raw->spec().shape * info.output_scale;
+    spec.grid = raw->spec().grid.refined(Shape3::cube(info.output_scale));
     if (description.inputs.size() > 2) open_mask(description.inputs[2]);
     spec.data_type = DataType::kUint8;
     spec.chunk_shape = blockwise::shape_from(options.chunk_shape, "chunk_shape");
-    tiles = make_tile_grid(info.options, spec.shape, spec.chunk_shape, options.tile, options.halo);
+    tiles = info.network
+                ? make_tile_grid(*info.network, spec.shape, spec.chunk_shape, options.tile, options.halo)
+                : make_script_tile_grid(*info.script, spec.shape, options.tile, options.halo);
     const auto whole_chunks = [](std::int64_t tile, std::int64_t chunk) {
       return tile % chunk == 0 ? tile : 2 * chunk;
     };
@@ -92,23 +94,19 @@ struct Set {
       network_files = {path / "network.organon"};
     } else {
       for (const auto& entry : std::filesystem::directory_iterator(path))
-        if (entry.path().extension() == ".organon") network_files.push_back(entry.path());
+        if (entry.path().extension() == ".organon" || nn::is_script(entry.path()))
+          network_files.push_back(entry.path());
       std::sort(network_files.begin(), network_files.end());
       if (network_files.empty())
-        throw Error(ErrorKind::kNotFound,
-                    fmt::format("{}: no network.organon, nor any other *.organon", path.string()));
+        throw Error(
+            ErrorKind::kNotFound,
+            fmt::format("{}: no network.organon, nor any other *.organon, *.pt or *.pth", path.string()));
     }
+    info = nn::read_predictor_info(network_files.front());
     for (const std::filesystem::path& file : network_files) {
-      const nn::NetworkFile header = nn::decode_network_header(read_text(file), file.string());
-      if (file == network_files.front()) {
-        info = header.info;
-        step = header.step;
-      }
-      if (header.info.classes != info.classes || header.info.voxel_size_nm != info.voxel_size_nm ||
-          options_to_json(header.info.options) != options_to_json(info.options)) {
-        refuse(fmt::format("{} and {} have other classes, voxel sizes or options: they have no mean",
-                           network_files.front().string(), file.string()));
-      }
+      if (nn::read_predictor_info(file).agrees_with(info)) continue;
+      refuse(fmt::format("{} and {} have other classes, voxel sizes or options: they have no mean",
+                         network_files.front().string(), file.string()));
     }
   }
 
@@ -230,7 +228,7 @@ Json paper_attributes(const Set& set, const std::string& class_name) {
   const double factor = type == DataType::kUint8 ? 255 : type == DataType::kUint16 ? 65535 : 1;
   const double scale = 2 * factor / (set.limits[1] - set.limits[0]);
   return {{"label", class_name},
-          {"iteration", set.step},
+          {"iteration", set.info.step},
           {"raw_data_path", container.string()},
           {"raw_ds", in_container.string()},
           {"raw_normalize_factor", 1 / factor},
@@ -275,11 +273,7 @@ class PredictVolume : public Step {
     plan.depends_on = {{"prediction", prediction}, {"contrast_limits", set_.limits}};
     const auto num_classes = static_cast<std::int64_t>(set_.info.classes.size());
     const std::int64_t tile_bytes = set_.tiles.shape.product() * num_classes;
-    // Each further network keeps its weights, their mean and what its optimiser knows.
-    const std::int64_t more_weights = (static_cast<std::int64_t>(set_.network_files.size()) - 1) * 16 *
-                                      nn::num_parameters(set_.info.options, num_classes);
-    plan.bytes_per_worker = nn::prediction_bytes(set_.info.options, num_classes, set_.tiles.input) +
-                            more_weights + std::max(kKeptTilesBytes, 2 * tile_bytes) +
+    plan.bytes_per_worker = network_bytes() + std::max(kKeptTilesBytes, 2 * tile_bytes) +
                             set_.block_shape.product() * (2 * num_classes + 18);
     const BlockGrid blocks = plan.blocks();
     double tile_runs = 0;
@@ -291,8 +285,7 @@ class PredictVolume : public Step {
         static_cast<std::int64_t>(inputs) * static_cast<std::int64_t>(size_of(set_.raw->spec().data_type));
     plan.bytes_written = num_classes * plan.domain.volume();
     const double operations = tile_runs * static_cast<double>(set_.options.flips) *
-                              static_cast<double>(set_.network_files.size()) *
-                              nn::forward_operations(set_.info.options, num_classes, set_.tiles.input);
+                              static_cast<double>(set_.network_files.size()) * operations_per_tile();
     plan.voxels_per_second = static_cast<double>(plan.domain.volume()) / (operations / kOperationsPerSecond);
     return plan;
   }
@@ -366,6 +359,26 @@ class PredictVolume : public Step {
     return kept_.front();
   }
 
+  // Of modules of other programs neither is known: a guess at wide U-Nets.
+  std::int64_t network_bytes() const {
+    const auto num_classes = static_cast<std::int64_t>(set_.info.classes.size());
+    const auto num_networks = static_cast<std::int64_t>(set_.network_files.size());
+    if (!set_.info.network) {
+      constexpr std::int64_t kBytesPerVoxel = 2048;
+      const auto weights = static_cast<std::int64_t>(std::filesystem::file_size(set_.network_files.front()));
+      return 4 * num_networks * weights + kBytesPerVoxel * set_.tiles.input.product();
+    }
+    // Each further network keeps its weights, their mean and what its optimiser knows.
+    return nn::prediction_bytes(*set_.info.network, num_classes, set_.tiles.input) +
+           (num_networks - 1) * 16 * nn::num_parameters(*set_.info.network, num_classes);
+  }
+  double operations_per_tile() const {
+    constexpr double kOperationsPerVoxel = 2e5;
+    if (!set_.info.network) return kOperationsPerVoxel * static_cast<double>(set_.tiles.input.product());
+    return nn::forward_operations(*set_.info.network, static_cast<std::int64_t>(set_.info.classes.size()),
+                                  set_.tiles.input);
+  }
+
   // Adds a prediction of a mirrored copy; the first one becomes the sums.
   static void add_unmirrored(std::vector<Array<float>> prediction, int axes,
                              std::vector<Array<float>>& sums) {
@@ -382,7 +395,7 @@ class PredictVolume : public Step {
 
   Tile compute(const Index3& position) const {
     for (std::size_t i = networks_.size(); i < set_.network_files.size(); ++i)
-      networks_.push_back(nn::Network::load(set_.network_files[i], device_));
+      networks_.push_back(nn::load_predictor(set_.network_files[i], device_));
     const Array<float> raw = read_normalized(set_, set_.tiles.input_box(position));
     std::vector<Array<float>> sums;
     for (std::int64_t first = 0; first < set_.options.flips; first += 2) {
@@ -391,8 +404,8 @@ class PredictVolume : public Step {
         inputs.push_back(Array<float>::uninitialized(raw.shape()));
         mirror(raw, kMirrors[static_cast<std::size_t>(i)], inputs.back());
       }
-      for (const nn::Network& network : networks_) {
-        auto outputs = network.predict(inputs);
+      for (const auto& network : networks_) {
+        auto outputs = network->predict(inputs);
         for (std::size_t k = 0; k < outputs.size(); ++k)
           add_unmirrored(std::move(outputs[k]), kMirrors[static_cast<std::size_t>(first) + k], sums);
       }
@@ -419,7 +432,7 @@ class PredictVolume : public Step {
   const Set& set_;
   const std::string device_;
   // Of this worker's thread alone.
-  mutable std::vector<nn::Network> networks_;
+  mutable std::vector<std::unique_ptr<nn::Predictor>> networks_;
   mutable std::list<Tile> kept_;
 };
 

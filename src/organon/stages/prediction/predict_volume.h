@@ -18,12 +18,12 @@ struct PredictOptions {
 };
 
 /// Inputs: RAW (dataset or pyramid), NETWORK, and optionally a MASK. NETWORK is the folder of a training, one
-/// of its files, or another folder of networks (such as a training's `checkpoints`), whose predictions are
-/// averaged. Output: a group with one uint8 dataset per class, clip(round(128 y + 127), 0, 255), on the grid
-/// of the raw level that was taken: the one whose voxel size is nearest to the network's; of networks with
-/// finer outputs on that grid refined (`output_scale`). Attributes `prediction` say which level, tile and
-/// halo that was; beside them stand those of the paper's predictions (iteration, raw_ds, raw_scale,
-/// raw_shift, ...).
+/// of its files, a module of another program (nn/script_info.h), or another folder of networks (such as a
+/// training's `checkpoints`), whose predictions are averaged. Output: a group with one uint8 dataset per
+/// class, clip(round(128 y + 127), 0, 255), on the grid of the raw level that was taken: the one whose voxel
+/// size is nearest to the network's; of networks with finer outputs on that grid refined (`output_scale`).
+/// Attributes `prediction` say which level, tile and halo that was; beside them stand those of the paper's
+/// predictions (iteration, raw_ds, raw_scale, raw_shift, ...).
 ///
 /// The volume is cut into tiles on one grid that depends on its shape and the options alone. A voxel's value
 /// comes from its tile, and a tile is a pure function of its place, so blocks and workers change nothing: on

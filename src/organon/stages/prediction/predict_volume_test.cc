@@ -397,6 +397,32 @@ TEST(PredictVolume, AFolderOfNetworksPredictsTheirMean) {
       Error);
 }
 
+TEST(TileGrid, ModulesHaveTheirOwnTiles) {
+  nn::ScriptInfo script;
+  script.input_shape = {64, 80, 96};
+  script.output_shape = {64, 40, 48};
+  const TileGrid tiles = make_script_tile_grid(script, {100, 100, 100}, 128, 16);
+  EXPECT_EQ(tiles.input, script.input_shape);
+  EXPECT_EQ(tiles.shape, (Shape3{32, 40, 48})) << "along z the module leaves out nothing by itself";
+  EXPECT_EQ(tiles.halo, (Shape3{16, 20, 24}));
+  EXPECT_EQ(tiles.begin, (Index3{16, 0, 0}));
+  EXPECT_THROW(make_script_tile_grid(script, {100, 100, 100}, 128, 32), Error);
+  script.input_shape = script.output_shape = {1, 256, 256};
+  script.is_slice_wise = true;
+  const TileGrid slices = make_script_tile_grid(script, {100, 700, 700}, 48, 32);
+  EXPECT_EQ(slices.shape, (Shape3{48, 192, 192}));
+  EXPECT_EQ(slices.input, (Shape3{48, 256, 256}));
+  EXPECT_EQ(slices.halo, (Shape3{0, 32, 32}));
+  script.input_shape = {32, 32, 32};
+  script.output_shape = {40, 40, 40};
+  script.output_scale = 2;
+  script.is_slice_wise = false;
+  const TileGrid finer = make_script_tile_grid(script, {100, 100, 100}, 48, 8);
+  EXPECT_EQ(finer.shape, (Shape3{32, 32, 32}));
+  EXPECT_EQ(finer.halo, (Shape3{8, 8, 8}));
+  EXPECT_EQ(finer.begin, (Index3{4, 4, 4}));
+}
+
 TEST(TileGrid, TilesFitTheNetworkAndCoverTheVolume) {
   const nn::NetworkOptions compact = nn::compact_network();
   const TileGrid tiles = make_tile_grid(compact, {165, 768, 1024}, {64, 64, 64}, 128, 30);

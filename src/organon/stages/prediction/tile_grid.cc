@@ -60,4 +60,26 @@ TileGrid make_tile_grid(const nn::NetworkOptions& network, const Shape3& volume,
   return {shape, input, margin, Index3(margin * scale), scale};
 }
 
+TileGrid make_script_tile_grid(const nn::ScriptInfo& script, const Shape3& volume, std::int64_t tile,
+                               std::int64_t halo) {
+  const std::int64_t scale = script.output_scale;
+  const Shape3 margin = script.margin();
+  const auto cut = [&](std::int64_t of_axis) { return std::max<std::int64_t>(0, halo - of_axis); };
+  Shape3 more{cut(margin.z), cut(margin.y), cut(margin.x)};
+  Shape3 input = script.input_shape;
+  Shape3 output = script.output_shape;
+  if (script.is_slice_wise) {
+    // Slices know nothing of each other.
+    more.z = 0;
+    input.z = output.z = std::clamp<std::int64_t>(volume.z, 1, tile);
+  }
+  const Index3 shape = Index3(output) - Index3(more) * (2 * scale);
+  if (shape.z < 1 || shape.y < 1 || shape.x < 1) {
+    throw Error(ErrorKind::kInvalidArgument,
+                fmt::format("a halo of {} voxels leaves nothing of the module's output of {}", halo,
+                            to_string(script.output_shape)));
+  }
+  return {Shape3(shape), input, margin + more, Index3(more) * scale, scale};
+}
+
 }  // namespace organon::stages

@@ -3,6 +3,7 @@
 #include "organon/geometry/block_grid.h"
 #include "organon/geometry/integer_division.h"
 #include "organon/nn/network_shapes.h"
+#include "organon/nn/script_info.h"
 
 namespace organon::stages {
 
@@ -42,5 +43,11 @@ struct TileGrid {
 /// rest of it is left out (36). Errors: kInvalidArgument where no tile can be made.
 TileGrid make_tile_grid(const nn::NetworkOptions& network, const Shape3& volume, const Shape3& chunk_shape,
                         std::int64_t tile, std::int64_t halo);
+
+/// Tiles of a module that takes inputs of one shape. What of `halo` its output does not leave out by itself
+/// is cut off; slice-wise modules take up to `tile` slices at once. Errors: kInvalidArgument where nothing is
+/// left.
+TileGrid make_script_tile_grid(const nn::ScriptInfo& script, const Shape3& volume, std::int64_t tile,
+                               std::int64_t halo);
 
 }  // namespace organon::stages

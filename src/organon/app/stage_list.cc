@@ -289,7 +289,9 @@ std::vector<StageVerb> make_stage_verbs() {
        {},
        {},
        /*takes_device=*/true,
-       "NETWORK is the folder of a training, one of its files, or another folder of networks, such as a "
+       "NETWORK is the folder of a training, one of its files, or a TorchScript module of another program "
+       "(model.pt\n"
+       "with model.json beside it: docs/formats/network.md); or another folder of networks, such as a "
        "training's\n"
        "checkpoints: their predictions are averaged."},
 #endif

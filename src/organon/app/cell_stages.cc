@@ -239,10 +239,13 @@ std::vector<blockwise::StageDescription> CellStages::after_imports(
     for (const config::ClassConfig& organelle : config_.classes) {
       // What is made of other classes has no truth of its own.
       if (!organelle.is_predicted()) continue;
-      stages.push_back(
-          stage("evaluate", {path_of("refined", organelle), truth_}, scores(organelle.name),
-                {{"class_name", organelle.name}, {"ids", plus_list(organelle.ids)}, {"raw", raw_s0_}},
-                {table("evaluate")}));
+      stages.push_back(stage("evaluate", {path_of("refined", organelle), truth_}, scores(organelle.name),
+                             {{"class_name", organelle.name},
+                              {"ids", plus_list(organelle.ids)},
+                              {"raw", raw_s0_},
+                              // Judged as it was learned: the network was shown grown objects.
+                              {"truth_expand_nm", fmt::format("{}", std::max(0.0, organelle.add_nm))}},
+                             {table("evaluate")}));
       stages.back().box_nm = config_.evaluate_box_nm;
     }
   }

@@ -13,6 +13,9 @@ namespace {
 
 using organon::testing::TemporaryFolder;
 
+// Without libtorch there are no stages that learn, and so none of a cell.toml that learns.
+#ifdef ORGANON_WITH_NN
+
 // What a taxonomy says of a class reaches each stage that must know it.
 TEST(CellStages, ATaxonomyReachesTargetsTrainingAndScores) {
   const TemporaryFolder folder;
@@ -66,6 +69,8 @@ labels = "in.n5/labels"
   EXPECT_EQ(options_of("evaluate", "ribo.json")["truth_expand_nm"], 8) << "judged as it was learned";
   EXPECT_EQ(options_of("evaluate", "mito.json")["truth_expand_nm"], 0);
 }
+
+#endif
 
 }  // namespace
 }  // namespace organon::app

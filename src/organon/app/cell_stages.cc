@@ -207,6 +207,7 @@ std::vector<blockwise::StageDescription> CellStages::after_imports(
       limits.insert(limits.end(), own.begin(), own.end());
     }
     if (!all_have_limits) limits.clear();
+    if (!config_.start_from.empty()) pairs.push_back(config_.start_from);
     network = (root_ / "networks" / config_.name).string();
     stages.push_back(stage("train", pairs, network,
                            {{"classes", comma_list(names)},

@@ -27,6 +27,7 @@ TEST(CellStages, ATaxonomyReachesTargetsTrainingAndScores) {
   for (const char* name : {"raw", "labels"})
     storage::create_dataset("n5://" + (folder.path() / "in.n5" / name).string(), spec);
   const config::CellConfig cell = config::parse_cell_config(R"(taxonomy = "heinrich2021"
+start_from = "mine.organon"
 [raw]
 source = "in.n5/raw"
 [classes.mito]
@@ -66,6 +67,10 @@ labels = "in.n5/labels"
     return stage.verb == "targets" && stage.outputs[0].ends_with("targets/kept");
   })) << "a holdout is not learned from";
   EXPECT_EQ(options_of("train", "networks/" + cell.name)["balance_as"], (Json{"", "", "mito", "", ""}));
+  const auto training = std::find_if(all.begin(), all.end(), [](const blockwise::StageDescription& stage) {
+    return stage.verb == "train";
+  });
+  EXPECT_EQ(training->inputs.back(), (folder.path() / "mine.organon").string());
   EXPECT_EQ(options_of("evaluate", "ribo.json")["truth_expand_nm"], 8) << "judged as it was learned";
   EXPECT_EQ(options_of("evaluate", "mito.json")["truth_expand_nm"], 0);
 }

@@ -277,7 +277,13 @@ std::vector<StageVerb> make_stage_verbs() {
        {"RAW_TARGETS..."},
        {"NETWORK"},
        bound<TrainOptions>,
-       make_train_stage},
+       make_train_stage,
+       {},
+       {},
+       /*takes_device=*/false,
+       "A network.organon after the pairs is where the weights start from, to teach a trained network one's "
+       "own data\nwith little of it: its topology is taken, and classes of the same name keep their outputs.\n"
+       "  organon train crop.n5/raw crop.n5/targets models/mito.organon networks/mine --classes mito"},
       {"predict",
        kLearn,
        "predict a volume with a trained network",

@@ -242,7 +242,7 @@ CellConfig parse_cell_config(std::string_view text, const std::filesystem::path&
   const TomlReader reader(path);
   toml::table root = reader.parse(text);
   std::vector<std::string> known = {"name",    "format", "raw",      "crops",   "classes",
-                                    "network", "truth",  "defaults", "taxonomy"};
+                                    "network", "truth",  "defaults", "taxonomy", "start_from"};
   known.insert(known.end(), kStageTables.begin(), kStageTables.end());
   reader.check_keys(root, known);
   config.name = reader.text(root, "name", config.folder.filename().string());
@@ -252,6 +252,11 @@ CellConfig parse_cell_config(std::string_view text, const std::filesystem::path&
     reader.fail(*root.get("format"), fmt::format("format: expected n5 or zarr, found '{}'", config.format));
   }
   config.network = resolve(config.folder, reader.text(root, "network", ""));
+  config.start_from = resolve(config.folder, reader.text(root, "start_from", ""));
+  if (!config.network.empty() && !config.start_from.empty()) {
+    reader.fail(*root.get("start_from"),
+                "start_from: with network = ... nothing is trained; leave one of the two out");
+  }
 
   const toml::table* raw = reader.table(root, "raw");
   if (raw == nullptr)

@@ -28,6 +28,7 @@ struct CellConfig {
   bool has_mask = false;      ///< [mask] is there: predict only what is sample
   std::string mask_polygons;  ///< file of polygons that correct the mask; empty: none
   std::string network;        ///< a trained checkpoint to use instead of training
+  std::string start_from;     ///< a network whose weights training starts from; empty: new ones
   std::vector<ClassConfig> classes;
   std::string truth;  ///< labels to evaluate against: slices or dataset; empty: no evaluation
   std::vector<double> truth_voxel_size_nm;

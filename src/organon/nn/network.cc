@@ -171,23 +171,57 @@ struct Network::Impl {
     }
   }
 
-  // Everything that a checkpoint holds, by name, always in the same order.
-  std::vector<std::pair<std::string, torch::Tensor>> named_tensors() {
-    std::vector<std::pair<std::string, torch::Tensor>> all;
-    const auto take = [&](const std::string& prefix, UNetImpl& network) {
-      for (const auto& item : network.named_parameters()) all.emplace_back(prefix + item.key(), item.value());
-      for (const auto& item : network.named_buffers()) {
-        // The normalization's count of batches is not used.
-        if (item.value().is_floating_point()) all.emplace_back(prefix + item.key(), item.value());
-      }
-    };
-    take("weights.", *weights);
-    take("mean.", *mean);
+  using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
+
+  // Weights and statistics, always in the same order.
+  static NamedTensors named_tensors(const std::string& prefix, UNetImpl& network) {
+    NamedTensors all;
+    for (const auto& item : network.named_parameters()) all.emplace_back(prefix + item.key(), item.value());
+    for (const auto& item : network.named_buffers()) {
+      // The normalization's count of batches is not used.
+      if (item.value().is_floating_point()) all.emplace_back(prefix + item.key(), item.value());
+    }
+    return all;
+  }
+
+  // What predictions need.
+  NamedTensors tensors_of_mean() { return named_tensors("mean.", *mean); }
+
+  // Everything that a checkpoint holds.
+  NamedTensors all_tensors() {
+    NamedTensors all = named_tensors("weights.", *weights);
+    for (auto& named : tensors_of_mean()) all.push_back(std::move(named));
     for (std::size_t i = 0; i < first_moments.size(); ++i) {
       all.emplace_back(fmt::format("first_moment.{}", i), first_moments[i]);
       all.emplace_back(fmt::format("second_moment.{}", i), second_moments[i]);
     }
     return all;
+  }
+
+  void save(const std::filesystem::path& path, const NamedTensors& tensors) const {
+    const torch::NoGradGuard no_gradient;
+    NetworkFile file{info, step, {}};
+    for (const auto& [name, tensor] : tensors) {
+      const torch::Tensor values = tensor.to(torch::kCPU).to(torch::kFloat32).contiguous();
+      const auto* first = values.data_ptr<float>();
+      file.tensors.push_back({name, {first, first + values.numel()}});
+    }
+    write_text_atomically(path, encode_network(file));
+  }
+
+  // Whether all of a file's tensors, and no others, are these; then they have its values.
+  static bool fill(const NamedTensors& tensors, const NetworkFile& file) {
+    bool fits = tensors.size() == file.tensors.size();
+    for (std::size_t i = 0; fits && i < tensors.size(); ++i) {
+      const auto& [name, tensor] = tensors[i];
+      const NetworkFile::Tensor& stored = file.tensors[i];
+      fits = stored.name == name && static_cast<std::int64_t>(stored.values.size()) == tensor.numel();
+      if (!fits) break;
+      const torch::Tensor values = torch::empty(tensor.sizes(), torch::kFloat32);
+      std::memcpy(values.data_ptr(), stored.values.data(), stored.values.size() * sizeof(float));
+      tensor.copy_(values);
+    }
+    return fits;
   }
 
   // Gradients summed and statistics averaged into the first replica, in the order of the shards.
@@ -300,15 +334,10 @@ std::vector<std::vector<Array<float>>> Network::predict(const std::vector<Array<
   return result;
 }
 
-void Network::save(const std::filesystem::path& path) const {
-  const torch::NoGradGuard no_gradient;
-  NetworkFile file{impl_->info, impl_->step, {}};
-  for (const auto& [name, tensor] : impl_->named_tensors()) {
-    const torch::Tensor values = tensor.to(torch::kCPU).to(torch::kFloat32).contiguous();
-    const auto* first = values.data_ptr<float>();
-    file.tensors.push_back({name, {first, first + values.numel()}});
-  }
-  write_text_atomically(path, encode_network(file));
+void Network::save(const std::filesystem::path& path) const { impl_->save(path, impl_->all_tensors()); }
+
+void Network::save_for_prediction(const std::filesystem::path& path) const {
+  impl_->save(path, impl_->tensors_of_mean());
 }
 
 Network Network::load(const std::filesystem::path& path, const std::string& device) {
@@ -316,23 +345,54 @@ Network Network::load(const std::filesystem::path& path, const std::string& devi
   auto impl = std::make_unique<Impl>(file.info, device);
   impl->step = file.step;
   const torch::NoGradGuard no_gradient;
-  const auto named = impl->named_tensors();
-  bool fits = named.size() == file.tensors.size();
-  for (std::size_t i = 0; fits && i < named.size(); ++i) {
-    const auto& [name, tensor] = named[i];
-    const auto& stored = file.tensors[i];
-    fits = stored.name == name && static_cast<std::int64_t>(stored.values.size()) == tensor.numel();
-    if (!fits) break;
-    const torch::Tensor values = torch::empty(tensor.sizes(), torch::kFloat32);
-    std::memcpy(values.data_ptr(), stored.values.data(), stored.values.size() * sizeof(float));
-    tensor.copy_(values);
-  }
-  if (!fits) {
+  const Impl::NamedTensors of_mean = impl->tensors_of_mean();
+  const bool is_for_prediction = file.tensors.size() == of_mean.size();
+  if (!Impl::fill(is_for_prediction ? of_mean : impl->all_tensors(), file)) {
     throw Error(ErrorKind::kCorruptData,
                 fmt::format("{}: its weights do not fit the network that its options make", path.string()));
   }
+  if (is_for_prediction) Impl::copy(*impl->mean, *impl->weights, 0);
   impl->mean->eval();
   return Network(std::move(impl));
+}
+
+Network Network::start_from(const std::filesystem::path& path, const NetworkInfo& info,
+                            const std::string& device) {
+  const Network source = load(path, device);
+  const auto refuse = [&](const std::string& why) {
+    throw Error(ErrorKind::kInvalidArgument, fmt::format("{}: {}", path.string(), why));
+  };
+  if (options_to_json(source.info().options) != options_to_json(info.options)) {
+    refuse(fmt::format("its network is another one than training is to begin with: {} and {}",
+                       options_to_json(source.info().options), options_to_json(info.options)));
+  }
+  Network network(info, device);
+  const torch::NoGradGuard no_gradient;
+  const std::vector<std::string>& known = source.info().classes;
+  const auto num_classes = static_cast<std::int64_t>(info.classes.size());
+  bool shares_class = false;
+  const auto from = Impl::named_tensors("", *source.impl_->mean);
+  const auto to = Impl::named_tensors("", *network.impl_->weights);
+  for (std::size_t i = 0; i < to.size(); ++i) {
+    if (!to[i].first.starts_with("head.")) {
+      to[i].second.copy_(from[i].second);
+      continue;
+    }
+    // The outputs of a class lie together.
+    const torch::Tensor old_head = from[i].second.flatten().view({static_cast<std::int64_t>(known.size()), -1});
+    const torch::Tensor new_head = to[i].second.flatten().view({num_classes, -1});
+    for (std::size_t c = 0; c < info.classes.size(); ++c) {
+      const auto place = std::find(known.begin(), known.end(), info.classes[c]);
+      if (place == known.end()) continue;
+      new_head[static_cast<std::int64_t>(c)].copy_(old_head[place - known.begin()]);
+      shares_class = true;
+    }
+  }
+  if (!shares_class)
+    refuse(fmt::format("it has none of the classes {}, but {}", fmt::join(info.classes, ", "),
+                       fmt::join(known, ", ")));
+  Impl::copy(*network.impl_->weights, *network.impl_->mean, 0);
+  return network;
 }
 
 NetworkInfo Network::read_info(const std::filesystem::path& path) {

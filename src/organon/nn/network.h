@@ -45,9 +45,15 @@ class Network {
  public:
   /// New weights from the seed. `device`: a kind that is there; empty: the best. Errors: kInvalidArgument.
   explicit Network(const NetworkInfo& info, const std::string& device = "");
-  /// From a checkpoint: weights, their running mean, the optimiser's state, the step. Errors: kNotFound;
-  /// kCorruptData.
+  /// From a file: weights, their running mean, the optimiser's state, the step; of one saved for prediction
+  /// the mean stands for the weights and the optimiser has no past. Errors: kNotFound; kCorruptData.
   static Network load(const std::filesystem::path& path, const std::string& device = "");
+  /// A new network with the weights of another one, such as a published network that is to learn a lab's own
+  /// data: step 0, no moments, the same running mean. Classes that the other has keep their outputs; others
+  /// begin as in a new network. Errors: as load(); kInvalidArgument where the options of both differ, or they
+  /// share no class.
+  static Network start_from(const std::filesystem::path& path, const NetworkInfo& info,
+                            const std::string& device = "");
   /// What load() would give as info(), without the weights. Errors: as load().
   static NetworkInfo read_info(const std::filesystem::path& path);
   Network(Network&&) noexcept;
@@ -72,8 +78,10 @@ class Network {
   /// 1].
   std::vector<std::vector<Array<float>>> predict(const std::vector<Array<float>>& inputs) const;
 
-  /// Writes everything that load() needs, whole or not at all.
+  /// Writes everything that training needs to go on, whole or not at all.
   void save(const std::filesystem::path& path) const;
+  /// The same without what only training needs: a quarter of the size. What is loaded from it predicts alike.
+  void save_for_prediction(const std::filesystem::path& path) const;
 
  private:
   struct Impl;

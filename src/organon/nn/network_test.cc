@@ -120,6 +120,51 @@ TEST(Network, ASavedTrainingGoesOnAlongTheSameCurve) {
   EXPECT_EQ(train(loaded, 3, 2), expected);
 }
 
+TEST(Network, WhatIsSavedForPredictionPredictsAlikeAndIsAQuarter) {
+  const TemporaryFolder folder;
+  Network network(small_info());
+  train(network, 3, 2);
+  network.save(folder.path() / "whole.organon");
+  network.save_for_prediction(folder.path() / "a.organon");
+  EXPECT_LT(std::filesystem::file_size(folder.path() / "a.organon"),
+            std::filesystem::file_size(folder.path() / "whole.organon") * 3 / 10);
+  const Network loaded = Network::load(folder.path() / "a.organon");
+  EXPECT_EQ(loaded.step(), 3);
+  const TrainingBatch batch = blobs(16, 2, 999);
+  const auto expected = network.predict(batch.raw);
+  const auto found = loaded.predict(batch.raw);
+  for (std::size_t c = 0; c < 2; ++c) {
+    for (std::int64_t i = 0; i < expected[0][c].size(); ++i)
+      ASSERT_EQ(found[0][c].data()[i], expected[0][c].data()[i]);
+  }
+}
+
+TEST(Network, ATrainingStartsFromANetworkOfOtherClasses) {
+  const TemporaryFolder folder;
+  Network network(small_info());
+  train(network, 20, 2);
+  const auto path = folder.path() / "a.organon";
+  network.save_for_prediction(path);
+  const TrainingBatch batch = blobs(16, 2, 999);
+  const auto expected = network.predict(batch.raw);
+  NetworkInfo info = small_info();
+  info.seed = 99;
+  info.classes = {"another", info.classes[0]};
+  Network started = Network::start_from(path, info);
+  EXPECT_EQ(started.step(), 0);
+  EXPECT_EQ(started.info().classes, info.classes);
+  const auto found = started.predict(batch.raw);
+  for (std::int64_t i = 0; i < expected[0][0].size(); ++i)
+    ASSERT_EQ(found[0][1].data()[i], expected[0][0].data()[i]);
+  train(started, 2, 2);
+
+  info.classes = {"another"};
+  EXPECT_THROW(Network::start_from(path, info), Error);
+  info = small_info();
+  info.options.features.back() += 8;
+  EXPECT_THROW(Network::start_from(path, info), Error);
+}
+
 TEST(Network, UnannotatedVoxelsHaveNoSay) {
   OptimizerOptions optimizer;
   TrainingBatch batch = blobs(16, 2, 5);

@@ -113,7 +113,8 @@ class Training {
         row.scores = validate(network);
         const std::optional<double> best = best_score();
         row = curves_.as_kept(row);  // ties among scores are those that a training that goes on sees
-        if (set_.options.patience > 0 && (!best || mean_of(row.scores) > *best)) network.save(best_path());
+        if (set_.options.patience > 0 && (!best || mean_of(row.scores) > *best))
+          network.save_for_prediction(best_path());
       }
       double total = 0;
       for (const double loss : row.losses) total += loss;
@@ -132,7 +133,7 @@ class Training {
       std::filesystem::copy_file(best_path(), set_.folder / "network.organon",
                                  std::filesystem::copy_options::overwrite_existing);
     } else {
-      network.save(set_.folder / "network.organon");
+      network.save_for_prediction(set_.folder / "network.organon");
     }
     const std::string hash = blockwise::identity_of_input((set_.folder / "network.organon").string());
     for (const char* name : {"network.organon", "curves.csv", "curves.svg"})
@@ -202,7 +203,7 @@ class Training {
     std::filesystem::create_directories(set_.folder);
     began_unix_seconds_ = unix_seconds_now();
     write_description();
-    return nn::Network(info);
+    return set_.start_from.empty() ? nn::Network(info) : nn::Network::start_from(set_.start_from, info);
   }
 
   // When a training that goes on began; for one of before that was noted, as if it had not been interrupted.

@@ -179,6 +179,32 @@ TEST(TrainNetwork, LearnsAndLeavesNetworkCurvesAndCheckpoints) {
   EXPECT_TRUE(run(description).was_unchanged);
 }
 
+TEST(TrainNetwork, StartsFromANetworkAndTakesItsTopology) {
+  const TemporaryFolder folder;
+  auto inputs = store_pair(folder.path());
+  ASSERT_TRUE(run(description_of(inputs, folder.path() / "first")).failures.empty());
+  inputs.push_back((folder.path() / "first" / "network" / "network.organon").string());
+  const auto description = description_of(
+      inputs, folder.path() / "second",
+      R"({"classes": ["a", "b"], "steps": 5, "batch": 2, "patch": 16, "learning_rate": 0, "log_every": 5})");
+  const auto result = run(description);
+  ASSERT_TRUE(result.failures.empty()) << result.failures[0].message;
+  const auto ended = nn::Network::load(folder.path() / "second" / "network" / "network.organon");
+  EXPECT_EQ(ended.info().options.features, (std::vector<std::int64_t>{4, 8}));
+  EXPECT_EQ(ended.step(), 5);
+  // At learning rate 0 only statistics move.
+  Curves first({"a", "b"}), second({"a", "b"});
+  first.read(folder.path() / "first" / "network" / "curves.csv", 100);
+  second.read(folder.path() / "second" / "network" / "curves.csv", 100);
+  EXPECT_LT(second.rows().front().losses[0], 0.7 * first.rows().front().losses[0]);
+  // Another network to start from is another training.
+  write_text_atomically(inputs.back(), read_text(folder.path() / "second" / "network" / "network.organon"));
+  EXPECT_FALSE(run(description).was_unchanged);
+
+  inputs.back() = (folder.path() / "none.organon").string();
+  EXPECT_THROW(make_train_stage(description_of(inputs, folder.path() / "third")), Error);
+}
+
 TEST(TrainNetwork, KilledAndResumedItFollowsTheSameCurve) {
   const TemporaryFolder whole;
   const TemporaryFolder folder;

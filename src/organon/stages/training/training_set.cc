@@ -7,6 +7,7 @@
 
 #include "organon/base/cancellation.h"
 #include "organon/base/error.h"
+#include "organon/nn/network.h"
 #include "organon/nn/network_cost.h"
 
 namespace organon::stages {
@@ -39,8 +40,13 @@ TrainingSet::TrainingSet(const blockwise::StageDescription& description, const T
   if (!description.box_nm.empty() || description.block_shape.product() != 0)
     refuse(verb, "it has no blocks: give --box-nm to the targets it learns from");
   const auto& inputs = description.inputs;
-  if (inputs.empty() || inputs.size() % 2 != 0) {
-    refuse(verb, fmt::format("expected pairs of raw and targets, found {} datasets", inputs.size()));
+  if (inputs.size() % 2 == 1 && inputs.back().ends_with(".organon")) {
+    start_from = inputs.back();
+    network = nn::Network::read_info(start_from).options;
+  } else if (inputs.empty() || inputs.size() % 2 != 0) {
+    refuse(verb, fmt::format("expected pairs of raw and targets, and at most one network (.organon) after "
+                             "them, found {} datasets",
+                             inputs.size()));
   }
   const std::size_t num_pairs = inputs.size() / 2;
   if (!options.roles.empty() && options.roles.size() != num_pairs) {

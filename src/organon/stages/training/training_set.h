@@ -22,15 +22,17 @@ struct TrainingPair {
 struct TrainingSet {
   std::string verb;  ///< begins what errors say
   TrainOptions options;
-  nn::NetworkOptions network;
+  nn::NetworkOptions network;  ///< of the options, or of the network that it starts from
+  std::string start_from;      ///< file of that network; empty: new weights
   std::vector<TrainingPair> pairs;
   Shape3 patch;                           ///< of raw, voxels
   Shape3 output;                          ///< of a patch, voxels of targets
   std::vector<std::size_t> balance_as;    ///< per class
   std::vector<std::size_t> rare_classes;  ///< numbers
 
-  /// `description` gives verb and inputs: RAW, TARGETS, RAW, TARGETS, ... Errors: kInvalidArgument for
-  /// classes, roles, contrast limits or patches that do not fit.
+  /// `description` gives verb and inputs: RAW, TARGETS, RAW, TARGETS, ..., and a network file where weights
+  /// are to start from it. Errors: kInvalidArgument for classes, roles, contrast limits or patches that do not
+  /// fit; those of Network::read_info().
   TrainingSet(const blockwise::StageDescription& description, const TrainOptions& train_options);
 
   /// How samples are drawn from crops whose raw has voxels of this size.

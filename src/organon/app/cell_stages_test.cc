@@ -67,9 +67,8 @@ labels = "in.n5/labels"
     return stage.verb == "targets" && stage.outputs[0].ends_with("targets/kept");
   })) << "a holdout is not learned from";
   EXPECT_EQ(options_of("train", "networks/" + cell.name)["balance_as"], (Json{"", "", "mito", "", ""}));
-  const auto training = std::find_if(all.begin(), all.end(), [](const blockwise::StageDescription& stage) {
-    return stage.verb == "train";
-  });
+  const auto training = std::find_if(
+      all.begin(), all.end(), [](const blockwise::StageDescription& stage) { return stage.verb == "train"; });
   EXPECT_EQ(training->inputs.back(), (folder.path() / "mine.organon").string());
   EXPECT_EQ(options_of("evaluate", "ribo.json")["truth_expand_nm"], 8) << "judged as it was learned";
   EXPECT_EQ(options_of("evaluate", "mito.json")["truth_expand_nm"], 0);

@@ -282,7 +282,8 @@ std::vector<StageVerb> make_stage_verbs() {
        {},
        /*takes_device=*/false,
        "A network.organon after the pairs is where the weights start from, to teach a trained network one's "
-       "own data\nwith little of it: its topology is taken, and classes of the same name keep their outputs.\n"
+       "own data\nwith little of it: its topology is taken, and classes of the same name keep their "
+       "outputs.\n"
        "  organon train crop.n5/raw crop.n5/targets models/mito.organon networks/mine --classes mito"},
       {"predict",
        kLearn,

@@ -241,7 +241,7 @@ CellConfig parse_cell_config(std::string_view text, const std::filesystem::path&
   config.folder = std::filesystem::absolute(path).parent_path();
   const TomlReader reader(path);
   toml::table root = reader.parse(text);
-  std::vector<std::string> known = {"name",    "format", "raw",      "crops",   "classes",
+  std::vector<std::string> known = {"name",    "format", "raw",      "crops",    "classes",
                                     "network", "truth",  "defaults", "taxonomy", "start_from"};
   known.insert(known.end(), kStageTables.begin(), kStageTables.end());
   reader.check_keys(root, known);

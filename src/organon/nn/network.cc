@@ -379,7 +379,8 @@ Network Network::start_from(const std::filesystem::path& path, const NetworkInfo
       continue;
     }
     // The outputs of a class lie together.
-    const torch::Tensor old_head = from[i].second.flatten().view({static_cast<std::int64_t>(known.size()), -1});
+    const torch::Tensor old_head =
+        from[i].second.flatten().view({static_cast<std::int64_t>(known.size()), -1});
     const torch::Tensor new_head = to[i].second.flatten().view({num_classes, -1});
     for (std::size_t c = 0; c < info.classes.size(); ++c) {
       const auto place = std::find(known.begin(), known.end(), info.classes[c]);

@@ -1,6 +1,7 @@
 #include "organon/phantom/place_small.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace organon::phantom {
 namespace {
@@ -22,15 +23,15 @@ class MicrotubulePlacer {
     const double least_length = std::min(600.0, 0.35 * space_.cell().volume.end.smallest());
     const int num_attempts = 200 + static_cast<int>(0.5e-6 * cytoplasm);
     double total = 0;
-    const Object* centrosome = space_.cell().first_object(Organelle::kCentrosome);
+    // By value: adding objects moves them.
+    std::optional<PointNm> mother;
+    if (const Object* centrosome = space_.cell().first_object(Organelle::kCentrosome))
+      mother = middle_nm(space_.cell().first_solid(*centrosome));
     for (int i = 0; i < num_attempts && total < wanted; ++i) {
       PointNm start = space_.random_cytoplasm_point(40, random_);
       const PointNm direction = random_direction(random_);
       // The first ones radiate from the mother centriole.
-      if (centrosome != nullptr && i < kNumRadiating) {
-        const Solid& tubule = space_.cell().first_solid(*centrosome);
-        start = middle_nm(tubule) + direction * random_.uniform(260, 330);
-      }
+      if (mother && i < kNumRadiating) start = *mother + direction * random_.uniform(260, 330);
       if (!is_free(start)) continue;
       std::vector<PointNm> line = march(start, direction * -1);
       std::reverse(line.begin(), line.end());

@@ -62,9 +62,9 @@ struct TrainOptions {
   Shape3 patch_shape() const;
 };
 
-/// Inputs: RAW, TARGETS, RAW, TARGETS, ..., and last, where weights are to start from those of another network
-/// of the same topology, its file (network.organon): options of the network are then those of the file.
-/// Output: a folder with
+/// Inputs: RAW, TARGETS, RAW, TARGETS, ..., and last, where weights are to start from those of another
+/// network of the same topology, its file (network.organon): options of the network are then those of the
+/// file. Output: a folder with
 ///
 ///     network.organon     the trained network, what predictions need of it
 ///     checkpoints/        step_<step>.organon, the last few: each is a network, too

@@ -31,8 +31,8 @@ struct TrainingSet {
   std::vector<std::size_t> rare_classes;  ///< numbers
 
   /// `description` gives verb and inputs: RAW, TARGETS, RAW, TARGETS, ..., and a network file where weights
-  /// are to start from it. Errors: kInvalidArgument for classes, roles, contrast limits or patches that do not
-  /// fit; those of Network::read_info().
+  /// are to start from it. Errors: kInvalidArgument for classes, roles, contrast limits or patches that do
+  /// not fit; those of Network::read_info().
   TrainingSet(const blockwise::StageDescription& description, const TrainOptions& train_options);
 
   /// How samples are drawn from crops whose raw has voxels of this size.

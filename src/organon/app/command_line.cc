@@ -23,6 +23,9 @@
 #include "organon/base/json.h"
 #include "organon/blockwise/worker.h"
 #include "organon/config/cell_config.h"
+#ifdef ORGANON_WITH_NN
+#include "organon/stages/training/train_network.h"
+#endif
 
 namespace organon::app {
 namespace {
@@ -314,6 +317,22 @@ int run_command_line(int argc, char** argv) {
                                  : blockwise::work(run_folder, make_stage, worker);
     exit_code = outcome == blockwise::WorkerOutcome::kStopped ? blockwise::kStoppedExitCode : 0;
   });
+
+#ifdef ORGANON_WITH_NN
+  stages::RankPlace place;
+  CLI::App* rank = app.add_subcommand("train-rank", "one process of a training by several (started by train)")
+                       ->group("A whole cell");
+  std::string ranks_folder;
+  rank->add_option("RUN_FOLDER", work_folder)->required();
+  rank->add_option("RANKS_FOLDER", ranks_folder)->required();
+  rank->add_option("--ranks-per-node", place.ranks_per_node)->check(CLI::PositiveNumber);
+  rank->add_option("--rank", place.rank)->required()->check(CLI::PositiveNumber);
+  rank->callback([&] {
+    place.run = work_folder;
+    place.folder = ranks_folder;
+    exit_code = stages::run_training_rank(place);
+  });
+#endif
 
   try {
     app.parse(argc, argv);

@@ -82,6 +82,25 @@ std::filesystem::path choice_text(const blockwise::StageDescription& description
 }
 
 #ifdef ORGANON_WITH_NN
+std::string train_explanation() {
+  return "--accumulate N runs a batch in N parts, one after the other: the same step in less memory (of a "
+         "GPU, "
+         "where\n"
+         "each part normalises by itself). --processes N shares each batch among N processes, one per GPU or "
+         "group of\n"
+         "cores; the batch is a multiple of N, on processors best of 2 N. In a Slurm job of several nodes "
+         "they "
+         "run on all\n"
+         "of them, as many on each; GLOO_SOCKET_IFNAME names the network interface, if need be:\n\n"
+         "  organon train crop.n5/raw crop.n5/targets networks/mito --classes mito --batch 16 --processes 4\n"
+         "  organon train crop.n5/raw crop.n5/targets networks/mito --classes mito --batch 16 --processes 8\n"
+         "    --engine slurm --sbatch-args \"--nodes 2 --ntasks-per-node 4 --gres gpu:4\"\n\n"
+         "A network.organon after the pairs is where the weights start from, to teach a trained network one's "
+         "own data\nwith little of it: its topology is taken, and classes of the same name keep their "
+         "outputs:\n\n"
+         "  organon train crop.n5/raw crop.n5/targets models/mito_10nm.organon networks/mine --classes mito";
+}
+
 std::filesystem::path samples_text(const blockwise::StageDescription& description) {
   return std::filesystem::path(description.outputs.front()).replace_extension(".txt");
 }
@@ -280,11 +299,8 @@ std::vector<StageVerb> make_stage_verbs() {
        make_train_stage,
        {},
        {},
-       /*takes_device=*/false,
-       "A network.organon after the pairs is where the weights start from, to teach a trained network one's "
-       "own data\nwith little of it: its topology is taken, and classes of the same name keep their "
-       "outputs.\n"
-       "  organon train crop.n5/raw crop.n5/targets models/mito.organon networks/mine --classes mito"},
+       false,
+       train_explanation()},
       {"predict",
        kLearn,
        "predict a volume with a trained network",

@@ -16,38 +16,38 @@ torch::Tensor sum_per_class(const torch::Tensor& values) { return values.sum({0,
 
 }  // namespace
 
-Balance::Balance(const TrainingBatch& batch, const OptimizerOptions& options) {
+Balance::Balance(const TrainingBatch& batch, const OptimizerOptions& options, ProcessGroup* group) {
   const std::size_t num_classes = batch.targets.front().size();
   ORGANON_CHECK(options.balance_as.empty() || options.balance_as.size() == num_classes);
-  std::vector<double> shares;
+  // Voxels per class, and those that count where it is balanced as another.
+  std::vector<std::int64_t> annotated(num_classes, 0);
+  std::vector<std::int64_t> positives(num_classes, 0);
+  std::vector<std::int64_t> counted(num_classes, 0);
   for (std::size_t c = 0; c < num_classes; ++c) {
-    balance_as.push_back(static_cast<std::int64_t>(options.balance_as.empty() ? c : options.balance_as[c]));
-    std::int64_t annotated = 0;
-    std::int64_t positives = 0;
+    const std::size_t other = options.balance_as.empty() ? c : options.balance_as[c];
+    balance_as.push_back(static_cast<std::int64_t>(other));
     for (std::size_t i = 0; i < batch.raw.size(); ++i) {
       const float* target = batch.targets[i][c].data();
       const std::uint8_t* mask = batch.masks[i][c].data();
+      const std::uint8_t* other_mask = batch.masks[i][other].data();
       for (std::int64_t k = 0; k < batch.targets[i][c].size(); ++k) {
-        annotated += mask[k] != 0;
-        positives += mask[k] != 0 && target[k] > 0;
+        annotated[c] += mask[k] != 0;
+        positives[c] += mask[k] != 0 && target[k] > 0;
+        counted[c] += mask[k] != 0 && other_mask[k] != 0;
       }
     }
-    const auto count = static_cast<double>(std::max<std::int64_t>(1, annotated));
-    shares.push_back(
-        std::clamp(static_cast<double>(positives) / count, options.least_share, 1 - options.least_share));
   }
+  if (group != nullptr)
+    for (auto* counts : {&annotated, &positives, &counted}) group->sum(*counts);
+  const auto at_least_one = [](std::int64_t count) {
+    return static_cast<double>(std::max<std::int64_t>(1, count));
+  };
   for (std::size_t c = 0; c < num_classes; ++c) {
     const auto other = static_cast<std::size_t>(balance_as[c]);
-    std::int64_t counted = 0;
-    for (std::size_t i = 0; i < batch.raw.size(); ++i) {
-      const std::uint8_t* mask = batch.masks[i][c].data();
-      const std::uint8_t* other_mask = batch.masks[i][other].data();
-      for (std::int64_t k = 0; k < batch.masks[i][c].size(); ++k)
-        counted += mask[k] != 0 && other_mask[k] != 0;
-    }
-    const auto count = static_cast<double>(std::max<std::int64_t>(1, counted));
-    positive.push_back(static_cast<float>(0.5 / shares[other] / count));
-    negative.push_back(static_cast<float>(0.5 / (1 - shares[other]) / count));
+    const double share = std::clamp(static_cast<double>(positives[other]) / at_least_one(annotated[other]),
+                                    options.least_share, 1 - options.least_share);
+    positive.push_back(static_cast<float>(0.5 / share / at_least_one(counted[c])));
+    negative.push_back(static_cast<float>(0.5 / (1 - share) / at_least_one(counted[c])));
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "organon/nn/network.h"
+#include "organon/nn/process_group.h"
 #include "organon/nn/torch.h"
 
 namespace organon::nn {
@@ -12,8 +13,9 @@ struct Balance {
   std::vector<float> negative;
   std::vector<std::int64_t> balance_as;  ///< per class
 
-  /// Requires: balance_as of the options empty or with a number per class.
-  Balance(const TrainingBatch& batch, const OptimizerOptions& options);
+  /// Of the batch whose parts the ranks of `group` hold; none: this is all of it. Requires: balance_as of the
+  /// options empty or with a number per class. Errors: those of the group.
+  Balance(const TrainingBatch& batch, const OptimizerOptions& options, ProcessGroup* group = nullptr);
 };
 
 /// Loss per class of some of the batch's samples; those of all samples add up to the batch's.

@@ -10,11 +10,13 @@
 #include <exception>
 #include <functional>
 #include <mutex>
+#include <span>
 #include <thread>
 
 #include "organon/base/error.h"
 #include "organon/base/files.h"
 #include "organon/nn/loss.h"
+#include "organon/nn/process_group.h"
 #include "organon/nn/torch.h"
 #include "organon/nn/unet.h"
 
@@ -82,6 +84,21 @@ std::vector<Array<float>> arrays_of(const torch::Tensor& maps) {
   return result;
 }
 
+// In one call: messages cost time, however small.
+void sum_over_ranks(ProcessGroup& group, std::vector<torch::Tensor>& tensors) {
+  std::vector<torch::Tensor> flat;
+  for (const torch::Tensor& tensor : tensors) flat.push_back(tensor.flatten().to(torch::kCPU));
+  const torch::Tensor all = torch::cat(flat).contiguous();
+  group.sum(std::span(all.data_ptr<float>(), static_cast<std::size_t>(all.numel())));
+  std::int64_t begin = 0;
+  for (torch::Tensor& tensor : tensors) {
+    tensor.copy_(all.narrow(0, begin, tensor.numel()).view(tensor.sizes()));
+    begin += tensor.numel();
+  }
+}
+
+std::size_t num_pieces(std::size_t whole, std::size_t piece) { return (whole + piece - 1) / piece; }
+
 }  // namespace
 
 std::vector<std::string> device_types() { return {kCuda, kCpu}; }
@@ -131,7 +148,7 @@ struct Network::Impl {
     blend(from.buffers(), to.buffers());
   }
 
-  // One network per shard of the batch: all look at the same weights, each has its own gradients and
+  // One network per shard that is run at once: all look at the same weights, each has its own gradients and
   // statistics, so that the sums do not depend on which thread took which shard.
   std::vector<UNet>& replicas_for(std::size_t num_shards) {
     if (replicas.empty()) replicas.push_back(weights);
@@ -144,12 +161,7 @@ struct Network::Impl {
       for (std::size_t i = 0; i < own.size(); ++i) own[i].set_data(shared[i].data());
       replicas.push_back(replica);
     }
-    const auto buffers = weights->buffers();
-    for (std::size_t r = 1; r < num_shards; ++r) {
-      auto own = replicas[r]->buffers();
-      for (std::size_t i = 0; i < own.size(); ++i) own[i].copy_(buffers[i]);
-    }
-    for (std::size_t r = 0; r < num_shards; ++r) replicas[r]->zero_grad();
+    for (std::size_t r = 1; r < num_shards; ++r) replicas[r]->zero_grad();
     return replicas;
   }
 
@@ -224,22 +236,62 @@ struct Network::Impl {
     return fits;
   }
 
-  // Gradients summed and statistics averaged into the first replica, in the order of the shards.
-  void gather(std::size_t num_shards) {
+  // Statistics of the normalization: those of all shards, each of which begins with the network's.
+  static std::vector<torch::Tensor> statistics_of(UNetImpl& network) {
+    std::vector<torch::Tensor> statistics = network.buffers();
+    // The normalization's count of batches is not used.
+    std::erase_if(statistics, [](const torch::Tensor& one) { return !one.is_floating_point(); });
+    return statistics;
+  }
+
+  // The gradients of all samples of the batch in the weights, and the means of the statistics over all
+  // shards; returns the loss per class. Summed in the order of the shards, however many are run at once.
+  torch::Tensor differentiate(std::size_t num_shards, std::size_t at_once, int threads, ProcessGroup* group,
+                              const std::function<torch::Tensor(UNet&, std::size_t)>& loss_of) {
     const torch::NoGradGuard no_gradient;
-    for (std::size_t r = 1; r < num_shards; ++r) {
-      const auto from = replicas[r]->parameters();
+    std::vector<torch::Tensor> before, sums;
+    for (const torch::Tensor& one : statistics_of(*weights)) {
+      before.push_back(one.clone());
+      sums.push_back(torch::zeros_like(one));
+    }
+    weights->zero_grad();
+    torch::Tensor loss;
+    for (std::size_t first = 0; first < num_shards; first += at_once) {
+      const std::size_t count = std::min(at_once, num_shards - first);
+      std::vector<UNet>& networks = replicas_for(count);
+      std::vector<torch::Tensor> losses(count);
+      for (std::size_t r = 0; r < count; ++r) {
+        auto own = statistics_of(*networks[r]);
+        for (std::size_t i = 0; i < own.size(); ++i) own[i].copy_(before[i]);
+      }
+      run_parallel(count, threads, [&](std::size_t r) {
+        const torch::AutoGradMode with_gradient(true);
+        networks[r]->train();
+        const torch::Tensor per_class = loss_of(networks[r], first + r);
+        losses[r] = per_class.detach();
+        per_class.sum().backward();
+      });
       const auto to = weights->parameters();
-      for (std::size_t i = 0; i < to.size(); ++i) to[i].grad().add_(from[i].grad());
-      const auto statistics = replicas[r]->buffers();
-      auto sums = weights->buffers();
-      for (std::size_t i = 0; i < sums.size(); ++i) {
-        if (sums[i].is_floating_point()) sums[i].add_(statistics[i]);
+      for (std::size_t r = 0; r < count; ++r) {
+        loss = loss.defined() ? loss + losses[r] : losses[r];
+        const auto own = statistics_of(*networks[r]);
+        for (std::size_t i = 0; i < sums.size(); ++i) sums[i].add_(own[i]);
+        if (r == 0) continue;  // its gradients are the weights', to which they were added
+        const auto from = networks[r]->parameters();
+        for (std::size_t i = 0; i < to.size(); ++i) to[i].grad().add_(from[i].grad());
       }
     }
-    for (torch::Tensor& sum : weights->buffers()) {
-      if (sum.is_floating_point()) sum.div_(static_cast<double>(num_shards));
+    if (group != nullptr) {
+      std::vector<torch::Tensor> all = sums;
+      for (const torch::Tensor& weight : weights->parameters()) all.push_back(weight.grad());
+      all.push_back(loss);
+      sum_over_ranks(*group, all);
+      num_shards *= static_cast<std::size_t>(group->size());
     }
+    auto statistics = statistics_of(*weights);
+    for (std::size_t i = 0; i < sums.size(); ++i)
+      statistics[i].copy_(sums[i].div_(static_cast<double>(num_shards)));
+    return loss;
   }
 
   NetworkInfo info;
@@ -262,18 +314,19 @@ Network::~Network() = default;
 const NetworkInfo& Network::info() const { return impl_->info; }
 std::int64_t Network::step() const { return impl_->step; }
 
-std::vector<double> Network::train_step(const TrainingBatch& batch, const OptimizerOptions& options) {
+std::vector<double> Network::train_step(const TrainingBatch& batch, const OptimizerOptions& options,
+                                        ProcessGroup* group) {
   Impl& self = *impl_;
   const std::size_t num_classes = self.info.classes.size();
   const std::size_t num_samples = batch.raw.size();
   ORGANON_CHECK(num_samples > 0 && batch.targets.size() == num_samples && batch.masks.size() == num_samples);
+  ORGANON_CHECK(options.accumulate > 0);
   torch::set_num_threads(1);
-  const Balance balance(batch, options);
-  const std::size_t shard_size = self.device.is_cpu() ? kShardSize : num_samples;
-  const std::size_t num_shards = (num_samples + shard_size - 1) / shard_size;
-  std::vector<UNet>& replicas = self.replicas_for(num_shards);
-  std::vector<torch::Tensor> losses_of(num_shards);
-  run_parallel(num_shards, options.threads, [&](std::size_t shard) {
+  const Balance balance(batch, options, group);
+  const std::size_t num_of_all = num_samples * static_cast<std::size_t>(group == nullptr ? 1 : group->size());
+  const std::size_t part_size = num_pieces(num_samples, static_cast<std::size_t>(options.accumulate));
+  const std::size_t shard_size = self.device.is_cpu() ? kShardSize : part_size;
+  const auto loss_of_shard = [&](UNet& network, std::size_t shard) {
     std::vector<torch::Tensor> raw, targets, masks;
     for (std::size_t i = shard * shard_size; i < std::min(num_samples, (shard + 1) * shard_size); ++i) {
       raw.push_back(view_of(batch.raw[i], torch::kFloat32).unsqueeze(0));
@@ -285,17 +338,13 @@ std::vector<double> Network::train_step(const TrainingBatch& batch, const Optimi
       targets.push_back(torch::stack(sample_targets));
       masks.push_back(torch::stack(sample_masks));
     }
-    replicas[shard]->train();
-    const torch::Tensor output = replicas[shard]->forward(torch::stack(raw).to(self.device));
-    const torch::Tensor per_class =
-        loss_per_class(output, torch::stack(targets).to(self.device), torch::stack(masks).to(self.device),
-                       balance, options.loss, num_samples);
-    losses_of[shard] = per_class.detach();
-    per_class.sum().backward();
-  });
-
-  torch::Tensor sum = losses_of[0];
-  for (std::size_t shard = 1; shard < num_shards; ++shard) sum = sum + losses_of[shard];
+    const torch::Tensor output = network->forward(torch::stack(raw).to(self.device));
+    return loss_per_class(output, torch::stack(targets).to(self.device), torch::stack(masks).to(self.device),
+                          balance, options.loss, num_of_all);
+  };
+  const torch::Tensor sum =
+      self.differentiate(num_pieces(num_samples, shard_size), num_pieces(part_size, shard_size),
+                         options.threads, group, loss_of_shard);
   std::vector<double> losses;
   for (std::size_t c = 0; c < num_classes; ++c) {
     losses.push_back(sum[static_cast<std::int64_t>(c)].item<double>());
@@ -308,7 +357,6 @@ std::vector<double> Network::train_step(const TrainingBatch& batch, const Optimi
               self.step + 1, self.info.classes[c], losses.back()));
     }
   }
-  self.gather(num_shards);
   if (options.gradient_limit > 0)
     torch::nn::utils::clip_grad_norm_(self.weights->parameters(), options.gradient_limit);
   self.descend(options);
@@ -332,6 +380,17 @@ std::vector<std::vector<Array<float>>> Network::predict(const std::vector<Array<
   std::vector<std::vector<Array<float>>> result;
   for (std::int64_t i = 0; i < output.size(0); ++i) result.push_back(arrays_of(output[i]));
   return result;
+}
+
+Hash128 Network::hash() const {
+  const torch::NoGradGuard no_gradient;
+  std::vector<Hash128> hashes;
+  for (const auto& [name, tensor] : impl_->all_tensors()) {
+    const torch::Tensor values = tensor.to(torch::kCPU).to(torch::kFloat32).contiguous();
+    const std::span<const float> all(values.data_ptr<float>(), static_cast<std::size_t>(values.numel()));
+    hashes.push_back(hash_bytes(std::as_bytes(all)));
+  }
+  return hash_bytes(std::as_bytes(std::span(hashes)));
 }
 
 void Network::save(const std::filesystem::path& path) const { impl_->save(path, impl_->all_tensors()); }

@@ -6,10 +6,13 @@
 #include <vector>
 
 #include "organon/array/array.h"
+#include "organon/base/hash.h"
 #include "organon/nn/network_file.h"
 #include "organon/nn/network_shapes.h"
 
 namespace organon::nn {
+
+class ProcessGroup;
 
 /// One step's input of training: a batch of patches of one shape.
 struct TrainingBatch {
@@ -30,7 +33,10 @@ struct OptimizerOptions {
   /// Per class the number of the class by whose voxels it is balanced; empty: each by its own.
   std::vector<std::size_t> balance_as;
   double least_share = 0.05;  ///< of positives, and of negatives, in the balance of the loss; 0.5: no balance
-  int threads = 1;            ///< on the processor; the result does not depend on it
+  /// Parts in which the batch is run, one after the other, so that memory holds the maps of one part only.
+  /// On the processor the result does not depend on it; on other devices each part normalises by itself.
+  int accumulate = 1;
+  int threads = 1;  ///< on the processor; the result does not depend on it
 };
 
 /// Kinds of device that networks run on, best first: "cuda", "cpu". Results of one differ from those of
@@ -70,13 +76,21 @@ class Network {
   /// one's weights, voxel by voxel: 0 where the other is not annotated. Source: [heinrich2021cosem]. Errors:
   /// kInternal naming step and class where a loss is not finite; the weights stay as they were. Threads: the
   /// batch is cut into shards of two samples, which are normalised each by itself.
-  std::vector<double> train_step(const TrainingBatch& batch, const OptimizerOptions& optimizer);
+  ///
+  /// With a group each rank gives as many samples of the step's batch, its own. Balance, losses and gradient
+  /// are those of the batch of all, and the weights of the ranks stay equal bit for bit. Errors: also those
+  /// of the group, after which the weights are of no use.
+  std::vector<double> train_step(const TrainingBatch& batch, const OptimizerOptions& optimizer,
+                                 ProcessGroup* group = nullptr);
 
   /// Predictions of all classes, by the running mean of the weights. On the processor by the calling thread
   /// alone; two inputs at once take little longer than one (see kShardSize).
   /// Shapes: inputs of one shape that fits; result per input and class of output_shape(). Values about [-1,
   /// 1].
   std::vector<std::vector<Array<float>>> predict(const std::vector<Array<float>>& inputs) const;
+
+  /// Of everything that save() writes: equal where weights, their mean and the optimiser's state are.
+  Hash128 hash() const;
 
   /// Writes everything that training needs to go on, whole or not at all.
   void save(const std::filesystem::path& path) const;

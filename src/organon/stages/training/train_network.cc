@@ -5,11 +5,14 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <csignal>
+#include <cstdio>
 #include <map>
 #include <numbers>
 #include <numeric>
 #include <optional>
 #include <thread>
+#include <type_traits>
 
 #include "organon/base/cancellation.h"
 #include "organon/base/error.h"
@@ -21,6 +24,7 @@
 #include "organon/geometry/integer_division.h"
 #include "organon/nn/network.h"
 #include "organon/nn/network_cost.h"
+#include "organon/nn/process_group.h"
 #include "organon/stages/training/batch_queue.h"
 #include "organon/stages/training/curves.h"
 #include "organon/stages/training/training_set.h"
@@ -50,7 +54,24 @@ struct Set : TrainingSet {
                                   : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
     // The curve has a row at each checkpoint, so that a resumed curve has the same rows.
     options.checkpoint_every = round_up_to_multiple(options.checkpoint_every, options.log_every);
+    if (options.batch % options.processes != 0 || options.accumulate > share()) {
+      throw Error(ErrorKind::kInvalidArgument,
+                  fmt::format("{}: expected a batch of equal shares for {} processes, each of at least {} "
+                              "patches for as many parts, found one of {}",
+                              verb, options.processes, options.accumulate, options.batch));
+    }
+    if (options.processes > 1 && !nn::ProcessGroup::is_available()) {
+      throw Error(ErrorKind::kUnsupported,
+                  fmt::format("{}: processes: this organon was built without the headers of gloo (Debian: "
+                              "libgloo-dev), and trains in one process only",
+                              verb));
+    }
   }
+
+  /// Patches of a step's batch that one process takes.
+  std::int64_t share() const { return options.batch / options.processes; }
+  /// Of one process where so many share this machine.
+  int threads_of(int num_processes) const { return std::max(1, threads / num_processes); }
 };
 
 std::filesystem::path checkpoint_path(const std::filesystem::path& folder, std::int64_t step) {
@@ -76,18 +97,30 @@ std::map<std::int64_t, std::filesystem::path> checkpoints_in(const std::filesyst
 
 class Training {
  public:
-  Training(const Set& set, std::string identity)
-      : set_(set), identity_(std::move(identity)), curves_(set.options.classes) {}
+  Training(const Set& set, std::string identity, std::filesystem::path run = {})
+      : set_(set), identity_(std::move(identity)), run_(std::move(run)), curves_(set.options.classes) {}
 
+  /// As rank 0.
   void run(BlockOutput& output) {
+    const auto num_ranks = static_cast<int>(set_.options.processes);
+    if (num_ranks > 1) {
+      // What an attempt left that was cut short must not be met.
+      std::filesystem::remove_all(run_ / "ranks");
+      processes_.emplace(run_, run_ / "ranks", num_ranks);
+    }
     crops_ = load_crops(set_);
     nn::Network network = newest_network();
+    if (processes_) {
+      processes_->wait_until_ready();
+      with_ranks([&] {
+        meet(processes_->place());
+        group_->gather(network.step());
+        check_equal_weights(network);
+      });
+    }
     const std::int64_t steps = set_.options.steps;
     const SampleSource source(crops_.training, set_.sample_options(crops_.voxel_size_nm));
-    // A processor that trains has no time to spare; where another device does, all its cores make batches.
-    const auto num_makers = static_cast<std::size_t>(nn::has_device("cuda") ? set_.threads : 1);
-    BatchQueue queue([&](std::int64_t step) { return make_batch(source, step); }, network.step(), steps,
-                     kBatchesAhead - 1 + num_makers, num_makers);
+    const auto queue = start_batches(source, network.step());
     const auto begin = std::chrono::steady_clock::now();
     const double seconds_before = curves_.rows().empty() ? 0 : curves_.rows().back().seconds;
     std::vector<double> sums(set_.options.classes.size(), 0);
@@ -95,11 +128,14 @@ class Training {
     while (network.step() < steps) {
       fault_point("train");
       const nn::OptimizerOptions optimizer = optimizer_options(network.step());
-      const std::vector<double> losses = network.train_step(queue.take(), optimizer);
+      const nn::TrainingBatch batch = queue->take();
+      const std::vector<double> losses =
+          with_ranks([&] { return network.train_step(batch, optimizer, group_.get()); });
       for (std::size_t c = 0; c < sums.size(); ++c) sums[c] += losses[c];
       ++summed;
       const std::int64_t step = network.step();
       const bool is_last = step == steps;
+      with_ranks([&] { check_equal_weights(network); });
       if (step % set_.options.log_every != 0 && !is_last) continue;
 
       CurveRow row;
@@ -142,7 +178,72 @@ class Training {
     output.emit(0, std::as_bytes(std::span(hash)));
   }
 
+  /// As another rank: what comes before all meet, and then all steps. Errors of the latter: kIo where a rank
+  /// is lost.
+  void prepare(const RankPlace& place) {
+    crops_ = load_crops(set_);
+    write_text_atomically(place.ready_file(), "", Fsync::kNo);
+  }
+  void follow(const RankPlace& place) {
+    meet(place);
+    const std::int64_t first = group_->gather(0).front();
+    nn::Network network = first == 0 ? new_network() : nn::Network::load(checkpoint_path(set_.folder, first));
+    check_equal_weights(network);
+    fmt::print(stderr, "rank {} of {} trains from step {} on\n", group_->rank(), group_->size(), first);
+    const SampleSource source(crops_.training, set_.sample_options(crops_.voxel_size_nm));
+    const auto queue = start_batches(source, first);
+    while (network.step() < set_.options.steps) {
+      fault_point(fmt::format("train rank {}", group_->rank()));
+      network.train_step(queue->take(), optimizer_options(network.step()), group_.get());
+      check_equal_weights(network);
+    }
+  }
+
  private:
+  void meet(const RankPlace& place) {
+    threads_ = set_.threads_of(place.ranks_per_node);
+    group_ = std::make_unique<nn::ProcessGroup>(
+        nn::ProcessGroupOptions{place.meeting_file(), place.rank, static_cast<int>(set_.options.processes),
+                                place.ranks_per_node == set_.options.processes, set_.options.rank_timeout_s});
+  }
+
+  // As rank 0: an error that a lost rank causes, as what became of that rank.
+  template <class Work>
+  std::invoke_result_t<Work> with_ranks(const Work& work) {
+    try {
+      return work();
+    } catch (const Error& error) {
+      if (!processes_ || error.kind() != ErrorKind::kIo) throw;
+      throw Error(ErrorKind::kIo,
+                  fmt::format("training lost one of its {} processes: {} ({})", set_.options.processes,
+                              processes_->describe_loss(), error.message()));
+    }
+  }
+
+  // At the beginning and at each checkpoint: processors of two kinds, say, must not train one network.
+  void check_equal_weights(const nn::Network& network) {
+    const std::int64_t step = network.step();
+    if (!group_ || (step % set_.options.checkpoint_every != 0 && step != set_.options.steps)) return;
+    const std::vector<std::int64_t> hashes = group_->gather(static_cast<std::int64_t>(network.hash().low));
+    for (std::size_t rank = 1; rank < hashes.size(); ++rank) {
+      if (hashes[rank] != hashes[0]) {
+        throw Error(ErrorKind::kInternal,
+                    fmt::format("training step {}: the weights of rank {} are not those of rank 0; all "
+                                "processes must run on processors, or devices, of one kind",
+                                step, rank));
+      }
+    }
+  }
+
+  // Of this process's share.
+  std::unique_ptr<BatchQueue> start_batches(const SampleSource& source, std::int64_t first_step) const {
+    // A processor that trains has no time to spare; where another device does, all its cores make batches.
+    const auto num_makers = static_cast<std::size_t>(nn::has_device("cuda") ? threads_ : 1);
+    return std::make_unique<BatchQueue>([&](std::int64_t step) { return make_batch(source, step); },
+                                        first_step, set_.options.steps, kBatchesAhead - 1 + num_makers,
+                                        num_makers);
+  }
+
   static double mean_of(const std::vector<double>& scores) {
     return std::accumulate(scores.begin(), scores.end(), 0.0) / static_cast<double>(scores.size());
   }
@@ -170,8 +271,6 @@ class Training {
 
   // The newest checkpoint of the same training that can be read, or a new network.
   nn::Network newest_network() {
-    nn::NetworkInfo info{set_.network, set_.options.classes, crops_.voxel_size_nm,
-                         static_cast<std::uint64_t>(set_.options.seed), identity_};
     auto found = checkpoints_in(set_.folder);
     while (!found.empty()) {
       const auto newest = std::prev(found.end());
@@ -203,6 +302,12 @@ class Training {
     std::filesystem::create_directories(set_.folder);
     began_unix_seconds_ = unix_seconds_now();
     write_description();
+    return new_network();
+  }
+
+  nn::Network new_network() const {
+    const nn::NetworkInfo info{set_.network, set_.options.classes, crops_.voxel_size_nm,
+                               static_cast<std::uint64_t>(set_.options.seed), identity_};
     return set_.start_from.empty() ? nn::Network(info) : nn::Network::start_from(set_.start_from, info);
   }
 
@@ -230,7 +335,8 @@ class Training {
 
   nn::TrainingBatch make_batch(const SampleSource& source, std::int64_t step) const {
     nn::TrainingBatch batch;
-    for (std::int64_t place = 0; place < set_.options.batch; ++place) {
+    const std::int64_t first = group_ ? group_->rank() * set_.share() : 0;
+    for (std::int64_t place = first; place < first + set_.share(); ++place) {
       TrainingSample sample = source.sample(step, place);
       batch.raw.push_back(std::move(sample.raw));
       batch.targets.push_back(std::move(sample.targets));
@@ -255,7 +361,8 @@ class Training {
     optimizer.loss = options.loss;
     optimizer.least_share = options.least_share;
     optimizer.balance_as = set_.balance_as;
-    optimizer.threads = set_.threads;
+    optimizer.threads = threads_;
+    optimizer.accumulate = static_cast<int>(options.accumulate);
     return optimizer;
   }
 
@@ -312,23 +419,35 @@ class Training {
 
   const Set& set_;
   std::string identity_;
+  std::filesystem::path run_;  ///< where ranks meet
   LoadedCrops crops_;
   Curves curves_;
+  int threads_ = set_.threads;
+  std::optional<RankProcesses> processes_;  ///< of rank 0, where there are several
+  std::unique_ptr<nn::ProcessGroup> group_;
   double began_unix_seconds_ = 0;  ///< for people: no weight depends on it
 };
 
 class TrainNetwork : public Step {
  public:
-  TrainNetwork(const Set& set, std::string identity) : set_(set), identity_(std::move(identity)) {}
+  TrainNetwork(const Set& set, std::string identity, std::filesystem::path run = {})
+      : set_(set), identity_(std::move(identity)), run_(std::move(run)) {}
 
   StepPlan plan() const override {
     StepPlan plan = StepPlan::solve();
     plan.max_workers = 1;
-    const auto num_classes = static_cast<std::int64_t>(set_.options.classes.size());
+    const TrainOptions& options = set_.options;
+    const auto num_classes = static_cast<std::int64_t>(options.classes.size());
     const CropsCost crops = cost_of_crops(set_);
-    plan.bytes_read = crops.bytes_read;
-    plan.bytes_per_worker = crops.bytes_loaded + nn::training_bytes(set_.network, num_classes, set_.patch,
-                                                                    set_.options.batch, set_.threads);
+    plan.bytes_read = crops.bytes_read * options.processes;
+    // Of all processes, as if they shared this machine. Two patches at once per thread, if a part has so
+    // many.
+    const std::int64_t part = ceil_divide(set_.share(), options.accumulate);
+    const std::int64_t threads =
+        std::min<std::int64_t>(set_.threads_of(static_cast<int>(options.processes)), ceil_divide(part, 2));
+    plan.bytes_per_worker =
+        options.processes * (crops.bytes_loaded + nn::training_bytes(set_.network, num_classes, set_.patch,
+                                                                     set_.share(), threads));
     const double operations =
         3 * nn::operations_per_voxel(set_.network, num_classes) *
         static_cast<double>(set_.patch.product() * set_.options.batch * set_.options.steps);
@@ -336,11 +455,14 @@ class TrainNetwork : public Step {
     return plan;
   }
 
-  void process(const Block&, BlockOutput& output) const override { Training(set_, identity_).run(output); }
+  void process(const Block&, BlockOutput& output) const override {
+    Training(set_, identity_, run_).run(output);
+  }
 
  private:
   const Set& set_;
   std::string identity_;
+  std::filesystem::path run_;
 };
 
 class TrainStage : public blockwise::Stage {
@@ -362,7 +484,8 @@ class TrainStage : public blockwise::Stage {
   std::unique_ptr<Step> make_step(std::size_t, const RunFolder& run) const override {
     const auto identity = run.read_identity();
     return std::make_unique<TrainNetwork>(
-        set_, identity ? *identity : blockwise::identity_of_stage(description_, algorithm_version()));
+        set_, identity ? *identity : blockwise::identity_of_stage(description_, algorithm_version()),
+        run.path());
   }
   std::vector<StepPlan> plans() const override { return {TrainNetwork(set_, "").plan()}; }
 
@@ -373,159 +496,28 @@ class TrainStage : public blockwise::Stage {
 
 }  // namespace
 
-void TrainOptions::bind(OptionTable& table) {
-  constexpr double kAny = 1e300;
-  table.add("classes", classes, {"names of the classes, read at TARGETS/<class>", "", -kAny, kAny, {}})
-      .add("balance_as", balance_as,
-           {"per class the class by whose voxels its loss is balanced, as an organelle for its membrane; "
-            "empty: its own",
-            "",
-            -kAny,
-            kAny,
-            {}})
-      .add("roles", roles, {"per pair train or validate; empty: all train", "", -kAny, kAny, {}})
-      .add("contrast_limits", contrast_limits,
-           {"grey values of raw mapped to -1 and 1: low,high, once or per pair; empty: as stored",
-            "grey values",
-            -kAny,
-            kAny,
-            {}})
-      .add("raw_reduction", raw_reduction,
-           {"of raw finer than what is learned from: its mean, or phases: samples take one voxel of each "
-            "cell, each "
-            "place as often (needs memory for all)",
-            "",
-            -kAny,
-            kAny,
-            {"mean", "phases"}})
-      .add("preset", preset,
-           {"network that the next options change", "", -kAny, kAny, nn::network_preset_names()})
-      .add("features", features, {"feature maps per level, finest first; empty: preset", "", 1, 8192, {}})
-      .add("pooling", pooling,
-           {"pooling factors between levels, each as 2 or, for z, y, x, as 1x2x2; empty: preset",
-            "",
-            -kAny,
-            kAny,
-            {}})
-      .add("kernels", kernels,
-           {"kernels of the convolutions, as 3 or 1x3x3: one for all levels or one each; empty: preset",
-            "voxels",
-            -kAny,
-            kAny,
-            {}})
-      .add("convolutions", convolutions, {"per level and direction; 0: preset", "", 0, 8, {}})
-      .add("stem", stem,
-           {"voxels per axis folded into channels before the first level; 0: preset", "", 0, 4, {}})
-      .add("last_features", last_features,
-           {"maps of the last level on the way up; 0: as the first level; -1: preset", "", -1, 8192, {}})
-      .add("output_scale", output_scale,
-           {"voxels of the output per voxel of raw and axis; 2: raw of 8 nm gives 4 nm; 0: preset",
-            "",
-            0,
-            2,
-            {}})
-      .add("padding", padding, {"of the convolutions", "", -kAny, kAny, {"preset", "same", "valid"}})
-      .add("alignment", alignment,
-           {"of the ways of valid networks: centred, or as the paper's, one voxel off",
-            "",
-            -kAny,
-            kAny,
-            {"preset", "centred", "paper"}})
-      .add("normalization", normalization,
-           {"after each convolution", "", -kAny, kAny, {"preset", "batch", "group", "instance", "none"}})
-      .add("residual", residual,
-           {"whether a level adds its first result to its last",
-            "",
-            -kAny,
-            kAny,
-            {"preset", "auto", "true", "false"}})
-      .add("skip", skip,
-           {"how the way down joins the way up", "", -kAny, kAny, {"preset", "add", "concatenate"}})
-      .add("steps", steps, {"length of the training", "steps", 1, 1e9, {}})
-      .add("batch", batch, {"patches per step", "", 1, 1024, {}})
-      .add("patch", patch, {"shape of the patches of raw, one edge or z,y,x", "voxels", 8, 1024, {}})
-      .add("learning_rate", learning_rate,
-           {"of Adam, at its largest: falls by a cosine to 1 %", "", 0, 10, {}})
-      .add("warmup_steps", warmup_steps, {"steps in which the learning rate rises", "steps", 0, 1e9, {}})
-      .add("beta1", beta1, {"of Adam", "", 0, 1, {}})
-      .add("beta2", beta2, {"of Adam", "", 0, 1, {}})
-      .add("average", average,
-           {"decay of the running mean of the weights that predictions use", "", 0, 1, {}})
-      .add("gradient_limit", gradient_limit, {"largest norm of the gradient; 0: any", "", 0, 1e9, {}})
-      .add("loss", loss,
-           {"mse: of boundary distances, balanced, as in the paper; dice and bce: of inside against outside, "
-            "for "
-            "comparison",
-            "",
-            -kAny,
-            kAny,
-            {"mse", "dice", "bce"}})
-      .add("least_share", least_share,
-           {"balance of the loss: a class's voxels count as at least this share; 0.5: unbalanced; paper 0.05",
-            "",
-            0.001,
-            0.5,
-            {}})
-      .add("foreground_share", foreground_share,
-           {"share of the patches centred near a voxel of a class", "", 0, 1, {}})
-      .add("rare_classes", rare_classes,
-           {"classes of which crops that have one are sought; empty: crops are taken by their size",
-            "",
-            -kAny,
-            kAny,
-            {}})
-      .add("rare_share", rare_share, {"share of the patches from crops with a rare class", "", 0, 1, {}})
-      .add("least_known_share", least_known_share,
-           {"patches of which no larger share of voxels is annotated are drawn anew; paper 0.75",
-            "",
-            0,
-            0.999,
-            {}});
-  augment.bind(table);
-  table.add("seed", seed, {"of weights and samples", "", 0, 1e15, {}})
-      .add("log_every", log_every, {"steps between rows of the curves", "steps", 1, 1e9, {}})
-      .add("checkpoint_every", checkpoint_every, {"steps between checkpoints", "steps", 1, 1e9, {}})
-      .add("keep_checkpoints", keep_checkpoints,
-           {"how many of the last checkpoints are kept", "", 1, 1e9, {}})
-      .add("validate_every", validate_every,
-           {"steps between scores on the validation pairs", "steps", 1, 1e9, {}})
-      .add("validation_patches", validation_patches, {"patches that are scored", "", 2, 1e6, {}})
-      .add("patience", patience,
-           {"after this many scores without a better mean F1 training stops, and its network is the best "
-            "one; 0: it "
-            "goes on to the end",
-            "scores",
-            0,
-            1e9,
-            {}})
-      .add("threads", threads, {"0: all cores; changes nothing but the time", "", 0, 1024, {}});
-}
-
-Shape3 TrainOptions::patch_shape() const { return blockwise::shape_from(patch, "patch"); }
-
-nn::NetworkOptions TrainOptions::network() const {
-  nn::NetworkOptions network = nn::network_preset(preset);
-  if (!features.empty()) network.features = features;
-  if (!pooling.empty()) network.pooling = pooling;
-  if (!kernels.empty()) network.kernels = kernels;
-  if (convolutions != 0) network.convolutions = convolutions;
-  if (stem != 0) network.stem = stem;
-  if (last_features >= 0) network.last_features = last_features;
-  if (output_scale != 0) network.output_scale = output_scale;
-  const auto change = [](std::string& field, const std::string& value) {
-    if (value != "preset") field = value;
-  };
-  change(network.padding, padding);
-  change(network.alignment, alignment);
-  change(network.normalization, normalization);
-  change(network.residual, residual);
-  change(network.skip, skip);
-  network.check();
-  return network;
-}
-
 std::unique_ptr<blockwise::Stage> make_train_stage(const StageDescription& description) {
   return std::make_unique<TrainStage>(description);
+}
+
+int run_training_rank(const RankPlace& place) {
+  // Rank 0 decides when all end: Ctrl-C reaches every process of a terminal.
+  std::signal(SIGINT, SIG_IGN);
+  std::signal(SIGTERM, SIG_IGN);
+  choose_gpu(place.local_rank());
+  const RunFolder run(place.run);
+  Set set(run.read_description());
+  std::erase_if(set.pairs, [](const TrainingPair& pair) { return pair.is_validation; });
+  Training training(set, run.read_identity().value());
+  training.prepare(place);
+  try {
+    training.follow(place);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kIo) throw;
+    fmt::print(stderr, "{}\n", error.what());
+    return kLostRankExitCode;
+  }
+  return 0;
 }
 
 }  // namespace organon::stages

@@ -3,6 +3,7 @@
 #include "organon/base/options.h"
 #include "organon/blockwise/stage.h"
 #include "organon/nn/network_options.h"
+#include "organon/stages/training/rank_processes.h"
 #include "organon/stages/training/sample_source.h"
 
 namespace organon::stages {
@@ -55,6 +56,9 @@ struct TrainOptions {
   std::int64_t validation_patches = 24;
   std::int64_t patience = 0;  ///< scores without a better one after which training stops; 0: it does not
   std::int64_t threads = 0;
+  std::int64_t accumulate = 1;  ///< parts of a batch that are run one after the other, per process
+  std::int64_t processes = 1;   ///< that share each batch
+  double rank_timeout_s = 600;  ///< for which processes wait for one that does not answer
 
   void bind(OptionTable& table);
   /// The preset with what was changed. Errors: kInvalidArgument.
@@ -76,8 +80,19 @@ struct TrainOptions {
 /// threads, so that a training that was killed goes on from its newest checkpoint along the same curve. A
 /// checkpoint is taken up where options and inputs are the same, else training starts anew.
 ///
-/// Errors: kInvalidArgument for classes, roles, patches or grids that do not fit; kInternal where a loss is
-/// not finite, naming step and class; checkpoints stay.
+/// With several processes (ranks) each makes and runs its own share of every batch, and all take the same
+/// step. The worker is rank 0: it alone scores and writes. The weights of the ranks are compared at each
+/// checkpoint, bit for bit. Where one is lost the others end, and the training goes on from its newest
+/// checkpoint, up to three times, then with the next run.
+///
+/// Errors: kInvalidArgument for classes, roles, patches, shares or grids that do not fit; kUnsupported for
+/// several processes where organon was built without gloo; kInternal where a loss is not finite, naming step
+/// and class, or where weights of ranks differ; kIo where a rank is lost, with what it said; checkpoints
+/// stay.
 std::unique_ptr<blockwise::Stage> make_train_stage(const blockwise::StageDescription& description);
+
+/// The work of a rank that is not the first, until the last step. Returns its exit code. Errors: as the
+/// stage's.
+int run_training_rank(const RankPlace& place);
 
 }  // namespace organon::stages

@@ -23,6 +23,7 @@
 #include "organon/nn/network_cost.h"
 #include "organon/stages/training/batch_queue.h"
 #include "organon/stages/training/curves.h"
+#include "organon/stages/training/live_samples.h"
 #include "organon/stages/training/training_set.h"
 
 namespace organon::stages {
@@ -83,7 +84,11 @@ class Training {
     crops_ = load_crops(set_);
     nn::Network network = newest_network();
     const std::int64_t steps = set_.options.steps;
-    const SampleSource source(crops_.training, set_.sample_options(crops_.voxel_size_nm));
+    const SampleOptions sample_options = set_.sample_options(crops_.voxel_size_nm);
+    const SampleSource source(crops_.training, sample_options);
+    LiveSamples live_samples(set_.folder, set_.options.classes,
+                             crops_.validation.empty() ? crops_.training : crops_.validation, sample_options,
+                             network.step());
     // A processor that trains has no time to spare; where another device does, all its cores make batches.
     const auto num_makers = static_cast<std::size_t>(nn::has_device("cuda") ? set_.threads : 1);
     BatchQueue queue([&](std::int64_t step) { return make_batch(source, step); }, network.step(), steps,
@@ -123,9 +128,11 @@ class Training {
       const bool stops = is_cancelled();
       if (step % set_.options.checkpoint_every == 0 || stops || is_last) save(network);
       if (step % (10 * set_.options.log_every) == 0) curves_.write(set_.folder, began_unix_seconds_);
+      if (step % set_.options.validate_every == 0) live_samples.write_if_affordable(network);
       throw_if_cancelled();
       if (has_waited_enough()) break;
     }
+    live_samples.write(network);
     // Also where no step was left to do.
     curves_.write(set_.folder, began_unix_seconds_);
     if (set_.options.patience > 0) {
@@ -201,6 +208,8 @@ class Training {
     std::filesystem::remove(event_file_in(set_.folder));
     std::filesystem::create_directories(set_.folder);
     began_unix_seconds_ = unix_seconds_now();
+    // Before the description, which says that there is a training to be watched: its rows, not older ones.
+    curves_.write(set_.folder, began_unix_seconds_);
     write_description();
     return nn::Network(info);
   }
@@ -219,7 +228,8 @@ class Training {
   void write_description() const {
     write_text_atomically(
         set_.folder / "training.json",
-        to_text({{"options", parse_json(options_to_json(set_.options), "options")},
+        to_text({{"name", set_.folder.filename().string()},
+                 {"options", parse_json(options_to_json(set_.options), "options")},
                  {"network", parse_json(options_to_json(set_.network), "network")},
                  {"num_parameters", nn::num_parameters(set_.network, num_classes())},
                  {"voxel_size_nm", {crops_.voxel_size_nm.z, crops_.voxel_size_nm.y, crops_.voxel_size_nm.x}},

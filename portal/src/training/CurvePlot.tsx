@@ -27,7 +27,6 @@ interface Props {
   height: number;
   /** A row to be marked with a line across the plot. */
   markedRow?: number | undefined;
-  markedLabel?: string;
   hoverRow: number | undefined;
   /** Where the pointer is: a row, and the name of the nearest line. */
   onHover(row: number | undefined, name: string | undefined): void;
@@ -52,7 +51,7 @@ const toPath = (points: readonly Point[]) => points.map(({ x, y }, i) => `${i ==
 
 /** Lines over the steps, or the time, of a training; the pointer or the arrow keys read values off it. */
 export function CurvePlot(props: Props) {
-  const { title, lines, x, xLabel, yKind, yBounds, height, markedRow, markedLabel, hoverRow, onHover, hoverName } = props;
+  const { title, lines, x, xLabel, yKind, yBounds, height, markedRow, hoverRow, onHover, hoverName } = props;
   const [ref, width] = useWidth();
   const xScale = useMemo(
     () => makeScale("linear", [0, Math.max(x.at(-1) ?? 1, 1e-9)], [margin.left, width - margin.right], width < 420 ? 4 : 8),
@@ -134,12 +133,7 @@ export function CurvePlot(props: Props) {
           {xLabel}
         </text>
         {markedRow !== undefined && (
-          <g className="best">
-            <line x1={xScale(x[markedRow]!)} x2={xScale(x[markedRow]!)} y1={low} y2={high} />
-            <text className="tick" x={xScale(x[markedRow]!) - 4} y={low - 5} textAnchor="end">
-              {markedLabel}
-            </text>
-          </g>
+          <line className="best" x1={xScale(x[markedRow]!)} x2={xScale(x[markedRow]!)} y1={low} y2={high} />
         )}
         <g clipPath={`url(#${clip})`} className={hoverName === undefined ? "lines" : "lines has-strong"}>
           {paths.map(({ faint }, i) => faint !== undefined && <path key={lines[i]!.name} className="faint-line" d={faint} stroke={lines[i]!.color} />)}

@@ -217,7 +217,7 @@ function Body({ live, failure }: { live: Live; failure: string | undefined }) {
                   </span>
                 )}
               </div>
-              <CurvePlot {...plot} title="F1" lines={scoreLines} yKind="linear" yBounds={unitBounds} height={230} markedRow={bestMean?.row} markedLabel="best" />
+              <CurvePlot {...plot} title="F1" lines={scoreLines} yKind="linear" yBounds={unitBounds} height={230} markedRow={bestMean?.row} />
             </section>
           )}
           {lastNumber(curves.learningRates) !== undefined && (
@@ -229,7 +229,7 @@ function Body({ live, failure }: { live: Live; failure: string | undefined }) {
             </section>
           )}
         </div>
-        <section className="card class-card" aria-labelledby="classes-title">
+        <section className={classes.length > manyClasses ? "card class-card many" : "card class-card"} aria-labelledby="classes-title">
           <div className="card-head">
             <h2 id="classes-title">Classes</h2>
             <span className="soft">{hoverRow === undefined || curves.steps.length === 0 ? "latest" : `at step ${formatNumber(curves.steps[row]!)}`}</span>

@@ -22,7 +22,7 @@ constexpr std::int64_t kMaxPatches = 4;
 constexpr std::int64_t kCandidates = 24;
 constexpr std::size_t kPatchesAtOnce = 2;  // nn::Network::predict() takes little longer for two than for one
 constexpr std::int64_t kMaxTileEdge = 256;
-constexpr std::int64_t kMaxPixels = 1 << 21;  // of a picture
+constexpr std::int64_t kMaxPixels = 1 << 20;  // of a picture, where it has more than one patch
 constexpr int kLeastTimes = 50;               // training takes so much longer than its pictures
 constexpr std::chrono::seconds kFreeTime(1);
 constexpr char kFormat[] = "organon-training-samples/1";

@@ -38,7 +38,7 @@ std::vector<LivePatch> choose_patches(std::vector<LivePatch> candidates, std::si
 ///     samples/step_<step>.png     the same rows: what the network predicts at that step
 ///
 /// Colours are those of preview_samples.h. A tile is the part of the slice that is predicted, a pixel per
-/// voxel of targets, cut to 256 about its middle; a picture has 2 million pixels or a row of one tile each.
+/// voxel of targets, cut to 256 about its middle; of many classes or large tiles fewer patches are drawn.
 /// Nothing that is learned depends on them. At every moment index.json names only files that are whole, but
 /// of a step that was just thinned out.
 class LiveSamples {

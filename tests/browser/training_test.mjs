@@ -178,6 +178,8 @@ async function run(folder, organon, screenshot) {
     await broken.goto(server.address);
     const notice = await broken.getByRole("alert").textContent({ timeout: withinMs });
     check("a broken file is named", notice.includes("curves.csv: line 1"), notice);
+  } catch (error) {
+    throw new Error(`step ${await lastStep(network)} is written; the training says: ${training.output()}\n${error.stack}`);
   } finally {
     if (!training.isOver()) {
       training.send("SIGCONT");

@@ -11,6 +11,7 @@ import { readTraining } from "./training_file.ts";
 import type { Training } from "./training_file.ts";
 
 const pollMs = 3000;
+const mostPollMs = 20_000;
 
 export interface Live {
   training: Training;
@@ -121,8 +122,8 @@ export function useLive(): LiveState {
       } catch (error) {
         if (!isOver) setState((before) => ({ ...before, failure: (error as Error).message }));
       }
-      // Long curves over a slow line: reading takes a tenth of the time at most.
-      const wait = Math.max(pollMs, 10 * (performance.now() - began));
+      // Long curves over a slow line are not asked for again at once; a machine that was busy for a while is.
+      const wait = Math.min(mostPollMs, Math.max(pollMs, 5 * (performance.now() - began)));
       if (!isOver && !document.hidden) timer = window.setTimeout(poll, wait);
     };
     const onVisibility = () => {

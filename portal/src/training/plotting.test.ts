@@ -31,6 +31,7 @@ test("ticks are round and inside", () => {
   assert.deepEqual(linearTicks(3, 3, 8), [3]);
   assert.deepEqual(logTicks(0.009, 1.1), [0.01, 0.03, 0.1, 0.3, 1]);
   assert.deepEqual(logTicks(0.5, 3), [0.5, 1, 2]);
+  assert.deepEqual(logTicks(0.62, 0.95), [0.7, 0.8, 0.9]);
 });
 
 test("scales and their inverses agree", () => {

@@ -30,7 +30,7 @@ export function linearTicks(low: number, high: number, count: number): number[] 
   return ticks;
 }
 
-/** Powers of ten; with their doubles and fives where there are few of them. */
+/** Powers of ten; with their doubles and fives where there are few of them; round numbers where even these are. */
 export function logTicks(low: number, high: number): number[] {
   const decades = Math.log10(high / low);
   const factors = decades > 4 ? [1] : decades > 2 ? [1, 3] : [1, 2, 5];
@@ -41,7 +41,7 @@ export function logTicks(low: number, high: number): number[] {
       if (tick >= low * 0.9999 && tick <= high * 1.0001) ticks.push(tick);
     }
   }
-  return ticks;
+  return ticks.length > 1 ? ticks : linearTicks(low, high, 4);
 }
 
 /** From values in [low, high] to pixels. `kind` "log" requires positive bounds. */

@@ -115,24 +115,32 @@ std::vector<std::int64_t> kept_steps(std::vector<std::int64_t> steps) {
 std::vector<LivePatch> choose_patches(std::vector<LivePatch> candidates, std::size_t count) {
   std::vector<LivePatch> chosen;
   if (candidates.empty()) return chosen;
-  std::vector<double> seen(candidates.front().known.size(), 0);
-  const auto adds = [](const LivePatch& patch, std::size_t c) {
+  const std::size_t num_classes = candidates.front().known.size();
+  // What a patch shows of a class's boundary, beside the best patch for it: thin classes count as much.
+  const auto boundary = [](const LivePatch& patch, std::size_t c) {
     return patch.positive[c] * (patch.known[c] - patch.positive[c]);
   };
+  std::vector<double> most_shown(num_classes, 0);
+  for (const LivePatch& patch : candidates)
+    for (std::size_t c = 0; c < num_classes; ++c) most_shown[c] = std::max(most_shown[c], boundary(patch, c));
+  const auto adds = [&](const LivePatch& patch, std::size_t c) {
+    return most_shown[c] > 0 ? boundary(patch, c) / most_shown[c] : 0;
+  };
+  std::vector<double> seen(num_classes, 0);
   while (chosen.size() < count) {
     std::size_t best = 0;
     double most = -1;
     for (std::size_t i = 0; i < candidates.size(); ++i) {
       // The root makes the first sight of a class worth more than a second one of another.
       double gain = 0;
-      for (std::size_t c = 0; c < seen.size(); ++c)
+      for (std::size_t c = 0; c < num_classes; ++c)
         gain += std::sqrt(seen[c] + adds(candidates[i], c)) - std::sqrt(seen[c]);
       if (gain > most) {
         most = gain;
         best = i;
       }
     }
-    for (std::size_t c = 0; c < seen.size(); ++c) seen[c] += adds(candidates[best], c);
+    for (std::size_t c = 0; c < num_classes; ++c) seen[c] += adds(candidates[best], c);
     chosen.push_back(std::move(candidates[best]));
     candidates.erase(candidates.begin() + static_cast<std::ptrdiff_t>(best));
   }

@@ -51,8 +51,8 @@ TEST(ChoosePatches, ShowEachClassAndPreferItsBoundary) {
   const std::vector<LivePatch> chosen = choose_patches(candidates, 3);
   ASSERT_EQ(chosen.size(), 3U);
   EXPECT_EQ(chosen[0].number, 1);
-  EXPECT_EQ(chosen[1].number, 2);
-  EXPECT_EQ(chosen[2].number, 3);
+  EXPECT_EQ(chosen[1].number, 3) << "a thin class, before a second sight of another";
+  EXPECT_EQ(chosen[2].number, 2);
   EXPECT_EQ(choose_patches({patch_of(5, {0}), patch_of(6, {0})}, 1)[0].number, 5) << "the first of equals";
   EXPECT_EQ(choose_patches({patch_of(5, {0.3}, 0.3), patch_of(6, {0.1})}, 1)[0].number, 6)
       << "what has no say is no boundary";
@@ -70,13 +70,17 @@ TEST(ChoosePatches, AreNearTheBestOfAllChoices) {
         positive.push_back(random.uniform() < 0.5 ? 0 : std::pow(random.uniform(), 3));
       candidates.push_back(patch_of(i, positive));
     }
+    std::vector<double> most(4, 1e-300);
+    for (const LivePatch& patch : candidates)
+      for (std::size_t c = 0; c < 4; ++c)
+        most[c] = std::max(most[c], patch.positive[c] * (1 - patch.positive[c]));
     const auto worth = [&](const std::vector<std::int64_t>& numbers) {
       double sum = 0;
       for (std::size_t c = 0; c < 4; ++c) {
         double seen = 0;
         for (const std::int64_t number : numbers) {
           const double positive = candidates[static_cast<std::size_t>(number)].positive[c];
-          seen += positive * (1 - positive);
+          seen += positive * (1 - positive) / most[c];
         }
         sum += std::sqrt(seen);
       }
@@ -199,7 +203,7 @@ TEST(LiveSamples, DrawRawTruthAndWhatTheNetworkPredicts) {
   plain.augment = AugmentOptions::none();
   plain.foreground_share = 1;
   const SampleSource source(training, plain);
-  std::size_t num_found = 0;
+  std::set<std::size_t> found;  // two samples of a small crop may be the same patch
   for (std::int64_t number = 0; number < 24; ++number) {
     const TrainingSample sample = source.sample(number, 0);
     for (std::size_t p = 0; p < num_patches; ++p) {
@@ -209,7 +213,7 @@ TEST(LiveSamples, DrawRawTruthAndWhatTheNetworkPredicts) {
         for (std::int64_t x = 0; x < 16; ++x)
           is_this = is_this && raw.at(y, left + x) == grey_of_raw(sample.raw(8, y, x), 1);
       if (!is_this) continue;
-      ++num_found;
+      found.insert(p);
       std::vector<Array<float>> inputs;
       inputs.push_back(sample.raw.clone());
       const auto prediction = learner.predict(inputs);
@@ -235,7 +239,7 @@ TEST(LiveSamples, DrawRawTruthAndWhatTheNetworkPredicts) {
       EXPECT_EQ(index.at("patches").at(p).at("positive").at(1).get<double>(), positive / 256);
     }
   }
-  EXPECT_EQ(num_found, num_patches);
+  EXPECT_EQ(found.size(), num_patches);
   EXPECT_GT(index.at("patches").at(0).at("positive").at(1).get<double>(), 0) << "class b is seen";
 }
 

@@ -7,10 +7,13 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 
+#include "organon/app/find_portal.h"
 #include "organon/app/server/serve.h"
 #include "organon/app/terminal_progress.h"
 #include "organon/base/cancellation.h"
+#include "organon/base/error.h"
 #include "organon/base/json.h"
 #include "organon/base/parallel.h"
 #include "organon/stages/ingest/inspect.h"
@@ -70,9 +73,23 @@ int digest_command(const LookArguments& arguments) {
   return 0;
 }
 
+// The page of a training stays where it is installed: its folder holds data alone, and the page reads that.
+void add_page_of_training(server::ServeOptions& options) {
+  constexpr char kPage[] = "training.html";
+  if (!std::filesystem::exists(options.folder / "training.json")) return;
+  options.page_folder = find_portal();
+  options.first_page = kPage;
+  if (std::filesystem::exists(options.page_folder / kPage)) return;
+  throw Error(ErrorKind::kNotFound,
+              fmt::format("{} is a training, but its page was not found: expected {} in share/organon/portal "
+                          "beside the program's folder, or in portal/dist of a source tree; ./build makes it",
+                          options.folder.string(), kPage));
+}
+
 int serve_command(const LookArguments& arguments) {
   server::ServeOptions options;
   options.folder = arguments.folder;
+  add_page_of_training(options);
   options.host = arguments.host;
   options.port = arguments.port;
   server::serve(
@@ -114,14 +131,18 @@ void add_look_commands(CLI::App& app, LookArguments& arguments, int& exit_code) 
   digest->footer("Example:\n  organon digest cell.n5/refined/mito other.zarr/refined/mito");
   digest->callback([&] { exit_code = digest_command(arguments); });
 
-  CLI::App* serve = app.add_subcommand("serve", "show a published folder in the browser")->group(kAtlas);
-  serve->add_option("FOLDER", arguments.folder, "what publish made")->required();
+  CLI::App* serve =
+      app.add_subcommand("serve", "show a published folder, or a training, in the browser")->group(kAtlas);
+  serve
+      ->add_option("FOLDER", arguments.folder,
+                   "what publish made, or the network that train makes, also meanwhile")
+      ->required();
   serve->add_option("--port", arguments.port, "the next free one is taken where it is busy; 0: any [8080]")
       ->check(CLI::Range(0, 65535));
   serve->add_option("--host", arguments.host,
                     "address to listen on; 0.0.0.0 lets other machines in [127.0.0.1]");
   serve->add_flag("--json", arguments.json, "print the address as JSON");
-  serve->footer("Example:\n  organon serve published --port 8080");
+  serve->footer("Examples:\n  organon serve published --port 8080\n  organon serve networks/mito");
   serve->callback([&] { exit_code = serve_command(arguments); });
 }
 

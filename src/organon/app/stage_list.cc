@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "organon/app/find_portal.h"
 #include "organon/base/error.h"
 #include "organon/stages/analysis/distance_map.h"
 #include "organon/stages/analysis/measure_objects.h"
@@ -44,21 +45,9 @@ BoundOptions bound() {
   return result;
 }
 
-// The built page: in an installed folder beside bin/, in a source tree where ./build puts it; empty where
-// there is none.
-std::string find_portal() {
-  std::error_code ignored;
-  const auto program_folder = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
-  for (const char* place : {"../share/organon/portal", "../../../../portal/dist"}) {
-    const auto folder = (program_folder / place).lexically_normal();
-    if (std::filesystem::exists(folder / "index.html", ignored)) return folder.string();
-  }
-  return "";
-}
-
 BoundOptions publish_options() {
   auto options = std::make_shared<organon::stages::PublishOptions>();
-  options->portal_folder = find_portal();
+  options->portal_folder = find_portal().string();
   BoundOptions result;
   options->bind(result.table);
   result.owner = std::move(options);
@@ -98,7 +87,8 @@ std::string train_explanation() {
          "A network.organon after the pairs is where the weights start from, to teach a trained network one's "
          "own data\nwith little of it: its topology is taken, and classes of the same name keep their "
          "outputs:\n\n"
-         "  organon train crop.n5/raw crop.n5/targets models/mito_10nm.organon networks/mine --classes mito";
+         "  organon train crop.n5/raw crop.n5/targets models/mito_10nm.organon networks/mine --classes mito"
+         "\n\nWatch it, while it trains and afterwards, in the browser:\n\n  organon serve networks/mito";
 }
 
 std::filesystem::path samples_text(const blockwise::StageDescription& description) {

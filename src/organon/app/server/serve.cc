@@ -167,8 +167,13 @@ void answer_in_words(httplib::Response& response, int status, const std::string&
 
 class FolderServer {
  public:
-  FolderServer(std::filesystem::path real_folder, const std::function<bool()>& is_stopped)
-      : folder_(std::move(real_folder)), is_stopped_(is_stopped) {}
+  /// Real folders; no page where `page_folder` is empty.
+  FolderServer(std::filesystem::path folder, std::filesystem::path page_folder, std::string first_page,
+               const std::function<bool()>& is_stopped)
+      : folder_(std::move(folder)),
+        page_folder_(std::move(page_folder)),
+        first_page_(std::move(first_page)),
+        is_stopped_(is_stopped) {}
 
   void answer(const httplib::Request& request, httplib::Response& response) const {
     add_cross_origin_headers(response);
@@ -203,7 +208,11 @@ class FolderServer {
     } else if (!path->empty() && path->back() == '/') {
       real.reset();
     }
-    const std::optional<FileToServe> file = real ? open_file(*real) : std::nullopt;
+    std::optional<FileToServe> file = real ? open_file(*real) : std::nullopt;
+    if (!file && !page_folder_.empty()) {
+      const auto of_page = path_inside(page_folder_, path->empty() ? first_page_ : *path);
+      if (of_page) file = open_file(*of_page);
+    }
     if (!file) {
       answer_in_words(response, 404, "There is no such file here.");
       return;
@@ -231,6 +240,8 @@ class FolderServer {
     response.set_header("Accept-Ranges", "bytes");
     response.set_header("Cache-Control", "no-cache");  // keep, but ask: a new `publish` must be seen
     response.set_header("Last-Modified", file.last_modified);
+    // By which a page tells how old a file is, whatever the clock of its own machine says.
+    response.set_header("Date", http_date(std::time(nullptr)));
     if (file.type.is_compressible) response.set_header("Vary", "Accept-Encoding");
     if (is_unchanged(request, file)) {
       response.set_header("ETag", file.etag);
@@ -305,6 +316,8 @@ class FolderServer {
   }
 
   std::filesystem::path folder_;
+  std::filesystem::path page_folder_;
+  std::string first_page_;
   const std::function<bool()>& is_stopped_;
 };
 
@@ -353,7 +366,9 @@ std::filesystem::path real_folder_of(const std::filesystem::path& folder) {
 
 void serve(const ServeOptions& options, const std::function<void(const std::string& url)>& on_ready,
            const std::function<bool()>& is_stopped) {
-  const FolderServer folder(real_folder_of(options.folder), is_stopped);
+  const FolderServer folder(real_folder_of(options.folder),
+                            options.page_folder.empty() ? "" : real_folder_of(options.page_folder),
+                            options.first_page, is_stopped);
   httplib::Server server;
   server.new_task_queue = [] { return new httplib::ThreadPool(kNumThreads); };
   server.set_keep_alive_timeout(kKeepAliveSeconds);

@@ -12,6 +12,10 @@ enum class BusyPort { kTryNext, kFail };
 struct ServeOptions {
   /// Folder whose files are served; no path outside it is reachable, not through symbolic links either.
   std::filesystem::path folder;
+  /// Folder of a page that reads files of `folder`: answers what that one has not; empty: none. `first_page`
+  /// is its file for "/".
+  std::filesystem::path page_folder = {};
+  std::string first_page = "index.html";
   /// Address to listen on. The default is reachable from this machine only.
   std::string host = "127.0.0.1";
   /// Port to listen on; 0 lets the system choose a free one.
@@ -22,11 +26,12 @@ struct ServeOptions {
 /// Serves the files of a folder over HTTP/1.1 until `is_stopped` returns true (asked 20 times a second).
 ///
 /// GET and HEAD, single byte ranges (206, 416; several ranges give the whole file), ETag and Last-Modified
-/// with 304, cross-origin requests from any page, gzip where the client takes it, no range is asked and the
-/// bytes gain from it. A folder answers with its index.html. `on_ready` is called once with the address,
-/// such as "http://127.0.0.1:8080/", when connections are taken.
+/// with 304, the time (Date), cross-origin requests from any page, gzip where the client takes it, no range
+/// is asked and the bytes gain from it. A folder answers with its index.html, the served one with that of the
+/// page where it has none itself. `on_ready` is called once with the address, such as
+/// "http://127.0.0.1:8080/", when connections are taken.
 ///
-/// Errors: kNotFound, kInvalidArgument (no folder); kIo (no port of those tried is free).
+/// Errors: kNotFound, kInvalidArgument (a folder is none); kIo (no port of those tried is free).
 ///
 /// Cost: files are streamed in pieces; only what is compressed (files up to 64 MiB) lies in memory.
 ///

@@ -391,6 +391,48 @@ TEST_F(Serve, SendsFoldersToTheirSlash) {
   EXPECT_EQ(c.Get("/digits.txt/")->status, 404);
 }
 
+TEST(ServePage, AnswersWhatTheFolderHasNot) {
+  const TemporaryFolder data;
+  const TemporaryFolder page;
+  data.add("data.json", "data");
+  data.add("both.txt", "of the data");
+  data.add("sub/x.txt", "x");
+  page.add("index.html", "another page");
+  page.add("watch.html", "the page");
+  page.add("both.txt", "of the page");
+  page.add("assets/code.js", "code");
+  fs::create_symlink("../secret.txt", page.folder() / "outer");
+  const RunningServer server(
+      {.folder = data.folder(), .page_folder = page.folder(), .first_page = "watch.html"});
+  httplib::Client c("127.0.0.1", server.port());
+  EXPECT_EQ(c.Get("/")->body, "the page");
+  EXPECT_EQ(c.Get("/")->get_header_value("Content-Type"), "text/html; charset=utf-8");
+  EXPECT_EQ(c.Get("/data.json")->body, "data");
+  EXPECT_EQ(c.Get("/both.txt")->body, "of the data");
+  EXPECT_EQ(c.Get("/assets/code.js")->body, "code");
+  EXPECT_EQ(c.Get("/assets/code.js", {{"Range", "bytes=1-2"}})->body, "od");
+  for (const char* absent : {"/outer", "/assets", "/assets/", "/sub/", "/sub/index.html", "/absent"})
+    EXPECT_EQ(c.Get(absent)->status, 404) << absent;
+  EXPECT_EQ(get_raw(server.port(), "/../secret.txt").find("\r\n\r\nsecret"), std::string::npos);
+  data.add("index.html", "the folder's own page");
+  EXPECT_EQ(c.Get("/")->body, "the folder's own page");
+}
+
+TEST_F(Serve, TellsTheTime) {
+  const auto answer = client().Get("/digits.txt");
+  const std::string tag = answer->get_header_value("ETag");
+  const auto seconds_of = [](const std::string& date) {
+    std::tm parts{};
+    EXPECT_NE(::strptime(date.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts), nullptr) << date;
+    return ::timegm(&parts);
+  };
+  const std::time_t age =
+      seconds_of(answer->get_header_value("Date")) - seconds_of(answer->get_header_value("Last-Modified"));
+  EXPECT_GE(age, 0);
+  EXPECT_LT(age, 60);
+  EXPECT_TRUE(client().Get("/digits.txt", {{"If-None-Match", tag}})->has_header("Date"));
+}
+
 TEST_F(Serve, RefusesOtherMethods) {
   const auto answer = client().Post("/digits.txt", "x", "text/plain");
   ASSERT_TRUE(answer);
@@ -452,6 +494,14 @@ TEST(ServeErrors, NameTheFolder) {
   };
   EXPECT_EQ(kind_of(temporary.folder() / "absent"), ErrorKind::kNotFound);
   EXPECT_EQ(kind_of(temporary.base() / "secret.txt"), ErrorKind::kInvalidArgument);
+  try {
+    serve(
+        {.folder = temporary.folder(), .page_folder = temporary.base() / "no_page", .port = 0},
+        [](const std::string&) { FAIL() << "it served no page"; }, [] { return true; });
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_NE(error.message().find("no_page"), std::string::npos) << error.message();
+  }
 }
 
 TEST(ServeOptions, ListensOnThisMachineOnlyUnlessTold) { EXPECT_EQ(ServeOptions{}.host, "127.0.0.1"); }

@@ -10,6 +10,7 @@
 #include "organon/base/error.h"
 #include "organon/base/hash.h"
 #include "organon/base/json.h"
+#include "organon/stages/training/sample_slice.h"
 #include "organon/stages/training/training_set.h"
 
 namespace organon::stages {
@@ -27,93 +28,38 @@ constexpr std::int64_t kWantedTilePixels = 200;
 constexpr std::int64_t kMaxZoom = 8;
 constexpr std::int64_t kGapPixels = 6;
 constexpr std::int64_t kBandPixels = 6;
-constexpr std::int64_t kHatchPixels = 8;  // from line to line
-constexpr std::int64_t kDashPixels = 4;   // of outlines that coincide
+constexpr std::int64_t kDashPixels = 4;  // of outlines that coincide
 constexpr std::int64_t kNumRawColumns = 2;
 
 constexpr Rgb8 kBackground{24, 24, 24};
-constexpr Rgb8 kHatchGround{88, 88, 88};
-constexpr Rgb8 kHatchLine{136, 136, 136};
 constexpr Rgb8 kFrame{255, 255, 255};
-constexpr Rgb8 kInside{178, 24, 43};
-constexpr Rgb8 kOutside{33, 102, 172};
 constexpr double kBrightnessUnknown = 0.5;
 constexpr double kBrightnessNotPredicted = 0.35;
-constexpr double kLeastInside = 0.3;  // share of red of a target just above 0
 
 std::uint8_t level(double value) {
   return static_cast<std::uint8_t>(std::lround(std::clamp(value, 0.0, 255.0)));
 }
 
-Rgb8 between_white_and(const Rgb8& color, double share) {
-  const auto mix = [share](std::uint8_t end) { return level(255 + share * (end - 255.0)); };
-  return {mix(color.red), mix(color.green), mix(color.blue)};
-}
-
-// The step at the boundary shows what is inside where structures are so thin that no target gets far above 0.
-Rgb8 color_of_target(float target) {
-  const double value = std::clamp(static_cast<double>(target), -1.0, 1.0);
-  return value > 0 ? between_white_and(kInside, kLeastInside + (1 - kLeastInside) * value)
-                   : between_white_and(kOutside, -value);
-}
-
-Rgb8 grey_of_raw(float raw, double brightness) {
-  const std::uint8_t grey = level((static_cast<double>(raw) + 1) * 127.5 * brightness);
-  return {grey, grey, grey};
-}
-
-// Where the slice in the middle of a patch lies in the arrays of a sample. Positions (y, x) are voxels of
-// targets from the corner of the patch of raw.
-class MiddleSlice {
- public:
-  MiddleSlice(const TrainingSample& sample, const SampleOptions& options)
-      : sample_(sample), scale_(options.target_scale), raw_z_(options.shape.z / 2) {
-    const Index3 margins = Index3(options.shape) * scale_ - Index3(options.output_shape);
-    const Index3 margin{margins.z / 2, margins.y / 2, margins.x / 2};
-    target_z_ = raw_z_ * scale_ - margin.z;
-    predicted_ = Box::at({0, margin.y, margin.x}, {1, options.output_shape.y, options.output_shape.x});
-  }
-
-  const Box& predicted() const { return predicted_; }  ///< z: 0
-  bool is_predicted(std::int64_t y, std::int64_t x) const { return predicted_.contains(Index3{0, y, x}); }
-  float raw(std::int64_t y, std::int64_t x) const { return sample_.raw(raw_z_, y / scale_, x / scale_); }
-  bool is_known(std::size_t c, std::int64_t y, std::int64_t x) const {
-    return is_predicted(y, x) &&
-           sample_.masks[c](target_z_, y - predicted_.begin.y, x - predicted_.begin.x) != 0;
-  }
-  /// Requires: is_known().
-  float target(std::size_t c, std::int64_t y, std::int64_t x) const {
-    return sample_.targets[c](target_z_, y - predicted_.begin.y, x - predicted_.begin.x);
-  }
-  bool is_inside(std::size_t c, std::int64_t y, std::int64_t x) const {
-    return is_known(c, y, x) && target(c, y, x) > 0;
-  }
-  bool is_outside(std::size_t c, std::int64_t y, std::int64_t x) const {
-    return is_known(c, y, x) && target(c, y, x) <= 0;
-  }
-  bool is_known_to_any(std::int64_t y, std::int64_t x) const {
-    for (std::size_t c = 0; c < sample_.masks.size(); ++c)
-      if (is_known(c, y, x)) return true;
-    return false;
-  }
-
- private:
-  const TrainingSample& sample_;
-  std::int64_t scale_;
-  std::int64_t raw_z_;
-  std::int64_t target_z_ = 0;
-  Box predicted_;
-};
-
 // Of pixels of a tile. Lines are as wide as a pixel is near a voxel of the other side.
-bool is_outline(const MiddleSlice& slice, std::size_t c, std::int64_t zoom, std::int64_t y, std::int64_t x) {
-  if (!slice.is_inside(c, y / zoom, x / zoom)) return false;
+bool is_outline(const TrainingSample& sample, const MiddleSlice& slice, std::size_t c, std::int64_t zoom,
+                std::int64_t y, std::int64_t x) {
+  const auto is_inside = [&](std::int64_t voxel_y, std::int64_t voxel_x) {
+    return slice.of(sample.targets[c], voxel_y, voxel_x) > 0;
+  };
+  if (!slice.is_known(sample, c, y / zoom, x / zoom) || !is_inside(y / zoom, x / zoom)) return false;
   const std::int64_t width = zoom >= 3 ? 2 : 1;
   const auto outside = [&](std::int64_t py, std::int64_t px) {
-    return py >= 0 && px >= 0 && slice.is_outside(c, py / zoom, px / zoom);
+    return py >= 0 && px >= 0 && slice.is_known(sample, c, py / zoom, px / zoom) &&
+           !is_inside(py / zoom, px / zoom);
   };
   for (std::int64_t d = 1; d <= width; ++d)
     if (outside(y - d, x) || outside(y + d, x) || outside(y, x - d) || outside(y, x + d)) return true;
+  return false;
+}
+
+bool is_known_to_any(const TrainingSample& sample, const MiddleSlice& slice, std::int64_t y, std::int64_t x) {
+  for (std::size_t c = 0; c < sample.masks.size(); ++c)
+    if (slice.is_known(sample, c, y, x)) return true;
   return false;
 }
 
@@ -285,7 +231,7 @@ storage::Rgb8 outline_color(std::size_t class_number) {
 
 void draw_sample(const TrainingSample& sample, const SampleOptions& options, const SheetLayout& layout,
                  std::int64_t row, ArrayView<Rgb8> sheet) {
-  const MiddleSlice slice(sample, options);
+  const MiddleSlice slice(options);
   const std::size_t num_classes = sample.targets.size();
   const std::int64_t zoom = layout.zoom;
   const Index3 raw_at = layout.tile_at(row, 0);
@@ -312,18 +258,18 @@ void draw_sample(const TrainingSample& sample, const SampleOptions& options, con
     for (std::int64_t x = 0; x < layout.tile.x; ++x) {
       const std::int64_t voxel_y = y / zoom;
       const std::int64_t voxel_x = x / zoom;
-      const float raw = slice.raw(voxel_y, voxel_x);
+      const float raw = slice.raw(sample, voxel_y, voxel_x);
       place(raw_at, y, x) = grey_of_raw(raw, 1);
       Rgb8& over_raw = place(outlines_at, y, x);
-      over_raw = grey_of_raw(raw, slice.is_known_to_any(voxel_y, voxel_x) ? 1 : kBrightnessUnknown);
+      over_raw = grey_of_raw(raw, is_known_to_any(sample, slice, voxel_y, voxel_x) ? 1 : kBrightnessUnknown);
       outlines.clear();
       for (std::size_t c = 0; c < num_classes; ++c) {
-        if (is_outline(slice, c, zoom, y, x)) outlines.push_back(c);
+        if (is_outline(sample, slice, c, zoom, y, x)) outlines.push_back(c);
         Rgb8& pixel = place(layout.tile_at(row, kNumRawColumns + static_cast<std::int64_t>(c)), y, x);
-        if (slice.is_known(c, voxel_y, voxel_x)) {
-          pixel = color_of_target(slice.target(c, voxel_y, voxel_x));
+        if (slice.is_known(sample, c, voxel_y, voxel_x)) {
+          pixel = color_of_target(slice.of(sample.targets[c], voxel_y, voxel_x));
         } else if (slice.is_predicted(voxel_y, voxel_x)) {
-          pixel = (y + x) % kHatchPixels < 2 ? kHatchLine : kHatchGround;
+          pixel = color_of_unknown(y, x);
         } else {
           pixel = grey_of_raw(raw, kBrightnessNotPredicted);
         }

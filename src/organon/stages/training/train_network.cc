@@ -27,6 +27,7 @@
 #include "organon/nn/process_group.h"
 #include "organon/stages/training/batch_queue.h"
 #include "organon/stages/training/curves.h"
+#include "organon/stages/training/live_samples.h"
 #include "organon/stages/training/training_set.h"
 
 namespace organon::stages {
@@ -119,7 +120,11 @@ class Training {
       });
     }
     const std::int64_t steps = set_.options.steps;
-    const SampleSource source(crops_.training, set_.sample_options(crops_.voxel_size_nm));
+    const SampleOptions sample_options = set_.sample_options(crops_.voxel_size_nm);
+    const SampleSource source(crops_.training, sample_options);
+    LiveSamples live_samples(set_.folder, set_.options.classes,
+                             crops_.validation.empty() ? crops_.training : crops_.validation, sample_options,
+                             network.step());
     const auto queue = start_batches(source, network.step());
     const auto begin = std::chrono::steady_clock::now();
     const double seconds_before = curves_.rows().empty() ? 0 : curves_.rows().back().seconds;
@@ -160,9 +165,11 @@ class Training {
       const bool stops = is_cancelled();
       if (step % set_.options.checkpoint_every == 0 || stops || is_last) save(network);
       if (step % (10 * set_.options.log_every) == 0) curves_.write(set_.folder, began_unix_seconds_);
+      if (step % set_.options.validate_every == 0) live_samples.write_if_affordable(network);
       throw_if_cancelled();
       if (has_waited_enough()) break;
     }
+    live_samples.write(network);
     // Also where no step was left to do.
     curves_.write(set_.folder, began_unix_seconds_);
     if (set_.options.patience > 0) {
@@ -301,6 +308,8 @@ class Training {
     std::filesystem::remove(event_file_in(set_.folder));
     std::filesystem::create_directories(set_.folder);
     began_unix_seconds_ = unix_seconds_now();
+    // Before the description, which says that there is a training to be watched: its rows, not older ones.
+    curves_.write(set_.folder, began_unix_seconds_);
     write_description();
     return new_network();
   }
@@ -325,7 +334,8 @@ class Training {
   void write_description() const {
     write_text_atomically(
         set_.folder / "training.json",
-        to_text({{"options", parse_json(options_to_json(set_.options), "options")},
+        to_text({{"name", set_.folder.filename().string()},
+                 {"options", parse_json(options_to_json(set_.options), "options")},
                  {"network", parse_json(options_to_json(set_.network), "network")},
                  {"num_parameters", nn::num_parameters(set_.network, num_classes())},
                  {"voxel_size_nm", {crops_.voxel_size_nm.z, crops_.voxel_size_nm.y, crops_.voxel_size_nm.x}},

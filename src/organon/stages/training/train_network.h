@@ -74,7 +74,10 @@ struct TrainOptions {
 ///     checkpoints/        step_<step>.organon, the last few: each is a network, too
 ///     curves.csv, .svg    losses per class and F1 on the validation crops, rewritten while training
 ///     events/             the same for `tensorboard --logdir FOLDER`, which may run meanwhile
-///     training.json       effective options, parameters, the datasets that were read, when training began
+///     samples/            pictures of what the network predicts, for the page of `organon serve FOLDER`:
+///                         LiveSamples
+///     training.json       name, effective options, parameters, the datasets that were read, when training
+///     began
 ///
 /// One solve. The sample of a step depends on seed and step alone, and sums do not depend on the number of
 /// threads, so that a training that was killed goes on from its newest checkpoint along the same curve. A

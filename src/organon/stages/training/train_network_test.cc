@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
 #include <sstream>
 
 #include "organon/base/cancellation.h"
@@ -176,6 +177,11 @@ TEST(TrainNetwork, LearnsAndLeavesNetworkCurvesAndCheckpoints) {
   EXPECT_GT(curves.rows()[5].scores[0], 0.8);
   EXPECT_LT(curves.rows()[5].losses[0], 0.5 * curves.rows()[0].losses[0]);
   EXPECT_NE(read_text(network / "curves.svg").find("<polyline"), std::string::npos);
+  const Json steps = parse_json(read_text(network / "samples" / "index.json"), "index.json").at("steps");
+  ASSERT_EQ(steps.size(), 3U);
+  EXPECT_EQ(steps[0].at("step"), 50);
+  EXPECT_EQ(steps[2].at("file"), "step_000150.png");
+  EXPECT_EQ(parse_json(read_text(network / "training.json"), "training.json").at("name"), "network");
   EXPECT_TRUE(run(description).was_unchanged);
 }
 
@@ -236,6 +242,14 @@ TEST(TrainNetwork, KilledAndResumedItFollowsTheSameCurve) {
       return std::filesystem::file_size(event_file_in(at.path() / "network"));
     };
     EXPECT_EQ(num_event_bytes(killed), num_event_bytes(whole));
+    const auto pictures = [](const TemporaryFolder& at) {
+      std::map<std::string, std::string> found;
+      for (const auto& entry : std::filesystem::directory_iterator(at.path() / "network" / "samples"))
+        found[entry.path().filename().string()] = read_text(entry.path());
+      return found;
+    };
+    EXPECT_TRUE(pictures(killed) == pictures(whole));
+    EXPECT_EQ(pictures(whole).size(), 6U) << "index, raw, truth, three steps";
   }
 }
 

@@ -29,11 +29,11 @@ raw = "../$dataset.n5/raw"
 [[datasets.crops]]
 name = "left"
 labels = "../$dataset/phantom.n5/labels"
-box_nm = [0, 0, 0, 300, 300, 200]
+box_nm = [0, 0, 0, 320, 320, 320]
 [[datasets.crops]]
 name = "right"
 labels = "../$dataset/phantom.n5/labels"
-box_nm = [32, 32, 240, 200, 200, 400]
+box_nm = [64, 64, 384, 188, 188, 508]
 role = "holdout"
 TOML
   done
@@ -68,7 +68,7 @@ TOML
 }
 
 for dataset in hela jurkat; do
-  "$organon" phantom $dataset --shape 56,56,104 --voxel-size-nm 4 --seed ${#dataset} --contrast $dataset --no-fsync
+  "$organon" phantom $dataset --shape 80,80,128 --voxel-size-nm 4 --seed ${#dataset} --contrast $dataset --no-fsync
   "$organon" convert $dataset/phantom.n5/raw $dataset.n5/raw/s0 --no-fsync
   "$organon" pyramid $dataset.n5/raw/s0 $dataset.n5/raw --levels 1 --no-fsync
 done 2>log || fail phantoms
@@ -84,7 +84,7 @@ for plot in best families voxel_sizes comparisons iterations; do
   grep -q '</svg>' whole/choice/$plot.svg || fail "no plot $plot"
 done
 # 2 set-ups, 2 iterations, 2 crops; the ids of the taxonomy.
-[ "$(find whole/scores -name '*.json' | wc -l)" = 8 ] || fail "number of files of scores"
+[ "$(find whole/scores -path '*/.organon' -prune -o -name '*.json' -print | wc -l)" = 8 ] || fail "number of files of scores"
 "$organon" status whole/study.toml >log || fail status
 grep -q '23 of 23 stages complete' log || fail "status"
 

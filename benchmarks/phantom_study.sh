@@ -33,7 +33,7 @@ cd "$folder"
 seed=10
 for cell in hela jurkat macrophage sum159; do
   seed=$((seed + 1))
-  "$organon" phantom $cell --shape 128,192,352 --voxel-size-nm 4 --seed $seed --contrast $cell "${fsync[@]}"
+  "$organon" phantom $cell --shape 96,160,288 --voxel-size-nm 4 --seed $seed --contrast $cell "${fsync[@]}"
   "$organon" convert $cell/phantom.n5/raw $cell.n5/raw/s0 "${fsync[@]}"
   "$organon" pyramid $cell.n5/raw/s0 $cell.n5/raw --levels 1 "${fsync[@]}"
 done
@@ -44,7 +44,7 @@ if [ ! -e study.toml ]; then
 name = "study"
 evaluate_every = $every
 TOML
-    # Boxes are z,y,x in nm. Between what is learned and what is judged lie 120 nm.
+    # Boxes are z,y,x in nm. Between what is learned and what is judged lie 128 nm.
     for cell in hela jurkat macrophage sum159; do
       cat <<TOML
 
@@ -54,11 +54,11 @@ raw = "$cell.n5/raw"
 [[datasets.crops]]
 name = "left"
 labels = "$cell/phantom.n5/labels"
-box_nm = [0, 0, 0, 512, 768, 648]
+box_nm = [0, 0, 0, 384, 448, 512]
 [[datasets.crops]]
 name = "right"
 labels = "$cell/phantom.n5/labels"
-box_nm = [64, 128, 768, 448, 640, 1280]
+box_nm = [64, 128, 640, 320, 512, 1024]
 role = "holdout"
 TOML
     done

@@ -44,7 +44,7 @@ if [ ! -e study.toml ]; then
 name = "study"
 evaluate_every = $every
 TOML
-    # Boxes are z,y,x in nm. Between what is learned and what is judged lie 128 nm.
+    # Boxes are z,y,x in nm. Between what is learned and what is judged lie 256 nm.
     for cell in hela jurkat macrophage sum159; do
       cat <<TOML
 
@@ -58,7 +58,7 @@ box_nm = [0, 0, 0, 384, 448, 512]
 [[datasets.crops]]
 name = "right"
 labels = "$cell/phantom.n5/labels"
-box_nm = [64, 128, 640, 320, 512, 1024]
+box_nm = [0, 0, 768, 256, 512, 1152]
 role = "holdout"
 TOML
     done
@@ -75,7 +75,7 @@ TOML
         [ $size = 4 ] || cat <<TOML
 [setups.train]
 output_scale = 2
-patch = 40
+patch = 48
 TOML
       done
     done

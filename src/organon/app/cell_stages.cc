@@ -5,21 +5,15 @@
 #include <algorithm>
 
 #include "organon/app/crop_volumes.h"
+#include "organon/app/describe_stage.h"
 #include "organon/app/stage_list.h"
 #include "organon/base/error.h"
-#include "organon/base/json.h"
-#include "organon/storage/json_fields.h"
 #include "organon/storage/multiscale.h"
 
 namespace organon::app {
 namespace {
 
-using Options = std::vector<std::pair<std::string, std::string>>;
-
-template <class T>
-std::string comma_list(const std::vector<T>& values) {
-  return fmt::format("{}", fmt::join(values, ","));
-}
+using Options = OptionTexts;
 
 // A dataset or pyramid at `source`; nothing where there are slices.
 std::shared_ptr<storage::Dataset> find_dataset(const std::string& source) {
@@ -33,21 +27,6 @@ std::shared_ptr<storage::Dataset> find_dataset(const std::string& source) {
                 fmt::format("{}: no such dataset, folder of slices or multi-page TIFF", source));
   }
   return nullptr;
-}
-
-// What the dataset or pyramid at `address` says of its grey values; nothing where it says nothing, or does
-// not exist yet.
-std::vector<double> stored_limits(const std::string& address) {
-  try {
-    for (const auto& level : storage::open_multiscale(address).levels) {
-      const Json attributes = level->attributes();
-      if (attributes.contains("contrast_limits"))
-        return storage::numbers_of(attributes["contrast_limits"], level->address());
-    }
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::kNotFound) throw;
-  }
-  return {};
 }
 
 std::string plus_list(const std::vector<std::int64_t>& ids) { return fmt::format("{}", fmt::join(ids, "+")); }
@@ -135,24 +114,7 @@ std::string CellStages::import_once(const std::string& source, const std::string
 blockwise::StageDescription CellStages::stage(
     const std::string& verb, std::vector<std::string> inputs, const std::string& output,
     const Options& options, const std::vector<const config::StageSettings*>& settings) const {
-  BoundOptions bound = stage_verb(verb).options();
-  for (const auto& [name, text] : options) bound.table.set(name, text);
-  for (const config::StageSettings* table : settings) {
-    if (table == nullptr) continue;
-    for (const auto& [name, text] : table->values) {
-      try {
-        bound.table.set(name, text);
-      } catch (const Error& error) {
-        throw error.within(fmt::format("{}: [{}]", table->places.at(name), verb));
-      }
-    }
-  }
-  blockwise::StageDescription description;
-  description.verb = verb;
-  description.options_json = bound.table.to_json();
-  description.inputs = std::move(inputs);
-  description.outputs = {output};
-  return description;
+  return describe_stage(verb, {std::move(inputs), output}, options, settings);
 }
 
 std::vector<blockwise::StageDescription> CellStages::after_imports(

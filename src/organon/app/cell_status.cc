@@ -97,32 +97,6 @@ Json or_null(const std::optional<T>& value) {
   return value ? Json(*value) : Json();
 }
 
-Json to_json(const CellStageStatus& stage) {
-  Json failures = Json::array();
-  for (std::size_t i = 0; i < stage.steps.size(); ++i)
-    for (const auto& [block, message] : stage.steps[i].failures)
-      failures.push_back({{"step", stage.steps[i].name}, {"block", block}, {"message", message}});
-  const bool has_step = !stage.steps.empty();
-  return {{"stage", blockwise::title_of(stage.description)},
-          {"verb", stage.description.verb},
-          {"output", stage.description.outputs.front()},
-          {"run", stage.run.path().string()},
-          {"state", to_string(stage.state)},
-          {"blocks", stage.num_blocks},
-          {"blocks_done", stage.done},
-          {"blocks_failed", stage.failed},
-          {"step", has_step ? Json(stage.steps.back().name) : Json()},
-          {"steps_begun", stage.steps.size()},
-          {"num_steps", stage.num_steps},
-          {"fraction",
-           has_step && stage.steps.back().num_blocks == 1 ? Json(stage.steps.back().fraction) : Json()},
-          {"note", has_step ? stage.steps.back().note : ""},
-          {"device", stage.device.empty() ? Json() : Json(stage.device)},
-          {"seconds", or_null(stage.seconds)},
-          {"seconds_left", or_null(seconds_left(stage))},
-          {"failures", failures}};
-}
-
 void print_failures(const CellStageStatus& stage) {
   std::size_t num_shown = 0;
   for (const blockwise::StepStatus& step : stage.steps) {
@@ -156,18 +130,53 @@ blockwise::RunFolder run_of_cell(const config::CellConfig& config) {
   return blockwise::RunFolder(config.folder / ".organon" / "cells" / config.name);
 }
 
+Json stage_status_json(const CellStageStatus& stage) {
+  Json failures = Json::array();
+  for (std::size_t i = 0; i < stage.steps.size(); ++i)
+    for (const auto& [block, message] : stage.steps[i].failures)
+      failures.push_back({{"step", stage.steps[i].name}, {"block", block}, {"message", message}});
+  const bool has_step = !stage.steps.empty();
+  return {{"stage", blockwise::title_of(stage.description)},
+          {"verb", stage.description.verb},
+          {"output", stage.description.outputs.front()},
+          {"run", stage.run.path().string()},
+          {"state", to_string(stage.state)},
+          {"blocks", stage.num_blocks},
+          {"blocks_done", stage.done},
+          {"blocks_failed", stage.failed},
+          {"step", has_step ? Json(stage.steps.back().name) : Json()},
+          {"steps_begun", stage.steps.size()},
+          {"num_steps", stage.num_steps},
+          {"fraction",
+           has_step && stage.steps.back().num_blocks == 1 ? Json(stage.steps.back().fraction) : Json()},
+          {"note", has_step ? stage.steps.back().note : ""},
+          {"device", stage.device.empty() ? Json() : Json(stage.device)},
+          {"seconds", or_null(stage.seconds)},
+          {"seconds_left", or_null(seconds_left(stage))},
+          {"failures", failures}};
+}
+
 std::vector<CellStageStatus> read_cell_status(const config::CellConfig& config) {
   const CellStages cell(config, config.folder);
   std::vector<blockwise::StageDescription> all = cell.imports();
   for (auto& stage : cell.after_imports(cell.raw_limits())) all.push_back(std::move(stage));
-  std::vector<CellStageStatus> stages;
-  for (const blockwise::StageDescription& description : all) {
-    const bool has_all_inputs = std::none_of(stages.begin(), stages.end(), [&](const auto& earlier) {
-      return earlier.state != CellStageState::kComplete && reads_output_of(description, earlier.description);
+  std::vector<std::vector<std::size_t>> needs(all.size());
+  for (std::size_t i = 0; i < all.size(); ++i)
+    for (std::size_t earlier = 0; earlier < i; ++earlier)
+      if (reads_output_of(all[i], all[earlier])) needs[i].push_back(earlier);
+  return read_stages_status(all, needs);
+}
+
+std::vector<CellStageStatus> read_stages_status(const std::vector<blockwise::StageDescription>& stages,
+                                                const std::vector<std::vector<std::size_t>>& needs) {
+  std::vector<CellStageStatus> statuses;
+  for (std::size_t i = 0; i < stages.size(); ++i) {
+    const bool has_all_inputs = std::all_of(needs[i].begin(), needs[i].end(), [&](std::size_t need) {
+      return statuses[need].state == CellStageState::kComplete;
     });
-    stages.push_back(read_stage_status(description, has_all_inputs));
+    statuses.push_back(read_stage_status(stages[i], has_all_inputs));
   }
-  return stages;
+  return statuses;
 }
 
 bool print_cell_status(const config::CellConfig& config, const std::vector<CellStageStatus>& stages,
@@ -180,7 +189,7 @@ bool print_cell_status(const config::CellConfig& config, const std::vector<CellS
         return stage.state == CellStageState::kRunning;
       });
   if (as_json) {
-    for (const CellStageStatus& stage : stages) fmt::print("{}\n", to_json(stage).dump());
+    for (const CellStageStatus& stage : stages) fmt::print("{}\n", stage_status_json(stage).dump());
     fmt::print("{}\n", Json({{"cell", config.name},
                              {"stages", stages.size()},
                              {"complete", num_complete},

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "organon/base/json.h"
 #include "organon/blockwise/run_folder.h"
 #include "organon/blockwise/status.h"
 #include "organon/config/cell_config.h"
@@ -40,6 +41,14 @@ struct CellStageStatus {
   std::vector<blockwise::StepStatus> steps;
   std::string device;  ///< as RunStatus::device
 };
+
+/// How far each of `stages` is; `needs`: per stage the numbers of earlier ones whose outputs it reads. Cost:
+/// as below.
+std::vector<CellStageStatus> read_stages_status(const std::vector<blockwise::StageDescription>& stages,
+                                                const std::vector<std::vector<std::size_t>>& needs);
+
+/// One stage for programs, as `organon status --json` prints it.
+Json stage_status_json(const CellStageStatus& stage);
 
 /// All stages of a cell, in order. Errors: those of CellStages. Cost: the journals of stages that are neither
 /// complete nor waiting are read.

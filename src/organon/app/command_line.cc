@@ -198,6 +198,28 @@ int run_stage_verb(StageArguments& arguments) {
   return 0;
 }
 
+std::string run_explanation() {
+  return "A file with [[setups]] is a study: networks are trained on crops of one or several cells, each of "
+         "their\n"
+         "checkpoints predicts the crops with role = \"holdout\" and is scored on them, and choose answers "
+         "over all\n"
+         "which is best for which class. To judge the checkpoints of a training that exists:\n\n"
+         "  name = \"check\"\n"
+         "  evaluate_every = 25000           # only iterations that are multiples; without it all\n"
+         "  [[datasets]]\n"
+         "  name = \"hela-2\"\n"
+         "  raw = \"hela-2.n5/raw\"          # with a level of the network's voxel size\n"
+         "  [[datasets.crops]]\n"
+         "  name = \"113\"\n"
+         "  labels = \"crops.n5/113\"        # ids of the taxonomy, heinrich2021 where none is named\n"
+         "  role = \"holdout\"\n"
+         "  [[setups]]\n"
+         "  name = \"setup03\"\n"
+         "  network = \"networks/setup03\"   # or, to train one: classes = \"many\", voxel_size_nm = 4\n\n"
+         "Scores lie in scores/<setup>/<iteration>, answers, tables and plots in choice.\n\n"
+         "Examples:\n  organon run cell.toml --dry-run\n  organon run study.toml";
+}
+
 void add_stage_verb(CLI::App& app, const StageVerb& verb, std::deque<StageArguments>& all, int& exit_code) {
   StageArguments& arguments = all.emplace_back();
   arguments.verb = &verb;
@@ -279,13 +301,15 @@ int run_command_line(int argc, char** argv) {
   add_run_commands(app, runs, exit_code);
 
   RunCellArguments run_cell;
-  CLI::App* run = app.add_subcommand("run", "run a whole cell.toml, every stage that is not complete")
-                      ->group("A whole cell");
-  run->add_option("CELL_TOML", run_cell.config_path, "the cell's description")->required();
+  CLI::App* run =
+      app.add_subcommand("run", "run a whole cell.toml or study.toml, every stage that is not complete")
+          ->group("A whole cell");
+  run->add_option("TOML", run_cell.config_path, "description of a cell, or of a study of many networks")
+      ->required();
   run->add_option("--until", run_cell.until, "stop after this stage");
   add_execution_options(*run, run_cell.execution);
   add_device_option(*run, run_cell.execution);
-  run->footer("Example:\n  organon run cell.toml --dry-run");
+  run->footer(run_explanation());
   run->callback([&] { exit_code = run_cell_command(run_cell); });
 
   std::string work_folder;

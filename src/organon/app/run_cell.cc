@@ -9,10 +9,12 @@
 #include "organon/app/cell_stages.h"
 #include "organon/app/cell_status.h"
 #include "organon/app/plan_cell.h"
+#include "organon/app/run_study.h"
 #include "organon/app/terminal_progress.h"
 #include "organon/base/error.h"
 #include "organon/base/files.h"
 #include "organon/base/json.h"
+#include "organon/config/study_config.h"
 #include "organon/storage/dataset.h"
 
 namespace organon::app {
@@ -76,6 +78,7 @@ bool keep_contrast_limits(const std::string& path, double low, double high) {
 }
 
 int run_cell_command(const RunCellArguments& arguments) {
+  if (config::is_study(arguments.config_path)) return run_study_command(arguments);
   config::CellConfig config = config::read_cell_config(arguments.config_path);
   if (arguments.execution.dry_run) {
     print_cell_plan(config, arguments.execution);

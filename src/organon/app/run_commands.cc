@@ -12,6 +12,7 @@
 
 #include "organon/app/cell_status.h"
 #include "organon/app/draw_block.h"
+#include "organon/app/run_study.h"
 #include "organon/app/stage_command.h"
 #include "organon/app/terminal_progress.h"
 #include "organon/base/cancellation.h"
@@ -94,15 +95,39 @@ void print_status(const RunFolder& run, const RunStatus& status) {
   }
 }
 
-// The cell.toml that a place is, or holds; empty where it does neither.
+// The cell.toml or study.toml that a place is, or holds; empty where it does neither.
 std::filesystem::path cell_toml_at(const std::filesystem::path& place) {
   if (place.extension() == ".toml" && std::filesystem::is_regular_file(place)) return place;
-  return std::filesystem::is_regular_file(place / "cell.toml") ? place / "cell.toml"
-                                                               : std::filesystem::path();
+  for (const char* name : {"cell.toml", "study.toml"})
+    if (std::filesystem::is_regular_file(place / name)) return place / name;
+  return {};
+}
+
+// Waits a second; false where status is to be shown once only, or nothing runs.
+bool goes_on_watching(const RunArguments& arguments, bool is_running) {
+  std::fflush(stdout);
+  if (!arguments.watch || !is_running || is_cancelled()) return false;
+  std::this_thread::sleep_for(std::chrono::seconds(1));
+  return true;
+}
+
+void begin_screen(const RunArguments& arguments) {
+  if (arguments.watch && ::isatty(STDOUT_FILENO) != 0) fmt::print("\033[H\033[2J");
+}
+
+int study_status_command(const RunArguments& arguments, const std::filesystem::path& study_toml) {
+  bool is_running = false;
+  do {
+    const config::StudyConfig study = config::read_study_config(study_toml);
+    begin_screen(arguments);
+    is_running = print_study_status(study, arguments.json);
+  } while (goes_on_watching(arguments, is_running));
+  return 0;
 }
 
 int status_command(const RunArguments& arguments) {
   const std::filesystem::path cell_toml = cell_toml_at(arguments.place);
+  if (!cell_toml.empty() && config::is_study(cell_toml)) return study_status_command(arguments, cell_toml);
   for (;;) {
     std::vector<CellStageStatus> cell;
     std::optional<config::CellConfig> config;
@@ -125,7 +150,7 @@ int status_command(const RunArguments& arguments) {
           fmt::format("{}: no run is kept here: name a cell.toml, an output, a run folder, or a folder",
                       arguments.place));
     }
-    if (arguments.watch && ::isatty(STDOUT_FILENO) != 0) fmt::print("\033[H\033[2J");
+    begin_screen(arguments);
     bool is_running = config && print_cell_status(*config, cell, arguments.json);
     for (const RunFolder& run : runs) {
       if (!std::filesystem::exists(run.path() / "stage.json")) continue;  // about to begin
@@ -137,9 +162,7 @@ int status_command(const RunArguments& arguments) {
         print_status(run, status);
       }
     }
-    std::fflush(stdout);
-    if (!arguments.watch || !is_running || is_cancelled()) return 0;
-    std::this_thread::sleep_for(std::chrono::seconds(1));
+    if (!goes_on_watching(arguments, is_running)) return 0;
   }
 }
 

@@ -113,7 +113,7 @@ int execute_stage(const blockwise::StageDescription& description, const Executio
                              {"seconds", result.seconds}})
                            .dump());
   }
-  if (result.was_unchanged) {
+  if (result.was_unchanged && !options.is_quiet) {
     fmt::print(stderr, "{}: {} is complete and unchanged\n", description.verb, target);
   }
   if (result.num_kept > 0) {

@@ -23,6 +23,7 @@ struct ExecutionOptions {
   double timeout_s = 0;          ///< of a block; 0: far above what others took; below 0: none
   double silent_s = 180;         ///< without a sign of life a worker is taken for dead
   double max_failed_share = 0.1;
+  bool is_quiet = false;  ///< says nothing of what is complete already
 };
 
 /// Bytes that "512MiB", "8GiB" or "2e9" name. Errors: kInvalidArgument.

@@ -10,6 +10,7 @@
 #include "organon/stages/analysis/distance_map.h"
 #include "organon/stages/analysis/measure_objects.h"
 #include "organon/stages/evaluation/choose_networks.h"
+#include "organon/stages/evaluation/score_classes.h"
 #include "organon/stages/evaluation/score_segmentation.h"
 #include "organon/stages/ground_truth/make_targets.h"
 #include "organon/stages/ingest/convert_dataset.h"
@@ -167,6 +168,21 @@ std::string evaluate_explanation() {
          "    --iteration 625000 --raw-voxel-size-nm 4";
 }
 
+VerbChain evaluate_all_classes() {
+  return {
+      "all-classes",
+      "score all classes of a group of predictions at once",
+      "With --all-classes SEGMENTATION is a group of predictions, a dataset per class, and OUT.json has a "
+      "row for\n"
+      "each of --classes of which TRUTH holds a voxel. Many checkpoints of many networks, on many crops: "
+      "organon run\n"
+      "study.toml predicts, scores and chooses; of a training that exists a set-up says  network = "
+      "\"FOLDER\".",
+      "evaluate predictions/625000 crop/labels scores/625000.json --all-classes --classes mito,er --ids "
+      "3+4+5,16+17",
+      {{"evaluate_classes"}}};
+}
+
 std::string choose_explanation() {
   return "SCORES are .json files that evaluate wrote, and folders that hold such files. Rows should name "
          "--setup,\n"
@@ -174,7 +190,8 @@ std::string choose_explanation() {
          "--help).\n"
          "OUT is a folder: scores.sqlite and scores.csv hold every score, choice.json and choice.txt the "
          "answers,\n"
-         "with a .csv each, and best.svg, comparisons.svg, iterations.svg the plots.\n\n"
+         "with a .csv each; best.svg, families.svg, voxel_sizes.svg, comparisons.svg, iterations.svg are "
+         "plots.\n\n"
          "Distances are in nm: a lower one is better. Ties go to the smaller iteration.\n\n"
          "  organon choose scores chosen_mfd --metric mean_false_distance_nm --until-stop true --stop-step "
          "25000";
@@ -370,9 +387,19 @@ std::vector<StageVerb> make_stage_verbs() {
        bound<EvaluateOptions>,
        make_evaluate_stage,
        scores_text,
-       {},
+       {evaluate_all_classes()},
        false,
        evaluate_explanation()},
+      // The way --all-classes of evaluate: no heading, so that --help does not list it besides.
+      {"evaluate_classes",
+       "",
+       "score the predictions of all classes of a network against truth",
+       "evaluate_classes cell.n5/predictions truth.n5/labels scores.json --classes mito,er",
+       {"SEGMENTATION", "VOLUMES..."},
+       {"OUT"},
+       bound<EvaluateClassesOptions>,
+       make_evaluate_classes_stage,
+       scores_text},
       {"choose",
        kQuality,
        "scores of many networks -> a store, and which network is best for which class",

@@ -8,6 +8,8 @@
 #include "organon/base/files.h"
 #include "organon/base/options.h"
 #include "organon/config/compiled_in.h"
+#include "organon/config/crop_reader.h"
+#include "organon/config/learned_classes.h"
 #include "organon/config/toml_reader.h"
 #include "organon/storage/dataset.h"
 
@@ -45,14 +47,7 @@ void take_from_taxonomy(const TomlReader& reader, const toml::table& entry, cons
                                    organelle.name, taxonomy.name,
                                    nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest)));
   }
-  organelle.atoms = learned->atoms;
-  for (const std::string& atom : learned->atoms)
-    organelle.ids.push_back(static_cast<std::int64_t>(taxonomy.id_of(atom)));
-  organelle.generic = learned->generic;
-  organelle.balance_as = learned->balance_as;
-  organelle.joined = learned->joined;
-  organelle.add_nm = learned->add_nm;
-  organelle.color = learned->color;
+  take_learned_class(*learned, taxonomy, organelle);
 }
 
 ClassConfig read_class(const TomlReader& reader, const std::string& name, const toml::table& entry,
@@ -150,85 +145,6 @@ void read_classes(const TomlReader& reader, toml::table& table, const toml::tabl
   }
 }
 
-// Classes that the taxonomy names become those of this cell; what is not learned here is left out.
-void name_classes_of_cell(CellConfig& config) {
-  const auto name_here = [&](const std::string& wanted) -> std::string {
-    for (const ClassConfig& organelle : config.classes) {
-      const LearnedClass* learned =
-          organelle.atoms.empty() ? nullptr : config.taxonomy.find_class(organelle.name);
-      if (learned != nullptr && learned->name == wanted) return organelle.name;
-    }
-    return "";
-  };
-  for (ClassConfig& organelle : config.classes) {
-    organelle.balance_as = name_here(organelle.balance_as);
-    std::vector<std::string> joined;
-    for (const std::string& other : organelle.joined) joined.push_back(name_here(other));
-    const bool all_are_there = std::find(joined.begin(), joined.end(), "") == joined.end();
-    organelle.joined = all_are_there ? joined : std::vector<std::string>{};
-  }
-}
-
-std::map<std::string, std::string> read_volumes(const TomlReader& reader, const toml::table& crop,
-                                                const std::string& key, const CellConfig& config) {
-  std::map<std::string, std::string> volumes;
-  const toml::table* table = reader.table(crop, key);
-  if (table == nullptr) return volumes;
-  for (const auto& [name, node] : *table)
-    volumes[std::string(name.str())] =
-        resolve(config.folder, reader.text(*table, std::string(name.str()), ""));
-  return volumes;
-}
-
-void read_crops(const TomlReader& reader, const toml::node& node, CellConfig& config) {
-  const toml::array* array = node.as_array();
-  if (array == nullptr) reader.fail(node, "crops: expected [[crops]]");
-  for (const toml::node& element : *array) {
-    const toml::table* entry = element.as_table();
-    if (entry == nullptr) reader.fail(element, "crops: expected [[crops]]");
-    reader.check_keys(
-        *entry, {"name", "raw", "labels", "voxel_size_nm", "labels_voxel_size_nm", "box_nm", "role",
-                 "unlabelled_id", "present", "absent", "unannotated", "partial", "masks", "own_labels"});
-    CropConfig crop;
-    crop.name = reader.text(*entry, "name", fmt::format("crop{}", config.crops.size() + 1));
-    reader.check_name(element, "crops", crop.name);
-    for (const CropConfig& other : config.crops) {
-      if (other.name == crop.name)
-        reader.fail(element,
-                    fmt::format("crops: two are named '{}'; each needs a name of its own", crop.name));
-    }
-    crop.raw = resolve(config.folder, reader.text(*entry, "raw", ""));
-    crop.labels = resolve(config.folder, reader.text(*entry, "labels", ""));
-    if (crop.labels.empty()) reader.fail(element, fmt::format("crop {}: labels are missing", crop.name));
-    crop.voxel_size_nm = reader.voxel_size(*entry, "voxel_size_nm");
-    crop.labels_voxel_size_nm = reader.voxel_size(*entry, "labels_voxel_size_nm");
-    crop.box_nm = reader.box(*entry, "box_nm");
-    crop.role = reader.text(*entry, "role", "train");
-    if (crop.role != "train" && crop.role != "validate" && crop.role != "holdout") {
-      reader.fail(*entry->get("role"),
-                  fmt::format("role: expected train, validate or holdout, found '{}'", crop.role));
-    }
-    if (const auto ids = reader.whole_numbers(*entry, "unlabelled_id"); !ids.empty()) {
-      if (ids.size() != 1 || ids[0] < -1)
-        reader.fail(*entry->get("unlabelled_id"),
-                    "unlabelled_id: expected one id, or -1 where there is none");
-      crop.unlabelled_id = ids[0];
-    }
-    crop.present = reader.texts(*entry, "present");
-    crop.absent = reader.texts(*entry, "absent");
-    crop.unannotated = reader.texts(*entry, "unannotated");
-    crop.partial = reader.texts(*entry, "partial");
-    crop.masks = read_volumes(reader, *entry, "masks", config);
-    crop.own_labels = read_volumes(reader, *entry, "own_labels", config);
-    try {
-      check_annotations(crop, config.classes, config.taxonomy);
-    } catch (const Error& error) {
-      reader.fail(element, error.message());
-    }
-    config.crops.push_back(std::move(crop));
-  }
-}
-
 }  // namespace
 
 CellConfig read_cell_config(const std::filesystem::path& path) {
@@ -293,8 +209,9 @@ CellConfig parse_cell_config(std::string_view text, const std::filesystem::path&
                    [](const ClassConfig& organelle) { return organelle.is_predicted(); }))
     throw Error(ErrorKind::kInvalidArgument,
                 fmt::format("{}: no class; add [classes.mito] with its ids", path.string()));
-  name_classes_of_cell(config);
-  if (const toml::node* crops = root.get("crops")) read_crops(reader, *crops, config);
+  relate_learned_classes(config.classes, config.taxonomy);
+  if (const toml::node* crops = root.get("crops"))
+    config.crops = read_crops(reader, *crops, {config.folder, config.classes, config.taxonomy});
   if (const toml::table* truth = reader.table(root, "truth")) {
     reader.check_keys(*truth, {"labels", "voxel_size_nm", "box_nm"});
     config.truth = resolve(config.folder, reader.text(*truth, "labels", ""));

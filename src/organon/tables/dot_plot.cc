@@ -51,6 +51,11 @@ std::string mark(std::size_t series, double x, double y, const std::string& told
   }
 }
 
+std::string small_dot(std::size_t series, double x, double y) {
+  return fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"1.8\" fill=\"{}\" opacity=\"0.55\"/>\n", x, y,
+                     kPlotColors[series % kPlotColors.size()]);
+}
+
 constexpr double kRowHeight = 20;
 constexpr double kDotTop = 64;
 constexpr double kDotBottom = 52;
@@ -166,6 +171,9 @@ std::string to_svg(const DotPlot& plot) {
     double high = -HUGE_VAL;
     std::string marks;
     for (std::size_t s = 0; s < plot.series.size(); ++s) {
+      if (c < plot.series[s].singles.size())
+        for (const double single : plot.series[s].singles[c])
+          if (std::isfinite(single)) text += small_dot(s, x_of(single), y + (s == 0 ? -6 : 6));
       const double value = plot.series[s].values[c];
       if (!std::isfinite(value)) continue;
       low = std::min(low, value);

@@ -10,6 +10,8 @@ namespace organon::tables {
 struct DotSeries {
   std::string name;
   std::vector<double> values;
+  /// What each value is the mean of: small dots above the line of the first series, below that of others.
+  std::vector<std::vector<double>> singles = {};
 };
 
 /// A line per category, on it a mark per series, over a common axis from 0.

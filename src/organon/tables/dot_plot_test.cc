@@ -34,6 +34,19 @@ TEST(DotPlot, HasAMarkPerDefinedValueInItsPlace) {
   EXPECT_NE(svg.find("<circle cx=\"522.0\" cy=\"94.0\""), std::string::npos) << svg;
 }
 
+TEST(DotPlot, ShowsWhatAMeanIsOf) {
+  DotPlot plot{"t", "x", {"er"}, {{"validation", {0.5}, {{0.25, 0.75, kNan}}}}, 1};
+  const auto dots_of = [](const std::string& svg) {
+    std::size_t count = 0;
+    for (std::size_t at = svg.find("r=\"1.8\""); at != std::string::npos; at = svg.find("r=\"1.8\"", at + 1))
+      ++count;
+    return count;
+  };
+  EXPECT_EQ(dots_of(to_svg(plot)), 2U);
+  plot.series[0].singles.clear();
+  EXPECT_EQ(dots_of(to_svg(plot)), 0U);
+}
+
 TEST(DotPlot, EmptyAndHostileNamesGiveWholePictures) {
   EXPECT_NE(to_svg(DotPlot{}).find("</svg>"), std::string::npos);
   EXPECT_NE(to_svg(std::vector<ScatterPlot>{}).find("</svg>"), std::string::npos);

@@ -30,13 +30,17 @@ struct ChooseOptions {
 ///     best_setups.csv         per group and class the best set-up over all crops, and the means of what is
 ///                             chosen crop by crop
 ///     validation_test.csv     per group, class and crop: chosen on this very crop (validation), and chosen
-///     on
-///                             the crops of all other datasets (test)
+///                             on the crops of all other datasets (test)
 ///     stops.csv               per class and set-up: where its training would have been stopped, and why
 ///     refined.csv             predictions against refined segmentations of the same keys
-///     best.svg                per class what is chosen, validation and test, as the paper's Figure 2
-///     comparisons.svg         families of set-ups, and voxel sizes, against each other, a point per class
-///     iterations.svg          per class the score of each set-up over its training
+///     best.svg                per class what is chosen, validation and test, with each crop, as the paper's
+///                             Figure 2a
+///     families.svg            per class the best of each family of set-ups, as its Figure 4c; and
+///     voxel_sizes.svg         of each voxel size of raw: where rows state two of them or more
+///     comparisons.svg         families of set-ups, and voxel sizes, against each other, a point per class;
+///                             refined against predicted, where there are both
+///     iterations.svg          per class the score of each set-up over its training, then F1 and mean false
+///                             distance, as far as they are others, as its Extended Data Figure 3
 ///
 /// A score is a mean over crops, undefined ones left out; equal ones go to the smaller iteration, then to the
 /// lexically smaller set-up. Choices are made among predictions (and labels) that are not refined. Groups:

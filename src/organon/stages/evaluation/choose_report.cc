@@ -100,7 +100,7 @@ std::vector<ScoreRow> stop_rows(const Choice& choice) {
     ScoreRow& row = rows.emplace_back();
     row.emplace_back("class", setup.label);
     row.emplace_back("setup", setup.setup);
-    put_count(row, "num_checkpoints", setup.num_checkpoints);
+    put_count(row, "num_checkpoints", setup.checkpoints.size());
     row.emplace_back("reason", std::string(to_string(setup.stop.reason)));
     put_iteration(row, "stop_iteration", setup.stop.iteration);
     put_iteration(row, "use_up_to", setup.stop.use_up_to);
@@ -181,9 +181,8 @@ Choice choose_networks(const std::vector<ScoredRow>& rows, const ChooseOptions& 
   for (const auto& [key, seen] : by_setup) {
     SetupChoice& setup = choice.setups.emplace_back();
     std::tie(setup.label, setup.setup) = key;
-    const std::vector<Checkpoint> checkpoints = checkpoints_of(seen, query);
-    setup.num_checkpoints = checkpoints.size();
-    setup.stop = find_stop(checkpoints, options.stop);
+    setup.checkpoints = checkpoints_of(seen, query);
+    setup.stop = find_stop(setup.checkpoints, options.stop);
     if (options.until_stop && setup.stop.use_up_to) last_used[key] = *setup.stop.use_up_to;
     RowList taken;
     for (const ScoredRow* row : seen)

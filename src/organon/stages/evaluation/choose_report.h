@@ -35,7 +35,7 @@ struct SetupChoice {
   std::string setup;
   std::optional<MeanScore> best;
   std::vector<MeanScore> scores;  ///< of its candidates
-  std::size_t num_checkpoints = 0;
+  std::vector<Checkpoint> checkpoints;
   Stop stop;
 };
 
@@ -55,7 +55,7 @@ using NamedText = std::pair<std::string, std::string>;
 std::vector<NamedText> choice_files(const Choice& choice, const ChooseOptions& options,
                                     const std::vector<std::string>& notes);
 
-/// The three plots.
+/// The plots.
 std::vector<NamedText> choice_plots(const Choice& choice, const ChooseOptions& options);
 
 }  // namespace organon::stages

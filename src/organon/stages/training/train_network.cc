@@ -479,7 +479,7 @@ class TrainStage : public blockwise::Stage {
  public:
   explicit TrainStage(const StageDescription& description) : description_(description), set_(description) {}
   bool needs_fresh_workers() const override { return true; }
-  // A network file without weights.
+  // Network files without weights, also for those who plan to read checkpoints.
   void stand_in_for_outputs() const override {
     const auto targets =
         storage::open_dataset(set_.pairs.front().request.targets + "/" + set_.options.classes.front());
@@ -488,7 +488,13 @@ class TrainStage : public blockwise::Stage {
     file.info.classes = set_.options.classes;
     file.info.voxel_size_nm =
         targets->spec().grid.voxel_size_nm * static_cast<double>(set_.network.output_scale);
-    write_text_atomically(set_.folder / "network.organon", nn::encode_network(file));
+    const std::string text = nn::encode_network(file);
+    write_text_atomically(set_.folder / "network.organon", text);
+    const std::int64_t every = set_.options.checkpoint_every;
+    const std::int64_t last = ceil_divide(set_.options.steps, every);
+    for (std::int64_t i = std::max<std::int64_t>(0, last - set_.options.keep_checkpoints); i < last; ++i)
+      write_text_atomically(checkpoint_path(set_.folder, std::min((i + 1) * every, set_.options.steps)),
+                            text);
   }
   std::vector<std::string> steps() const override { return {"train network"}; }
   std::unique_ptr<Step> make_step(std::size_t, const RunFolder& run) const override {

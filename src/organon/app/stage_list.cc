@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "organon/app/find_portal.h"
 #include "organon/base/error.h"
 #include "organon/stages/analysis/distance_map.h"
 #include "organon/stages/analysis/measure_objects.h"
@@ -44,21 +45,9 @@ BoundOptions bound() {
   return result;
 }
 
-// The built page: in an installed folder beside bin/, in a source tree where ./build puts it; empty where
-// there is none.
-std::string find_portal() {
-  std::error_code ignored;
-  const auto program_folder = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
-  for (const char* place : {"../share/organon/portal", "../../../../portal/dist"}) {
-    const auto folder = (program_folder / place).lexically_normal();
-    if (std::filesystem::exists(folder / "index.html", ignored)) return folder.string();
-  }
-  return "";
-}
-
 BoundOptions publish_options() {
   auto options = std::make_shared<organon::stages::PublishOptions>();
-  options->portal_folder = find_portal();
+  options->portal_folder = find_portal().string();
   BoundOptions result;
   options->bind(result.table);
   result.owner = std::move(options);

@@ -11,6 +11,6 @@ export default defineConfig({
     emptyOutDir: true,
     target: "es2022",
     modulePreload: { polyfill: false },
-    rolldownOptions: { input: ["index.html", "training.html"] },
+    rolldownOptions: { input: ["index.html", "training.html", "compare.html"] },
   },
 });

@@ -30,9 +30,15 @@ export function launchChromium() {
   return chromium.launch({ executablePath, args: browserFlags });
 }
 
-/** Starts `organon serve` on a free port; resolves with its address and a way to stop it, which tells how long that took. */
-export async function startServer(binary, folder) {
-  const server = spawn(binary, ["serve", folder, "--port", "0"], { stdio: ["ignore", "pipe", "pipe"] });
+/** Starts `organon serve` on a free port, as startProgram() does. */
+export const startServer = (binary, folder) => startProgram(binary, ["serve", folder, "--port", "0"]);
+
+/**
+ * Starts a verb of organon that serves; resolves with the address that it prints, a way to stop it, which tells how long that
+ * took, and one to kill it in the midst of its work.
+ */
+export async function startProgram(binary, words) {
+  const server = spawn(binary, words, { stdio: ["ignore", "pipe", "pipe"] });
   const address = await new Promise((resolve, reject) => {
     let text = "";
     const onText = (piece) => {
@@ -45,14 +51,14 @@ export async function startServer(binary, folder) {
     server.on("error", reject);
     server.on("exit", (code) => reject(new Error(`the server ended with ${code}: ${text}`)));
   });
-  const stop = async () => {
+  const end = async (signal) => {
     const asked = Date.now();
-    if (server.exitCode === null) {
+    if (server.exitCode === null && server.signalCode === null) {
       const ended = new Promise((resolve) => server.on("exit", resolve));
-      server.kill("SIGINT");
+      server.kill(signal);
       await ended;
     }
     return Date.now() - asked;
   };
-  return { address, stop };
+  return { address, stop: () => end("SIGINT"), kill: () => end("SIGKILL") };
 }

@@ -1,7 +1,8 @@
-// Rows of scores, which `choose` takes from any folder.
+// Rows of scores, which `choose` takes from any folder; comparisons, with which `compare` goes on.
 
 #include "fuzz_input.h"
 #include "organon/stages/evaluation/choose_report.h"
+#include "organon/stages/evaluation/comparison_record.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace organon::stages;
@@ -15,6 +16,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const Choice choice = choose_networks(*rows, options);
     (void)choice_files(choice, options, {});
     (void)choice_plots(choice, options);
+  });
+  organon::fuzz::allow_errors([&] {
+    const auto record =
+        ComparisonRecord::parse({reinterpret_cast<const char*>(data), size}, "comparison.json");
+    (void)record.to_json();
+    (void)record.to_csv();
   });
   return 0;
 }

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 
+#include "organon/app/compare_command.h"
 #include "organon/app/crops_command.h"
 #include "organon/app/look_commands.h"
 #include "organon/app/network_command.h"
@@ -297,6 +298,8 @@ int run_command_line(int argc, char** argv) {
   add_network_command(app, network, exit_code);
   CropsArguments crops;
   add_crops_command(app, crops, exit_code);
+  CompareArguments compare;
+  add_compare_command(app, compare, exit_code);
   RunArguments runs;
   add_run_commands(app, runs, exit_code);
 

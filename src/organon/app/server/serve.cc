@@ -1,5 +1,6 @@
 #include "organon/app/server/serve.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <httplib.h>
@@ -159,11 +160,83 @@ std::optional<std::string> gzip_of(const FileToServe& file) {
   return compress(compressor.get(), plain);
 }
 
+constexpr std::string_view kApi = "/api/";
+
+/// "localhost" of "localhost:8080", "::1" of "[::1]:8080".
+std::string without_port(std::string_view host) {
+  if (host.starts_with('[')) return std::string(host.substr(1, host.find(']') - 1));
+  return std::string(host.substr(0, host.find(':')));
+}
+
+bool is_loopback(const std::string& name) {
+  in_addr address{};
+  // A name may begin with 127, too.
+  const bool is_number = ::inet_pton(AF_INET, name.c_str(), &address) == 1;
+  return is_number ? ntohl(address.s_addr) >> 24 == 127 : name == "localhost" || name == "::1";
+}
+
+/// Why a request to the program is refused; empty where it is not.
+std::string_view reason_to_refuse(const httplib::Request& request, const std::string& listening_host) {
+  const std::string host = request.get_header_value("Host");
+  if (is_loopback(listening_host) && !is_loopback(without_port(host)))
+    return "This server is asked under its own address only.";
+  if (request.method != "POST") return {};
+  const std::string origin = request.get_header_value("Origin");
+  if (host.empty() || (origin != "http://" + host && origin != "https://" + host))
+    return "Only a page of this server may send this.";
+  if (request.get_header_value("Content-Type") != "application/json") return "Expected JSON.";
+  return {};
+}
+
 void answer_in_words(httplib::Response& response, int status, const std::string& words) {
   response.status = status;
   response.set_header("Cache-Control", "no-store");
   response.set_content(words + "\n", "text/plain; charset=utf-8");
 }
+
+/// Requests below "/api/", which a program answers.
+class ApiServer {
+ public:
+  explicit ApiServer(const ServeOptions& options) : options_(options) {}
+
+  bool takes(const httplib::Request& request) const {
+    return options_.answer_api && request.target.starts_with(kApi);
+  }
+
+  void answer(const httplib::Request& request, httplib::Response& response) const {
+    response.set_header("Cache-Control", "no-store");
+    response.set_header("Cross-Origin-Resource-Policy", "same-origin");
+    response.set_header("X-Content-Type-Options", "nosniff");
+    if (request.method != "GET" && request.method != "POST") {
+      response.set_header("Allow", "GET, POST");
+      response.set_header("Connection", "close");
+      answer_in_words(response, 405, "Only GET and POST are answered here.");
+      return;
+    }
+    if (const std::string_view reason = reason_to_refuse(request, options_.host); !reason.empty()) {
+      answer_in_words(response, 403, std::string(reason));
+      return;
+    }
+    const std::optional<std::string> path = path_of_target(request.target);
+    if (!path) {
+      answer_in_words(response, 400, "This is no place here.");
+      return;
+    }
+    ApiAnswer found = options_.answer_api({request.method, path->substr(kApi.size() - 1), request.body});
+    response.status = found.status;
+    if (found.body.empty()) return;
+    // Through a provider, so that httplib does not compress it: here it crosses no line.
+    const auto bytes = std::make_shared<const std::string>(std::move(found.body));
+    response.set_content_provider(bytes->size(), found.type,
+                                  [bytes](std::size_t begin, std::size_t num_bytes, httplib::DataSink& sink) {
+                                    return sink.write(bytes->data() + begin,
+                                                      std::min(num_bytes, kPieceBytes));
+                                  });
+  }
+
+ private:
+  const ServeOptions& options_;
+};
 
 class FolderServer {
  public:
@@ -374,11 +447,22 @@ void serve(const ServeOptions& options, const std::function<void(const std::stri
   server.set_keep_alive_timeout(kKeepAliveSeconds);
   server.set_keep_alive_max_count(kMaxRequestsPerConnection);
   server.set_tcp_nodelay(true);
-  server.set_pre_routing_handler([&folder](const httplib::Request& request, httplib::Response& response) {
+  server.set_payload_max_length(kMaxApiBodyBytes);
+  const ApiServer api(options);
+  server.Post(".*", [&api](const httplib::Request& request, httplib::Response& response) {
+    api.answer(request, response);
+  });
+  server.set_pre_routing_handler([&](const httplib::Request& request, httplib::Response& response) {
     // httplib 0.11 neither clips nor refuses ranges that leave the file and cuts error texts by them, so it
     // must not see them: the ranges are read again from the header. The request is not const where it was
     // made.
     const_cast<httplib::Request&>(request).ranges.clear();
+    if (api.takes(request)) {
+      // The body is read behind this handler, by that of Post() above.
+      if (request.method == "POST") return httplib::Server::HandlerResponse::Unhandled;
+      api.answer(request, response);
+      return httplib::Server::HandlerResponse::Handled;
+    }
     folder.answer(request, response);
     return httplib::Server::HandlerResponse::Handled;
   });

@@ -3,11 +3,25 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <string_view>
 
 namespace organon::server {
 
 /// What to do where the asked port is taken: try the following ones, or give up.
 enum class BusyPort { kTryNext, kFail };
+
+/// A request that is answered by a program, not by a file.
+struct ApiRequest {
+  std::string method;  ///< GET or POST
+  std::string path;    ///< below "/api/", decoded: "trials/3"
+  std::string body;    ///< of a POST, at most kMaxApiBodyBytes
+};
+struct ApiAnswer {
+  int status = 200;
+  std::string type = "application/json";
+  std::string body;
+};
+inline constexpr std::size_t kMaxApiBodyBytes = std::size_t{64} << 10;
 
 struct ServeOptions {
   /// Folder whose files are served; no path outside it is reachable, not through symbolic links either.
@@ -21,6 +35,9 @@ struct ServeOptions {
   /// Port to listen on; 0 lets the system choose a free one.
   int port = 8080;
   BusyPort busy_port = BusyPort::kTryNext;
+  /// Answers GET and POST of all below "/api/"; called by several threads at once, and must not throw. Empty:
+  /// there is no such place, and nothing is ever posted.
+  std::function<ApiAnswer(const ApiRequest&)> answer_api = {};
 };
 
 /// Serves the files of a folder over HTTP/1.1 until `is_stopped` returns true (asked 20 times a second).
@@ -30,6 +47,11 @@ struct ServeOptions {
 /// is asked and the bytes gain from it. A folder answers with its index.html, the served one with that of the
 /// page where it has none itself. `on_ready` is called once with the address, such as
 /// "http://127.0.0.1:8080/", when connections are taken.
+///
+/// What `answer_api` says goes to pages of this server alone, and is kept by no cache. A POST is refused
+/// unless its Origin is the host that it names, and its body JSON: pages of other servers cannot send one.
+/// Where the server listens on a loopback address, that host must be one too, or "localhost": a name that
+/// another server lets point here is none.
 ///
 /// Errors: kNotFound, kInvalidArgument (a folder is none); kIo (no port of those tried is free).
 ///

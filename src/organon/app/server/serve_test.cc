@@ -440,6 +440,77 @@ TEST_F(Serve, RefusesOtherMethods) {
   EXPECT_EQ(client().Delete("/digits.txt")->status, 405);
 }
 
+class ServeApi : public ::testing::Test {
+ protected:
+  ApiAnswer echo(const ApiRequest& request) {
+    ++num_asked;
+    if (request.path == "absent") return {404, "application/json", "{}"};
+    return {200, "application/json", request.method + " " + request.path + " " + request.body};
+  }
+  ServeOptions options() {
+    ServeOptions options;
+    options.folder = temporary.folder();
+    options.answer_api = [this](const ApiRequest& request) { return echo(request); };
+    return options;
+  }
+  std::string own() const { return "http://127.0.0.1:" + std::to_string(server.port()); }
+  httplib::Result post(const std::string& path, const httplib::Headers& headers, const std::string& body,
+                       const char* type = "application/json") const {
+    httplib::Client client("127.0.0.1", server.port());
+    return client.Post(path, headers, body, type);
+  }
+
+  TemporaryFolder temporary;
+  std::atomic<int> num_asked = 0;
+  RunningServer server{options()};
+};
+
+TEST_F(ServeApi, AnswersBesideTheFiles) {
+  temporary.add("page.html", "page");
+  httplib::Client client("127.0.0.1", server.port());
+  EXPECT_EQ(client.Get("/page.html")->body, "page");
+  const auto answer = client.Get("/api/trials/3?x=1", {{"Range", "bytes=2-3"}, {"Accept-Encoding", "gzip"}});
+  EXPECT_EQ(answer->body, "GET trials/3 ");
+  EXPECT_EQ(answer->get_header_value("Content-Type"), "application/json");
+  EXPECT_EQ(answer->get_header_value("Cache-Control"), "no-store");
+  EXPECT_FALSE(answer->has_header("Access-Control-Allow-Origin"));
+  EXPECT_EQ(client.Get("/api/absent")->status, 404);
+  EXPECT_EQ(client.Get("/api/../api/x")->status, 400);
+  EXPECT_EQ(post("/api/answer", {{"Origin", own()}}, "{}")->body, "POST answer {}");
+  EXPECT_EQ(num_asked, 3);
+}
+
+TEST_F(ServeApi, PagesOfOtherServersCannotPost) {
+  for (const std::string& origin : {std::string("http://evil.example"), std::string("null"), own() + "0",
+                                    std::string("http://127.0.0.1"), "http://evil.example/" + own()})
+    EXPECT_EQ(post("/api/answer", {{"Origin", origin}}, "{}")->status, 403) << origin;
+  EXPECT_EQ(post("/api/answer", {}, "{}")->status, 403);
+  EXPECT_EQ(post("/api/answer", {{"Origin", own()}}, "{}", "text/plain")->status, 403);
+  // A foreign name that leads here.
+  const httplib::Headers rebound = {{"Host", "evil.example"}, {"Origin", "http://evil.example"}};
+  EXPECT_EQ(post("/api/answer", rebound, "{}")->status, 403);
+  httplib::Client client("127.0.0.1", server.port());
+  EXPECT_EQ(client.Get("/api/state", {{"Host", "127.evil.example.localhost.evil:80"}})->status, 403);
+  EXPECT_EQ(client.Options("/api/answer")->status, 405);
+  EXPECT_EQ(client.Delete("/api/answer")->status, 405);
+  EXPECT_EQ(num_asked, 0);
+  // Through a tunnel the port is another.
+  const httplib::Headers tunnel = {{"Host", "localhost:9000"}, {"Origin", "http://localhost:9000"}};
+  EXPECT_EQ(post("/api/answer", tunnel, "{}")->status, 200);
+}
+
+TEST_F(ServeApi, BodiesAreBounded) {
+  const httplib::Headers headers = {{"Origin", own()}};
+  EXPECT_EQ(post("/api/answer", headers, std::string(kMaxApiBodyBytes, 'x'))->status, 200);
+  EXPECT_EQ(post("/api/answer", headers, std::string(kMaxApiBodyBytes + 1, 'x'))->status, 413);
+  EXPECT_EQ(num_asked, 1);
+}
+
+TEST_F(Serve, WithoutAProgramThereIsNoPlaceToPostTo) {
+  EXPECT_EQ(client().Get("/api/state")->status, 404);
+  EXPECT_EQ(client().Post("/api/answer", "{}", "application/json")->status, 405);
+}
+
 TEST_F(Serve, AnswersManyClientsAtOnce) {
   std::vector<std::future<bool>> answers;
   for (int i = 0; i < 16; ++i) {

@@ -28,7 +28,7 @@ constexpr auto kNone = MetricParameter::kNone;
 constexpr auto kClip = MetricParameter::kClipDistance;
 constexpr auto kTolerance = MetricParameter::kTolerance;
 
-constexpr std::array<Metric, 28> kMetrics{{
+constexpr std::array<Metric, 29> kMetrics{{
     {"f1", true, kNone, "F1"},
     {"jaccard", true, kNone, "Jaccard index"},
     {"precision", true, kNone, "precision"},
@@ -57,6 +57,7 @@ constexpr std::array<Metric, 28> kMetrics{{
     {"objects_mean_hausdorff_nm", false, kNone, "Hausdorff distance of matched objects (nm)"},
     {"objects_hausdorff_score", true, kNone, "Hausdorff score of objects"},
     {"objects_combined_score", true, kNone, "combined score of objects"},
+    {"manual_preference", true, kNone, "share of blinded trials in which it was preferred"},
 }};
 
 class RowReader {

@@ -156,6 +156,8 @@ class WritePage : public Step {
                       portal.string()));
     }
     for (const std::string& name : list_files(portal)) {
+      // Pages of other verbs, which an atlas cannot answer.
+      if (name.ends_with(".html") && name != "index.html") continue;
       const auto bytes = read_file_if_exists(portal / name);
       if (!bytes) throw Error(ErrorKind::kNotFound, fmt::format("{} is gone", (portal / name).string()));
       output.write_file(set_.folder / name, *bytes);

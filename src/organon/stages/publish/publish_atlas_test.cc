@@ -65,6 +65,7 @@ blockwise::StageDescription make_inputs(const std::filesystem::path& folder, con
   write_text_atomically(folder / "scores.json", R"({"scores": [{"class": "mito", "f1": 0.9, "voi": null}]})",
                         Fsync::kNo);
   write_text_atomically(folder / "portal" / "index.html", "<html></html>", Fsync::kNo);
+  write_text_atomically(folder / "portal" / "compare.html", "of another verb", Fsync::kNo);
   write_text_atomically(folder / "portal" / "viewer" / "main.js", "1", Fsync::kNo);
 
   blockwise::StageDescription description;
@@ -181,6 +182,7 @@ TEST(PublishAtlas, WritesWhatThePageReads) {
   check("mito", make_voxels<std::uint8_t>(kShape, 3), Reduction::kMode);
 
   EXPECT_TRUE(std::filesystem::exists(out / "viewer/main.js"));
+  EXPECT_FALSE(std::filesystem::exists(out / "compare.html"));
   EXPECT_EQ(read_text(out / "tables/mito.csv"), read_text(folder.path() / "tables/mito.csv"));
   EXPECT_EQ(read_text(out / "tables/mito.json"), read_text(folder.path() / "tables/mito.json"));
   for (const char* name : {"1:0", "1:0:0", "2:0", "2:0:0"})

@@ -18,8 +18,8 @@ cd "$folder"
 "$organon" import stack/masks cell.n5/labels --voxel-size-nm 8 --role labels --no-fsync
 "$organon" targets cell.n5/labels cell.n5/targets --classes ball --ids 255 --no-fsync
 "$organon" train cell.n5/raw cell.n5/targets network --classes ball --features 4,8 --pooling 2 --stem 1 --padding valid \
-  --normalization batch --steps 4 --batch 2 --patch 28 --no-fsync
-"$organon" network export network ball.pt --tile 24
+  --normalization batch --steps 30 --warmup-steps 3 --average 0.8 --batch 2 --patch 28 --no-fsync
+"$organon" network export --tile 24 network ball.pt
 if "$organon" network export network ball.pt 2>said; then echo "FAILED it wrote over a module" >&2; exit 1; fi
 grep -q "ball.pt is there already" said
 "$organon" predict cell.n5/raw network cell.n5/own --flips 1 --no-fsync

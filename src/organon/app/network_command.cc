@@ -60,6 +60,7 @@ void add_export(CLI::App& network, NetworkArguments& arguments, int& exit_code) 
                    "least output of the input that the facts name, z,y,x or an edge [128; networks with same "
                    "padding 192, of which predict leaves out its halo]")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{2048}))
       ->type_name("voxels");
   command->footer(

@@ -1,6 +1,7 @@
 # TORCH_LIBRARIES: the libtorch that find_package() finds, or that of a PyTorch wheel (ORGANON_TORCH_WHEEL), whose own
 # configuration would ask for the whole CUDA toolkit.
 set(ORGANON_TORCH_WHEEL "" CACHE PATH "Folder 'torch' of an installed or unpacked PyTorch wheel; empty: find_package")
+option(ORGANON_TORCH_CUDA "Use the CUDA of that wheel, where it has any; else its libraries of CUDA are not needed" ON)
 if(ORGANON_TORCH_WHEEL)
   # All but the wheel's own fmt, which would shadow ours.
   set(torch_headers ${CMAKE_BINARY_DIR}/libtorch/include)
@@ -15,11 +16,15 @@ if(ORGANON_TORCH_WHEEL)
                              ${torch_headers}/torch/csrc/api/include)
   target_link_directories(organon_torch INTERFACE ${ORGANON_TORCH_WHEEL}/lib)
   # The C++ library first: the wheel's libtorch.so exports parts of an older one, which would be taken instead.
-  target_link_libraries(organon_torch INTERFACE stdc++ torch torch_cpu c10)
+  target_link_libraries(organon_torch INTERFACE stdc++ torch_cpu c10)
   if(EXISTS ${ORGANON_TORCH_WHEEL}/lib/libtorch_cuda.so)
-    # Devices register themselves when their library is loaded; what it needs of CUDA may come with other wheels.
-    target_link_options(organon_torch INTERFACE -Wl,--no-as-needed -Wl,--allow-shlib-undefined)
-    target_link_libraries(organon_torch INTERFACE torch_cuda c10_cuda)
+    # What these libraries need of CUDA may come with other wheels.
+    target_link_options(organon_torch INTERFACE -Wl,--allow-shlib-undefined)
+    if(ORGANON_TORCH_CUDA)
+      # Devices register themselves when their library is loaded.
+      target_link_options(organon_torch INTERFACE -Wl,--no-as-needed)
+      target_link_libraries(organon_torch INTERFACE torch torch_cuda c10_cuda)
+    endif()
   endif()
   set(TORCH_LIBRARIES organon_torch)
 else()

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 #include <optional>
 
 #include "organon/base/error.h"
@@ -137,6 +138,11 @@ Shape3 NetworkOptions::kernel_at(std::int64_t level) const {
 bool NetworkOptions::is_residual() const {
   if (residual == "auto") return is_normalized() && !is_valid();
   return residual == "true";
+}
+
+std::int64_t NetworkOptions::num_groups(std::int64_t maps) const {
+  constexpr std::int64_t kMapsPerGroup = 8;
+  return normalization == "instance" ? maps : maps / std::gcd(maps, kMapsPerGroup);
 }
 
 NetworkOptions paper_network() {

@@ -50,6 +50,8 @@ struct NetworkOptions {
   bool is_valid() const { return padding == "valid"; }
   bool is_normalized() const { return normalization != "none"; }
   bool is_residual() const;
+  /// Groups of `maps` maps that "group" and "instance" normalize each by itself.
+  std::int64_t num_groups(std::int64_t maps) const;
 };
 
 /// The network of Heinrich et al. 2021 at 4 nm: 4 levels, features 12 times 6 per level, pooling 2, 3, 3,

@@ -231,4 +231,20 @@ std::optional<Tile> tile_of(const NetworkOptions& network, const Shape3& input, 
       input, {z->shape, y->shape, x->shape}, {z->halo, y->halo, x->halo}, {z->begin, y->begin, x->begin}};
 }
 
+std::optional<Tile> smallest_tile(const NetworkOptions& network, const Shape3& wanted) {
+  constexpr std::int64_t kLargestTileInput = 2048;
+  const Shape3 multiple = input_multiple(network);
+  Shape3 input = smallest_input(network, wanted);
+  // Only whole steps of an output are used, so that some more may be needed.
+  while (input.smallest() > 0 && input.largest() <= kLargestTileInput) {
+    const auto tile = tile_of(network, input, 0);
+    const Shape3 found = tile ? tile->shape : Shape3{};
+    if (found.z >= wanted.z && found.y >= wanted.y && found.x >= wanted.x) return tile;
+    if (found.z < wanted.z) input.z += multiple.z;
+    if (found.y < wanted.y) input.y += multiple.y;
+    if (found.x < wanted.x) input.x += multiple.x;
+  }
+  return std::nullopt;
+}
+
 }  // namespace organon::nn

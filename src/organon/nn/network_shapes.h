@@ -75,4 +75,8 @@ struct Tile {
 /// raw, or more, on each side. Nothing where there is none.
 std::optional<Tile> tile_of(const NetworkOptions& network, const Shape3& input, std::int64_t halo);
 
+/// The tile of the smallest input that yields at least `wanted` output voxels, each axis by itself; of "same"
+/// networks all of their output. Nothing where none up to 2048 input voxels does.
+std::optional<Tile> smallest_tile(const NetworkOptions& network, const Shape3& wanted);
+
 }  // namespace organon::nn

@@ -47,7 +47,20 @@ class ScriptModule : public Predictor {
     torch::set_num_threads(1);
     const torch::NoGradGuard no_gradient;
     std::vector<std::vector<Array<float>>> result;
-    for (const Array<float>& input : inputs) result.push_back(predict_one(input));
+    if (info_.is_slice_wise) {
+      // Slices are a batch already.
+      for (const Array<float>& input : inputs) {
+        const torch::Tensor output = forward(tensor_of(input).unsqueeze(1), input.shape());
+        result.push_back(classes_of(output.permute({1, 0, 2, 3})));
+      }
+    } else {
+      // All at once: float32 convolutions of libtorch 1.13 are many times slower with one input than with
+      // two.
+      std::vector<torch::Tensor> raw;
+      for (const Array<float>& input : inputs) raw.push_back(tensor_of(input).unsqueeze(0));
+      const torch::Tensor output = forward(torch::stack(raw), inputs.front().shape());
+      for (std::int64_t i = 0; i < output.size(0); ++i) result.push_back(classes_of(output[i]));
+    }
     return result;
   }
 
@@ -57,13 +70,16 @@ class ScriptModule : public Predictor {
     return torch::Device(on_cuda ? torch::kCUDA : torch::kCPU);
   }
 
-  std::vector<Array<float>> predict_one(const Array<float>& input) const {
+  // Z Y X, in the module's range of values.
+  torch::Tensor tensor_of(const Array<float>& input) const {
     const Shape3 shape = input.shape();
-    torch::Tensor raw =
+    const torch::Tensor raw =
         torch::from_blob(const_cast<float*>(input.data()), {shape.z, shape.y, shape.x}, torch::kFloat32);
-    raw = (raw + 1) * ((info_.high - info_.low) / 2) + info_.low;
-    // Slices are a batch.
-    raw = info_.is_slice_wise ? raw.unsqueeze(1) : raw.unsqueeze(0).unsqueeze(0);
+    return (raw + 1) * ((info_.high - info_.low) / 2) + info_.low;
+  }
+
+  // `raw`: a batch with its channel, made of inputs of `shape`. The output is as the facts have it.
+  torch::Tensor forward(const torch::Tensor& raw, const Shape3& shape) const {
     torch::Tensor output;
     try {
       output = module_.forward({raw.to(device_)}).toTensor().to(torch::kCPU, torch::kFloat32);
@@ -71,21 +87,26 @@ class ScriptModule : public Predictor {
       throw Error(ErrorKind::kCorruptData, fmt::format("{}: it fails on an input of {}: {}", where_,
                                                        to_string(shape), first_line(error.what())));
     }
-    if (info_.is_slice_wise && output.dim() == 4) output = output.permute({1, 0, 2, 3}).unsqueeze(0);
-    const Shape3 wanted{info_.is_slice_wise ? shape.z : info_.output_shape.z, info_.output_shape.y,
-                        info_.output_shape.x};
+    const Shape3& wanted = info_.output_shape;
     const std::int64_t most = *std::max_element(info_.channels.begin(), info_.channels.end());
-    if (output.dim() != 5 || output.size(0) != 1 || output.size(1) <= most || output.size(2) != wanted.z ||
-        output.size(3) != wanted.y || output.size(4) != wanted.x) {
-      throw Error(ErrorKind::kCorruptData,
-                  fmt::format("{}: expected an output of {} channels or more of {} voxels, found {}", where_,
-                              most + 1, to_string(wanted), fmt::join(output.sizes(), " x ")));
+    std::vector<std::int64_t> edges = {wanted.z, wanted.y, wanted.x};
+    if (info_.is_slice_wise) edges.erase(edges.begin());
+    if (output.dim() != raw.dim() || output.size(0) != raw.size(0) || output.size(1) <= most ||
+        output.sizes().slice(2) != torch::IntArrayRef(edges)) {
+      throw Error(
+          ErrorKind::kCorruptData,
+          fmt::format("{}: expected {} outputs of {} channels or more of {} voxels, found {}", where_,
+                      raw.size(0), most + 1, fmt::join(edges, " x "), fmt::join(output.sizes(), " x ")));
     }
-    output = as_distance(output[0], info_.output);
+    return as_distance(output, info_.output);
+  }
+
+  // `output`: C Z Y X.
+  std::vector<Array<float>> classes_of(const torch::Tensor& output) const {
     std::vector<Array<float>> classes;
     for (const std::int64_t channel : info_.channels) {
       const torch::Tensor values = output[channel].contiguous();
-      Array<float> taken = Array<float>::uninitialized(wanted);
+      Array<float> taken = Array<float>::uninitialized({values.size(0), values.size(1), values.size(2)});
       std::memcpy(taken.data(), values.data_ptr<float>(),
                   static_cast<std::size_t>(taken.size()) * sizeof(float));
       classes.push_back(std::move(taken));

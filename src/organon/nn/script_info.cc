@@ -156,13 +156,34 @@ ScriptInfo parse_script_info(std::string_view json, const std::string& where) {
   return info;
 }
 
+std::string to_json(const ScriptInfo& info) {
+  const auto shape = [](const Shape3& of) { return Json::array({of.z, of.y, of.x}); };
+  const SizeNm& size = info.voxel_size_nm;
+  Json json;
+  json["classes"] = info.classes;
+  json["voxel_size_nm"] = {size.z, size.y, size.x};
+  json["input_shape"] = shape(info.input_shape);
+  json["output_shape"] = shape(info.output_shape);
+  json["output_scale"] = info.output_scale;
+  json["value_range"] = {info.low, info.high};
+  json["output"] = info.output == ScriptInfo::Output::kProbability ? "probability"
+                   : info.output == ScriptInfo::Output::kLogit     ? "logit"
+                                                                   : "distance";
+  json["channels"] = info.channels;
+  json["slice_wise"] = info.is_slice_wise;
+  return to_text(json);
+}
+
 bool is_script(const std::filesystem::path& path) {
   return path.extension() == ".pt" || path.extension() == ".pth";
 }
 
+std::filesystem::path script_info_path(const std::filesystem::path& path) {
+  return std::filesystem::path(path).replace_extension(".json");
+}
+
 ScriptInfo read_script_info(const std::filesystem::path& path) {
-  std::filesystem::path beside = path;
-  beside.replace_extension(".json");
+  const std::filesystem::path beside = script_info_path(path);
   if (!std::filesystem::exists(beside)) {
     throw Error(ErrorKind::kNotFound,
                 fmt::format("{}: a module needs {} beside it, which says what it takes and gives",

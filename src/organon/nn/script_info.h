@@ -19,9 +19,10 @@ namespace organon::nn {
 ///      "output_shape": [1, 256, 256],    voxels; finer than the input by `output_scale`
 ///      "output_scale": 1,                optional
 ///      "value_range": [0, 1],            what the contrast limits of raw become; optional, else [-1, 1]
-///      "output": "probability",          or "distance" (0 at the boundary, 1 at most), or "logit"; optional:
-///      distance "channels": [1],                  optional: the first ones "slice_wise": true} optional: the
-///      module takes slices, N C Y X; its shapes have z = 1
+///      "output": "probability",          or "distance" (0 at the boundary, 1 at most), or "logit"; optional,
+///                                        else distance
+///      "channels": [1],                  optional, else the first ones
+///      "slice_wise": true}               optional: the module takes slices, N C Y X; its shapes have z = 1
 struct ScriptInfo {
   enum class Output { kDistance, kProbability, kLogit };
 
@@ -43,8 +44,13 @@ struct ScriptInfo {
 /// Errors: kCorruptData "<where>: ..." for keys that are missing, unknown or do not fit each other.
 ScriptInfo parse_script_info(std::string_view json, const std::string& where);
 
+/// Its inverse, for the file beside a module.
+std::string to_json(const ScriptInfo& info);
+
 /// Whether `path` is a module by its name: .pt or .pth.
 bool is_script(const std::filesystem::path& path);
+/// Where the facts of the module at `path` lie.
+std::filesystem::path script_info_path(const std::filesystem::path& path);
 /// Of the module at `path`, from the file beside it. Errors: kNotFound; as parse_script_info().
 ScriptInfo read_script_info(const std::filesystem::path& path);
 

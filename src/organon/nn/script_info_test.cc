@@ -29,6 +29,26 @@ TEST(ScriptInfo, SaysWhatAModuleTakesAndGives) {
   EXPECT_EQ(least.output, ScriptInfo::Output::kDistance);
 }
 
+TEST(ScriptInfo, IsReadAsItWasWritten) {
+  for (
+      const std::string text :
+      {kSound,
+       R"({"classes": ["a", "b"], "voxel_size_nm": 8, "input_shape": [32, 32, 32], "output_shape": [24, 24, 24], "output_scale": 2})"}) {
+    const ScriptInfo info = parse_script_info(text, "m.json");
+    const ScriptInfo read = parse_script_info(to_json(info), "m.json");
+    EXPECT_EQ(read.classes, info.classes);
+    EXPECT_EQ(read.voxel_size_nm, info.voxel_size_nm);
+    EXPECT_EQ(read.input_shape, info.input_shape);
+    EXPECT_EQ(read.output_shape, info.output_shape);
+    EXPECT_EQ(read.output_scale, info.output_scale);
+    EXPECT_EQ(read.low, info.low);
+    EXPECT_EQ(read.high, info.high);
+    EXPECT_EQ(read.output, info.output);
+    EXPECT_EQ(read.channels, info.channels);
+    EXPECT_EQ(read.is_slice_wise, info.is_slice_wise);
+  }
+}
+
 TEST(ScriptInfo, FaultsAreNamed) {
   const auto expect = [](const std::string& from, const std::string& to, const std::string& part) {
     std::string text = kSound;

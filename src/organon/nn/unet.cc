@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <numeric>
-
 #include "organon/base/check.h"
 #include "organon/nn/network_shapes.h"
 
@@ -57,7 +55,6 @@ torch::nn::Conv3d mix_of(std::int64_t in, std::int64_t out) {
 
 LevelImpl::LevelImpl(std::int64_t level, std::int64_t in, std::int64_t out, const NetworkOptions& options)
     : is_residual_(options.is_residual()), padding_(3, 0) {
-  constexpr std::int64_t kMapsPerGroup = 8;
   const Shape3 kernel = options.kernel_at(level);
   if (!options.is_valid()) padding_ = {kernel.z / 2, kernel.y / 2, kernel.x / 2};
   for (std::int64_t i = 0; i < options.convolutions; ++i) {
@@ -69,10 +66,8 @@ LevelImpl::LevelImpl(std::int64_t level, std::int64_t in, std::int64_t out, cons
     if (options.normalization == "batch") {
       batch_norms_.push_back(register_module(norm, torch::nn::BatchNorm3d(out)));
     } else if (options.is_normalized()) {
-      const std::int64_t groups =
-          options.normalization == "instance" ? out : out / std::gcd(out, kMapsPerGroup);
-      group_norms_.push_back(
-          register_module(norm, torch::nn::GroupNorm(torch::nn::GroupNormOptions(groups, out))));
+      const torch::nn::GroupNormOptions groups(options.num_groups(out), out);
+      group_norms_.push_back(register_module(norm, torch::nn::GroupNorm(groups)));
     }
   }
 }

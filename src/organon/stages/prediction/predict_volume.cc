@@ -365,8 +365,9 @@ class PredictVolume : public Step {
     const auto num_networks = static_cast<std::int64_t>(set_.network_files.size());
     if (!set_.info.network) {
       constexpr std::int64_t kBytesPerVoxel = 2048;
+      const std::int64_t num_at_once = set_.info.script->is_slice_wise ? 1 : 2;
       const auto weights = static_cast<std::int64_t>(std::filesystem::file_size(set_.network_files.front()));
-      return 4 * num_networks * weights + kBytesPerVoxel * set_.tiles.input.product();
+      return 4 * num_networks * weights + num_at_once * kBytesPerVoxel * set_.tiles.input.product();
     }
     // Each further network keeps its weights, their mean and what its optimiser knows.
     return nn::prediction_bytes(*set_.info.network, num_classes, set_.tiles.input) +

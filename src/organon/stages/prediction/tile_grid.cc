@@ -8,29 +8,6 @@
 #include "organon/geometry/integer_division.h"
 
 namespace organon::stages {
-namespace {
-
-constexpr std::int64_t kLargestInput = 2048;
-
-// The first input from which a "valid" network makes a tile of `wanted` voxels; for each axis by itself.
-nn::Tile smallest_tile(const nn::NetworkOptions& network, const Shape3& wanted) {
-  const Shape3 multiple = nn::input_multiple(network);
-  Shape3 input = nn::smallest_input(network, wanted);
-  // Only whole steps of an output are used, so that some more may be needed.
-  while (input.smallest() > 0 && input.largest() <= kLargestInput) {
-    const auto tile = nn::tile_of(network, input, 0);
-    const Shape3 found = tile ? tile->shape : Shape3{};
-    if (found.z >= wanted.z && found.y >= wanted.y && found.x >= wanted.x) return *tile;
-    if (found.z < wanted.z) input.z += multiple.z;
-    if (found.y < wanted.y) input.y += multiple.y;
-    if (found.x < wanted.x) input.x += multiple.x;
-  }
-  throw Error(ErrorKind::kInvalidArgument,
-              fmt::format("no tile of {} voxels fits the network", to_string(wanted)));
-}
-
-}  // namespace
-
 TileGrid make_tile_grid(const nn::NetworkOptions& network, const Shape3& volume, const Shape3& chunk_shape,
                         std::int64_t tile, std::int64_t halo) {
   const std::int64_t scale = network.output_scale;
@@ -39,9 +16,14 @@ TileGrid make_tile_grid(const nn::NetworkOptions& network, const Shape3& volume,
     const auto wanted = [&](std::int64_t size, std::int64_t step) {
       return std::min(tile, round_up_to_multiple(size, step * scale));
     };
-    const nn::Tile made = smallest_tile(
-        network, {wanted(volume.z, multiple.z), wanted(volume.y, multiple.y), wanted(volume.x, multiple.x)});
-    return {made.shape, made.input, made.halo, made.begin, scale};
+    const Shape3 least{wanted(volume.z, multiple.z), wanted(volume.y, multiple.y),
+                       wanted(volume.x, multiple.x)};
+    const auto made = nn::smallest_tile(network, least);
+    if (!made) {
+      throw Error(ErrorKind::kInvalidArgument,
+                  fmt::format("no tile of {} voxels fits the network", to_string(least)));
+    }
+    return {made->shape, made->input, made->halo, made->begin, scale};
   }
   const auto axis = [&](std::int64_t size, std::int64_t chunk, std::int64_t step) {
     const std::int64_t unit =

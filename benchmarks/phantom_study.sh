@@ -75,7 +75,7 @@ TOML
         [ $size = 4 ] || cat <<TOML
 [setups.train]
 output_scale = 2
-patch = 48
+patch = 32
 TOML
       done
     done

@@ -105,30 +105,32 @@ export function SampleGrid({ samples, classes, colors, version, voxelSizeNm }: P
           const row = samples.classes.indexOf(name);
           if (row < 0) return null;
           return (
-            <figure key={name} className="sample" data-class={name}>
+            <figure key={name} className={choice === "all" ? "sample all" : "sample"} data-class={name}>
               <figcaption>
                 <span className="swatch" style={{ background: colors.get(name) }} />
                 {name}
               </figcaption>
-              {patchesOf(row).map((patch) => {
-                const share = samples.patches[patch]![row]!;
-                const common = { column: patch, numColumns: numPatches, tile: samples.tile };
-                const note = share.known === 0 ? "not annotated here" : share.positive === 0 ? "none here" : "";
-                return (
-                  <div key={patch} className="tiles">
-                    <Tile {...common} source={address(samples.raw)} row={0} numRows={1} label={`raw of patch ${patch + 1}`} />
-                    <Tile {...common} source={address(samples.truth)} row={row} numRows={samples.classes.length} label={`truth of ${name}`} />
-                    {predicted === undefined ? (
-                      <div className="tile waiting" style={{ aspectRatio: `${samples.tile.width} / ${samples.tile.height}` }} />
-                    ) : (
-                      <Tile {...common} source={predicted} row={row} numRows={samples.classes.length} label={`prediction of ${name}`} />
-                    )}
-                    <small>raw</small>
-                    <small>truth{note === "" ? "" : `: ${note}`}</small>
-                    <small>prediction</small>
-                  </div>
-                );
-              })}
+              <div className="patches">
+                {patchesOf(row).map((patch) => {
+                  const share = samples.patches[patch]![row]!;
+                  const common = { column: patch, numColumns: numPatches, tile: samples.tile };
+                  const note = share.known === 0 ? "not annotated here" : share.positive === 0 ? "none here" : "";
+                  return (
+                    <div key={patch} className="tiles">
+                      <Tile {...common} source={address(samples.raw)} row={0} numRows={1} label={`raw of patch ${patch + 1}`} />
+                      <Tile {...common} source={address(samples.truth)} row={row} numRows={samples.classes.length} label={`truth of ${name}`} />
+                      {predicted === undefined ? (
+                        <div className="tile waiting" style={{ aspectRatio: `${samples.tile.width} / ${samples.tile.height}` }} />
+                      ) : (
+                        <Tile {...common} source={predicted} row={row} numRows={samples.classes.length} label={`prediction of ${name}`} />
+                      )}
+                      <small>raw</small>
+                      <small>truth{note === "" ? "" : `: ${note}`}</small>
+                      <small>prediction</small>
+                    </div>
+                  );
+                })}
+              </div>
             </figure>
           );
         })}

@@ -24,7 +24,7 @@ constexpr std::size_t kPatchesAtOnce = 2;  // nn::Network::predict() takes littl
 constexpr std::int64_t kMaxTileEdge = 256;
 constexpr std::int64_t kMaxPixels = 1 << 20;  // of a picture, where it has more than one patch
 constexpr int kLeastTimes = 50;               // training takes so much longer than its pictures
-constexpr std::chrono::seconds kFreeTime(1);
+constexpr std::chrono::seconds kFreeTime(5);
 constexpr char kFormat[] = "organon-training-samples/1";
 
 // Patches as they are, near voxels of all classes.

@@ -51,7 +51,8 @@ class LiveSamples {
 
   /// Adds the picture of the network's step, where it has none yet.
   void write(const nn::Network& network);
-  /// The same, unless pictures would take more than a fiftieth of the time since the beginning, and a second.
+  /// The same, unless pictures would take more than a fiftieth of the time since the beginning, and five
+  /// seconds.
   void write_if_affordable(const nn::Network& network);
 
  private:

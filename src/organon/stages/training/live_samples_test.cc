@@ -281,7 +281,7 @@ TEST(LiveSamples, LeaveNoMoreFilesThanAreKept) {
   LiveSamples live(folder.path(), {"a", "b"}, training, options(), 0);
   for (int i = 0; i < 30; ++i) {
     train_a_step(learner);
-    live.write_if_affordable(learner);  // the first second is free
+    live.write_if_affordable(learner);  // the first seconds are free
   }
   live.write(learner);
   std::set<std::string> expected = {"index.json", "raw.png", "truth.png"};

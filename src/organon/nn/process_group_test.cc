@@ -162,13 +162,15 @@ TEST(Network, PartsOfABatchMakeTheStepOfTheWhole) {
 }
 
 TEST_F(ProcessGroupTest, TwoRanksTakeTheStepsOfOneProcessWithPartsOfItsBatch) {
-  for (const auto& [normalization, loss] : std::vector<std::pair<std::string, std::string>>{
-           {"batch", "mse"}, {"group", "mse"}, {"group", "dice"}}) {
-    const Trained one = train(normalization, loss, 2);
+  struct Case {
+    std::string normalization, loss;
+  };
+  for (const Case& tried : {Case{"batch", "mse"}, Case{"group", "mse"}, Case{"group", "dice"}}) {
+    const Trained one = train(tried.normalization, tried.loss, 2);
     for (int repeat = 0; repeat < 2; ++repeat) {
       std::vector<Trained> ranks(2);
       run_ranks(2, 60, [&](ProcessGroup& group) {
-        ranks[static_cast<std::size_t>(group.rank())] = train(normalization, loss, 1, &group);
+        ranks[static_cast<std::size_t>(group.rank())] = train(tried.normalization, tried.loss, 1, &group);
       });
       EXPECT_EQ(ranks[0].hash, ranks[1].hash) << "equal bits";
       EXPECT_EQ(ranks[0].losses, ranks[1].losses);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <exception>
 #include <utility>
 
 #include "organon/base/error.h"
@@ -16,6 +17,7 @@ constexpr int kBadRequest = 400;
 constexpr int kNotFound = 404;
 constexpr int kConflict = 409;
 constexpr int kFailed = 500;
+constexpr int kEnding = 503;
 constexpr std::string_view kTrials = "trials/";
 
 server::ApiAnswer failure(int status, const std::string& words) {
@@ -74,6 +76,8 @@ server::ApiAnswer CompareApi::answer(const server::ApiRequest& request) {
       case ErrorKind::kCorruptData:
         if (request.method == "POST") return failure(kBadRequest, error.message());
         break;
+      case ErrorKind::kCancelled:
+        return failure(kEnding, "organon compare is ending");
       default:
         break;
     }

@@ -21,7 +21,8 @@ namespace organon::app {
 /// "num_trials", "num_answered", "both_good", "both_bad", "probability", "is_ended", "result": null before
 /// the end, then as in comparison.json}. Voxels: uint8 of raw, zyx; then a bit per voxel of what lies on the
 /// left, the lowest bit of a byte first, the last byte filled up with zeros; then as many of what lies on the
-/// right. Errors are {"error": text}: 400 for what makes no sense, 404, 409 for what came too late, 500.
+/// right. Errors are {"error": text}: 400 for what makes no sense, 404, 409 for what came too late, 500,
+/// and 503 while the program ends.
 class CompareApi {
  public:
   /// `on_error` is told what went wrong inside, which may name files: called by threads of the server.

@@ -43,6 +43,8 @@ int compare(const CompareArguments& arguments) {
   serving.answer_api = [&api](const server::ApiRequest& request) { return api.answer(request); };
   const stages::ComparisonRecord record = comparison.record();
   // The names stand in the files: the one who judges may be the one who started this.
+  fmt::print(stderr, "A is taken as {}, B as {}\n", record.inputs["a"]["kind"].get<std::string>(),
+             record.inputs["b"]["kind"].get<std::string>());
   fmt::print(stderr, "{} of {} trials answered; kept in {}, not to be read before the end\n",
              record.answered.size(), record.options.trials, arguments.folder);
   server::serve(
@@ -70,7 +72,8 @@ void add_compare_command(CLI::App& app, CompareArguments& arguments, int& exit_c
   CLI::App* command =
       app.add_subcommand("compare", "judge two predictions or segmentations by eye, blinded, in the browser")
           ->group("Quality");
-  command->add_option("A", arguments.addresses.a, "a prediction (uint8) or labels")->required();
+  command->add_option("A", arguments.addresses.a, "a prediction (uint8, unless its role is labels) or labels")
+      ->required();
   command->add_option("B", arguments.addresses.b, "another of the same cell")->required();
   command->add_option("--raw", arguments.addresses.raw, "raw, shown below both")->required();
   command->add_option("--output", arguments.folder, "folder of the answers; one that has some goes on")

@@ -5,10 +5,11 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cmath>
+#include <cerrno>
+#include <optional>
 #include <utility>
 
+#include "organon/base/cancellation.h"
 #include "organon/base/error.h"
 #include "organon/base/files.h"
 #include "organon/base/hash.h"
@@ -140,6 +141,7 @@ ComparisonRecord Comparison::record() const {
 Box Comparison::draw(std::uint64_t trial) const {
   const BlindedTrials chance(static_cast<std::uint64_t>(options_.seed));
   return chance.draw_box(trial, volumes_.domain(), box_shape_, kMaxAttempts, [&](const Box& box) {
+    throw_if_cancelled();
     return volumes_.mask_share(box) >= options_.mask_share && volumes_.has_foreground(box);
   });
 }

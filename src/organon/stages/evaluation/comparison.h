@@ -23,7 +23,8 @@ struct TrialPictures {
 ///
 /// Boxes are random cubes (cube_shape()) of which `mask_share` lies in the mask and that hold a foreground
 /// voxel of either candidate. The comparison ends with its last answer, or before it when it is told to; what
-/// was answered then stays. Deterministic by the seed.
+/// was answered then stays. Deterministic by the seed. Where cancellation is asked for, a search for a box
+/// ends with kCancelled.
 ///
 /// Threads: all members may be called at the same time.
 /// Source: [heinrich2021cosem] (its manual evaluation).

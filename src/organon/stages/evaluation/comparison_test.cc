@@ -3,7 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <fstream>
+#include <cmath>
+#include <functional>
 #include <future>
 
 #include "organon/base/error.h"

@@ -6,11 +6,11 @@
 #   benchmarks/phantom_study.sh [--steps N] [--every N] [--no-fsync] [FOLDER]
 #
 # FOLDER (standard: out/study) keeps everything; a second call goes on or does nothing. --steps: of each training
-# (standard 2400, at most 10 minutes each on two cores); --every: steps between judged checkpoints (standard: a third of
+# (standard 1200, at most 10 minutes each on two cores); --every: steps between judged checkpoints (standard: a third of
 # them). Tables and plots lie in FOLDER/choice.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-steps=2400
+steps=1200
 every=
 fsync=()
 while [[ ${1-} == --* ]]; do

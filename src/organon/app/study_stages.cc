@@ -7,6 +7,7 @@
 #include <map>
 
 #include "organon/app/describe_stage.h"
+#include "organon/app/stage_list.h"
 #include "organon/base/error.h"
 #include "organon/base/files.h"
 #include "organon/base/json.h"
@@ -277,6 +278,11 @@ StudyStages::Candidate StudyStages::train(const config::StudySetup& setup) {
   stage.description = describe_stage("train", {std::move(pairs), folder.string()}, options, {&setup.train});
   stage.setup = setup.name;
   stage.title = setup.name + ": train";
+  try {
+    (void)make_stage(stage.description);
+  } catch (const Error& error) {
+    throw error.within(fmt::format("{}: setup {}", setup.place, setup.name));
+  }
   candidate.needs = {add(std::move(stage))};
   const std::int64_t steps = whole("steps");
   for (std::int64_t step = every; step < steps + every; step += every) {

@@ -159,6 +159,7 @@ TEST_F(StudyStagesTest, WhatCannotWorkIsRefusedBeforeAnythingIsLearned) {
   expect(refusal("evaluate_every = 20", "evaluate_every = 15"),
          "multiple of train's log_every, 10, found 15");
   expect(refusal("steps = 50", "stepz = 50"), "study.toml:31");
+  expect(refusal("steps = 50", "patch = 40"), "study.toml:25: setup c: train: patch");
   expect(refusal("role = \"holdout\"", "role = \"holdout\"\nunlabelled_id = 9"), "unlabelled_id 9");
   expect(refusal("in.n5/raw\"", "in.n5/nothing\""), "dataset hela");
 }

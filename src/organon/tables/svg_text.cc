@@ -30,8 +30,8 @@ std::string svg_shortened(const std::string& text, std::size_t most) {
 
 std::string svg_head(double width, double height) {
   return fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" font-family=\"sans-serif\" "
-      "font-size=\"12\">"
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" viewBox=\"0 0 {0} {1}\" "
+      "font-family=\"sans-serif\" font-size=\"12\">"
       "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n",
       width, height);
 }

@@ -6,9 +6,7 @@
 #include <cstdlib>
 
 #include "organon/base/error.h"
-#ifdef ORGANON_WITH_GLOO
 #include "organon/nn/torch_distributed.h"
-#endif
 
 namespace organon::nn {
 

@@ -118,8 +118,8 @@ struct Trained {
 
 constexpr std::size_t kBatch = 4;
 
-Trained train(const std::string& normalization, const std::string& loss, int accumulate,
-              ProcessGroup* group = nullptr) {
+// The seed of libtorch is the process's: threads must not make networks at once.
+Network new_network(const std::string& normalization) {
   NetworkInfo info;
   info.options.features = {4, 8};
   info.options.pooling = {"2"};
@@ -127,7 +127,10 @@ Trained train(const std::string& normalization, const std::string& loss, int acc
   info.options.normalization = normalization;
   info.classes = {"a", "b"};
   info.voxel_size_nm = {8, 8, 8};
-  Network network(info, "cpu");
+  return Network(info, "cpu");
+}
+
+Trained train(Network network, const std::string& loss, int accumulate, ProcessGroup* group = nullptr) {
   OptimizerOptions options;
   options.accumulate = accumulate;
   options.loss = loss;
@@ -154,8 +157,8 @@ void expect_near(const std::vector<double>& found, const std::vector<double>& ex
 
 TEST(Network, PartsOfABatchMakeTheStepOfTheWhole) {
   for (const char* normalization : {"batch", "group"}) {
-    const Trained whole = train(normalization, "mse", 1);
-    const Trained parts = train(normalization, "mse", 2);
+    const Trained whole = train(new_network(normalization), "mse", 1);
+    const Trained parts = train(new_network(normalization), "mse", 2);
     EXPECT_EQ(parts.losses, whole.losses);
     EXPECT_EQ(parts.hash, whole.hash);
   }
@@ -166,11 +169,14 @@ TEST_F(ProcessGroupTest, TwoRanksTakeTheStepsOfOneProcessWithPartsOfItsBatch) {
     std::string normalization, loss;
   };
   for (const Case& tried : {Case{"batch", "mse"}, Case{"group", "mse"}, Case{"group", "dice"}}) {
-    const Trained one = train(tried.normalization, tried.loss, 2);
+    const Trained one = train(new_network(tried.normalization), tried.loss, 2);
     for (int repeat = 0; repeat < 2; ++repeat) {
       std::vector<Trained> ranks(2);
+      std::vector<Network> networks;
+      for (std::size_t rank = 0; rank < 2; ++rank) networks.push_back(new_network(tried.normalization));
       run_ranks(2, 60, [&](ProcessGroup& group) {
-        ranks[static_cast<std::size_t>(group.rank())] = train(tried.normalization, tried.loss, 1, &group);
+        const auto rank = static_cast<std::size_t>(group.rank());
+        ranks[rank] = train(std::move(networks[rank]), tried.loss, 1, &group);
       });
       EXPECT_EQ(ranks[0].hash, ranks[1].hash) << "equal bits";
       EXPECT_EQ(ranks[0].losses, ranks[1].losses);

@@ -77,7 +77,7 @@ write_study whole
 "$organon" run whole/study.toml --dry-run >log 2>&1 || fail dry run
 grep -q '^23 stages' log || fail "number of stages"
 [ ! -e whole/networks ] || fail "a dry run made something"
-"$organon" run whole/study.toml --no-fsync >choice 2>log || fail run
+"$organon" run whole/study.toml --no-fsync --workers 1 >choice 2>log || fail run
 grep -q '^class\|^group' choice || fail "no choice is shown"
 grep -q '^any,er,' whole/choice/best_setups.csv || fail "no best network for er"
 for plot in best families voxel_sizes comparisons iterations; do
@@ -91,7 +91,7 @@ grep -q '23 of 23 stages complete' log || fail "status"
 # Killed while it trains, and again once something is scored.
 write_study broken
 run_until_there_is() {
-  "$organon" run broken/study.toml --no-fsync >/dev/null 2>log &
+  "$organon" run broken/study.toml --no-fsync --workers 1 >/dev/null 2>log &
   local pid=$!
   until [ -e "$1" ] || ! kill -0 $pid 2>/dev/null; do sleep 0.02; done
   kill -9 $pid 2>/dev/null || true
@@ -101,9 +101,9 @@ run_until_there_is broken/networks/few4/checkpoints/step_000010.organon
 [ ! -e broken/scores ] || fail "it was not killed in training"
 run_until_there_is broken/scores/few4/10/hela_right.json
 [ ! -e broken/choice ] || fail "it was not killed before the end"
-"$organon" run broken/study.toml --no-fsync >/dev/null 2>log || fail "going on"
+"$organon" run broken/study.toml --no-fsync --workers 1 >/dev/null 2>log || fail "going on"
 cmp whole/choice/scores.csv broken/choice/scores.csv || fail "another store after a kill"
-"$organon" run broken/study.toml --no-fsync >/dev/null 2>log || fail "third run"
+"$organon" run broken/study.toml --no-fsync --workers 1 >/dev/null 2>log || fail "third run"
 if grep -q '^\[' log; then fail "a finished study ran something again"; fi
 
 # A training that exists already.
@@ -120,7 +120,7 @@ tile = 32
 halo = 8
 chunk_shape = 32
 TOML
-"$organon" run judged/study.toml --no-fsync >/dev/null 2>log || fail "a trained network"
+"$organon" run judged/study.toml --no-fsync --workers 1 >/dev/null 2>log || fail "a trained network"
 grep ',few4,20,' whole/choice/scores.csv | cut -d, -f2- >expected
 grep ',few4,20,' judged/choice/scores.csv | cut -d, -f2- >found
 [ -s expected ] && cmp expected found || fail "a trained network has other scores by itself"

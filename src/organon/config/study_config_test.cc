@@ -123,7 +123,7 @@ TEST(StudyConfig, ErrorsNameFileAndLine) {
       {"role = \"holdout\"", "role = \"train\"", "4", "holdout"},
       {"network = \"networks/old\"", "network = \"n\"\nclasses = \"many\"", "40", "trained already"},
       {"batch = 2", "keep_checkpoints = 2", "43", "evaluate_every"},
-      {"labels = \"/data/jurkat\"", "labels = \"/data/jurkat\"\nrole = \"validate\"", "28",
+      {"labels = \"/data/jurkat\"", "labels = \"/data/jurkat\"\nrole = \"validate\"", "29",
        "role = \"train\""},
       {"name = \"jurkat\"", "name = \"a/b\"", "18", "letters, digits"}};
   for (const Fault& fault : faults) {

@@ -10,6 +10,7 @@ struct PredictOptions {
   std::int64_t tile = 128;
   std::int64_t halo = 32;
   std::int64_t flips = 2;
+  std::string precision = "auto";  ///< "auto", "float32" or "bfloat16"
   bool allow_voxel_size = false;
   std::vector<double> contrast_limits;
   std::vector<std::int64_t> chunk_shape = {64, 64, 64};

@@ -123,14 +123,15 @@ void expect_seamless(const Array<std::uint8_t>& found, const Array<float>& whole
   EXPECT_GT(sum, found.size());  // not all alike
 }
 
-constexpr const char* kOptions = R"({"tile": 16, "halo": 16, "flips": 1, "chunk_shape": [8, 8, 8]})";
+constexpr const char* kOptions =
+    R"({"tile": 16, "halo": 16, "flips": 1, "precision": "float32", "chunk_shape": [8, 8, 8]})";
 
 TEST(PredictVolume, ValidTilesHaveNoSeams) {
   for (const nn::NetworkInfo& info : {valid_info(), finer(valid_info())}) {
     const TemporaryFolder folder;
-    const auto description =
-        description_of({store(folder.path(), "raw", make_raw(kShape), 8), store_network(folder.path(), info)},
-                       folder.path(), R"({"tile": 8, "flips": 1, "chunk_shape": [8, 8, 8]})");
+    const auto description = description_of(
+        {store(folder.path(), "raw", make_raw(kShape), 8), store_network(folder.path(), info)}, folder.path(),
+        R"({"tile": 8, "flips": 1, "precision": "float32", "chunk_shape": [8, 8, 8]})");
     const auto result = run(description);
     ASSERT_TRUE(result.failures.empty()) << result.failures.front().message;
     const std::int64_t scale = info.options.output_scale;
@@ -171,9 +172,9 @@ TEST(PredictVolume, FinerOutputsLieWhereTheirVoxelsAre) {
     const Index3 bright{3, 4, 7};
     raw(bright) = 220;
     const std::string raw_address = store(folder.path(), "raw_" + info.options.padding, raw, 8);
-    const auto description =
-        description_of({raw_address, network}, folder.path() / info.options.padding,
-                       R"({"tile": 8, "halo": 4, "flips": 8, "chunk_shape": [4, 8, 8]})");
+    const auto description = description_of(
+        {raw_address, network}, folder.path() / info.options.padding,
+        R"({"tile": 8, "halo": 4, "flips": 8, "precision": "float32", "chunk_shape": [4, 8, 8]})");
     ASSERT_TRUE(run(description).failures.empty());
     const auto dataset = storage::open_dataset(description.outputs[0] + "/a");
     EXPECT_EQ(dataset->spec().shape, (Shape3{18, 20, 22}));

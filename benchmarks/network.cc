@@ -124,6 +124,7 @@ nn::TrainingBatch batch_of(std::int64_t count, std::int64_t classes, std::int64_
 void measure(const Arguments& arguments) {
   nn::NetworkInfo info;
   info.options = nn::network_preset(arguments.volume);
+  info.voxel_size_nm = {8, 8, 8};
   if (!arguments.text("features").empty()) info.options.features = numbers_of(arguments.text("features"));
   const std::int64_t classes = arguments.number("classes");
   for (std::int64_t c = 0; c < classes; ++c) info.classes.push_back(fmt::format("class_{}", c));
@@ -133,7 +134,7 @@ void measure(const Arguments& arguments) {
   const bool trains = arguments.number("batch") > 0;
   torch::set_num_threads(1);
   const double peak = matrix_peak(device);
-  fmt::print("{{\"matrix_tflops\": {:.1f}}}\n", peak * 1e-12);
+  fmt::print("{{\"matrix_tflops\": {:.4g}}}\n", peak * 1e-12);
   for (const std::int64_t edge : numbers_of(arguments.text("edges"))) {
     const std::int64_t output = nn::output_edge(info.options, edge);
     const double voxels = static_cast<double>(output) * static_cast<double>(output * output);
@@ -141,7 +142,7 @@ void measure(const Arguments& arguments) {
     const auto print = [&](const char* what, double seconds, double factor) {
       fmt::print(
           "{{\"what\": \"{}\", \"preset\": \"{}\", \"input\": {}, \"output\": {}, \"seconds\": {:.5f}, "
-          "\"mvoxels_per_s\": {:.2f}, \"mvoxel_channels_per_s\": {:.1f}, \"tflops\": {:.1f}, "
+          "\"mvoxels_per_s\": {:.4g}, \"mvoxel_channels_per_s\": {:.4g}, \"tflops\": {:.4g}, "
           "\"share_of_matrix_peak\": {:.3f}}}\n",
           what, arguments.volume, edge, output, seconds, factor * voxels / seconds * 1e-6,
           factor * voxels * static_cast<double>(classes) / seconds * 1e-6,

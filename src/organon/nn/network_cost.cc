@@ -157,10 +157,10 @@ std::int64_t prediction_bytes(const NetworkOptions& network, std::int64_t num_cl
   }
   if (network.output_scale > 1) take(7 * float_bytes(shapes->refined, in));
   take(2 * float_bytes(shapes->output, num_classes) + float_bytes(shapes->levels[0].up, in));
-  // What is read and returned besides; the memory that was given back is not all used again.
-  const std::int64_t voxels = input.product() * 2 + shapes->output.product() * 4 * num_classes;
+  // What is read, summed and returned besides; the memory that was given back is not all used again.
+  const std::int64_t voxels = input.product() * 4 + shapes->output.product() * 4 * num_classes;
   // Weights, their mean and the optimiser are loaded, and the file they come from.
-  return kLibraryBytes + 2 * (peak + peak / 4 + 4 * voxels) + 10 * weights;
+  return kLibraryBytes + peak + peak / 4 + 4 * voxels + 10 * weights;
 }
 
 std::optional<Tile> largest_tile(const NetworkOptions& network, std::int64_t num_classes,

@@ -28,7 +28,7 @@ double forward_operations(const NetworkOptions& network, std::int64_t num_classe
 double operations_per_voxel(const NetworkOptions& network, std::int64_t num_classes);
 
 /// Upper bounds of memory, weights and their optimiser included: of one training step on the processor with
-/// `threads` threads on patches of shape `input`; of predicting two inputs of shape `input` at once.
+/// `threads` threads on patches of shape `input`; of predicting an input of shape `input` in float32.
 std::int64_t training_bytes(const NetworkOptions& network, std::int64_t num_classes, const Shape3& input,
                             std::int64_t batch, std::int64_t threads);
 std::int64_t prediction_bytes(const NetworkOptions& network, std::int64_t num_classes, const Shape3& input);

@@ -8,10 +8,6 @@
 #include "organon/base/error.h"
 #include "organon/nn/network.h"
 
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
-
 namespace organon::nn {
 namespace {
 
@@ -31,10 +27,7 @@ bool processor_takes_bfloat16() {
 // Who has AMX for bfloat16 has the AVX-512 instructions for it, too.
 bool processor_has_bfloat16() {
 #if defined(__x86_64__)
-  constexpr unsigned kStructuredFeatures = 7;
-  constexpr unsigned kAvx512Bf16 = 1U << 5;
-  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-  return __get_cpuid_count(kStructuredFeatures, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & kAvx512Bf16) != 0;
+  return __builtin_cpu_supports("avx512bf16") != 0;
 #else
   return false;
 #endif

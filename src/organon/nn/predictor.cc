@@ -226,8 +226,12 @@ struct Predictor::Impl {
     const Shape3 shape = inner.shape();
     torch::Tensor bytes = torch::empty({sum.size(0), shape.z, shape.y, shape.x},
                                        torch::TensorOptions(device).dtype(torch::kUInt8));
-    // Class by class: what is in between is small, on a processor it stays in its caches.
-    for (std::int64_t c = 0; c < sum.size(0); ++c) bytes[c].copy_(quantized(sum[c] / count));
+    // In parts: what is in between is small, on a processor it stays in its caches.
+    const std::int64_t num_slices = device.is_cuda() ? shape.z : 1;
+    for (std::int64_t c = 0; c < sum.size(0); ++c) {
+      for (std::int64_t z = 0; z < shape.z; z += num_slices)
+        bytes[c].narrow(0, z, num_slices).copy_(quantized(sum[c].narrow(0, z, num_slices) / count));
+    }
     if (device.is_cuda()) {
       // The driver writes to pinned memory directly; libtorch keeps it for the next tile.
       const torch::Tensor pinned =

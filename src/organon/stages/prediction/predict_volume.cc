@@ -73,9 +73,7 @@ struct Set {
     if (description.inputs.size() > 2) open_mask(description.inputs[2]);
     spec.data_type = DataType::kUint8;
     spec.chunk_shape = blockwise::shape_from(options.chunk_shape, "chunk_shape");
-    tiles = info.network
-                ? make_tile_grid(*info.network, spec.shape, spec.chunk_shape, options.tile, options.halo)
-                : make_script_tile_grid(*info.script, spec.shape, options.tile, options.halo);
+    tiles = make_tiles();
     const auto whole_chunks = [](std::int64_t tile, std::int64_t chunk) {
       return tile % chunk == 0 ? tile : 2 * chunk;
     };
@@ -84,6 +82,20 @@ struct Set {
                           whole_chunks(tiles.shape.x, spec.chunk_shape.x)};
     block_shape = blockwise::block_shape_or(description.block_shape, standard, spec.shape, spec.chunk_shape);
     domain = blockwise::domain_in(description.box_nm, spec.grid, spec.shape, spec.chunk_shape);
+  }
+
+  TileGrid make_tiles() const {
+    if (options.tile > 0) {
+      if (options.tile < 8) refuse(fmt::format("tile: expected 0, or 8 and more, found {}", options.tile));
+      return info.network
+                 ? make_tile_grid(*info.network, spec.shape, spec.chunk_shape, options.tile, options.halo)
+                 : make_script_tile_grid(*info.script, spec.shape, options.tile, options.halo);
+    }
+    if (!info.network) refuse("tile 0: modules of other programs have their own inputs");
+    if (options.tile_memory_gib <= 0) refuse("tile 0 needs tile_memory_gib: what a worker may take");
+    return make_largest_tile_grid(
+        *info.network, static_cast<std::int64_t>(info.classes.size()), spec.shape, spec.chunk_shape,
+        static_cast<std::int64_t>(options.tile_memory_gib * double{1 << 30}), options.halo);
   }
 
   // A file, the network of a training's folder, or all networks of another folder.
@@ -351,9 +363,9 @@ class PredictVolume : public Step {
       const auto weights = static_cast<std::int64_t>(std::filesystem::file_size(set_.network_files.front()));
       return 4 * num_networks * weights + kBytesPerVoxel * set_.tiles.input.product();
     }
-    // Each further network keeps its weights, their mean and what its optimiser knows.
+    // Of each further network its weights are kept.
     return nn::prediction_bytes(*set_.info.network, num_classes, set_.tiles.input) +
-           (num_networks - 1) * 16 * nn::num_parameters(*set_.info.network, num_classes);
+           (num_networks - 1) * 4 * nn::num_parameters(*set_.info.network, num_classes);
   }
   double operations_per_tile() const {
     constexpr double kOperationsPerVoxel = 2e5;
@@ -410,10 +422,19 @@ void PredictOptions::bind(OptionTable& table) {
   table
       .add("tile", tile,
            {"edge of the tiles that are predicted at once, about, in voxels of the output: more needs more "
-            "memory, less spends more on halos (see organon network info)",
+            "memory, less spends more on halos (see organon network info); 0: the largest that fits "
+            "tile_memory_gib",
             "voxels",
-            8,
+            0,
             2048,
+            {}})
+      .add("tile_memory_gib", tile_memory_gib,
+           {"for tile = 0: memory that a worker may take for a tile, of the device that computes it: what is "
+            "free over the number of workers. Part of what decides the voxels' last bits, so it is not "
+            "measured",
+            "GiB",
+            0,
+            1e6,
             {}})
       .add("halo", halo, {"read around each tile by networks with \"same\" padding", "voxels", 0, 1024, {}})
       .add("flips", flips, {"mirrored copies whose predictions are averaged: 1, 2, 4 or 8", "", 1, 8, {}})

@@ -11,6 +11,7 @@
 #include "organon/base/random.h"
 #include "organon/blockwise/testing/stage_contract.h"
 #include "organon/nn/network.h"
+#include "organon/nn/network_cost.h"
 #include "organon/stages/prediction/tile_grid.h"
 #include "organon/voxel/training_targets.h"
 
@@ -396,6 +397,63 @@ TEST(PredictVolume, AFolderOfNetworksPredictsTheirMean) {
   EXPECT_THROW(
       make_predict_stage(description_of({raw, (folder.path() / "empty").string()}, folder.path(), kOptions)),
       Error);
+}
+
+TEST(TileGrid, TheLargestTilesFitTheMemory) {
+  const Shape3 volume{1000, 1000, 1000};
+  const Shape3 chunks{64, 64, 64};
+  const std::int64_t memory = std::int64_t{12} << 30;
+  for (const char* name : {"compact", "paper"}) {
+    const nn::NetworkOptions network = nn::network_preset(name);
+    const auto with = [&](std::int64_t bytes) {
+      return make_largest_tile_grid(network, 14, volume, chunks, bytes, 32);
+    };
+    const TileGrid tiles = with(memory);
+    EXPECT_LE(nn::prediction_bytes(network, 14, tiles.input), memory);
+    EXPECT_GT(tiles.shape.product(), 2 * with(memory / 2).shape.product() / 3);
+    EXPECT_GT(tiles.shape.product(), with(memory / 2).shape.product());
+    // The next larger one of whole chunks, or of the network's steps, does not fit.
+    const std::int64_t more = tiles.shape.largest() + 64;
+    EXPECT_GT(nn::prediction_bytes(network, 14, make_tile_grid(network, volume, chunks, more, 32).input),
+              memory);
+    EXPECT_THROW(with(1 << 20), Error);
+  }
+}
+
+TEST(PredictVolume, TilesOfAMemoryAreTheSameVoxelsWithinARounding) {
+  const TemporaryFolder folder;
+  const std::string raw = store(folder.path(), "raw", make_raw(kShape), 8);
+  const std::string network = store_network(folder.path(), same_info());
+  const auto with = [&](const char* name, const std::string& tile) {
+    return description_of(
+        {raw, network}, folder.path() / name,
+        "{" + tile + R"(, "halo": 16, "flips": 1, "precision": "float32", "chunk_shape": [8, 8, 8]})");
+  };
+  const auto standard = with("standard", R"("tile": 16)");
+  const auto largest = with("largest", R"("tile": 0, "tile_memory_gib": 0.5)");
+  ASSERT_TRUE(run(standard).failures.empty());
+  ASSERT_TRUE(run(largest).failures.empty());
+  const auto tile = storage::open_dataset(largest.outputs[0] + "/a")->attributes()["prediction"]["tile"];
+  EXPECT_EQ(tile, Json({24, 32, 40})) << "the whole volume";
+  const auto one = read_class(standard);
+  const auto other = read_class(largest);
+  for (std::int64_t i = 0; i < one.size(); ++i) ASSERT_NEAR(one.data()[i], other.data()[i], 1);
+  for (const char* wrong : {R"("tile": 0)", R"("tile": 5)", R"("tile": 0, "tile_memory_gib": 0.01)"})
+    EXPECT_THROW(make_predict_stage(with("wrong", wrong)), Error) << wrong;
+}
+
+TEST(PredictVolume, PrecisionIsPartOfWhatMakesTheVoxels) {
+  const TemporaryFolder folder;
+  const std::string raw = store(folder.path(), "raw", make_raw(kShape), 8);
+  const std::string network = store_network(folder.path(), same_info());
+  const auto stage_of = [&](const char* precision) {
+    return make_predict_stage(
+        description_of({raw, network}, folder.path(), std::string(R"({"precision": ")") + precision + "\"}"));
+  };
+  // Left to the device, processors made for bfloat16 are a kind of their own: a run keeps to one of them.
+  EXPECT_EQ(stage_of("auto")->device_types(), (std::vector<std::string>{"cuda", "cpu_bfloat16", "cpu"}));
+  EXPECT_EQ(stage_of("float32")->device_types(), (std::vector<std::string>{"cuda", "cpu"}));
+  EXPECT_THROW(stage_of("float16"), Error);
 }
 
 TEST(TileGrid, ModulesHaveTheirOwnTiles) {

@@ -150,6 +150,8 @@ void measure(const Arguments& arguments) {
       std::fflush(stdout);
     };
     try {
+      // First, as it makes the process keep its memory.
+      nn::Network network(info, kind);
       const double bare = bare_seconds(
           info.options, classes, edge, device,
           nn::computes_bfloat16(kind, precision) && !trains ? torch::kBFloat16 : torch::kFloat32);
@@ -157,7 +159,6 @@ void measure(const Arguments& arguments) {
       const auto print_share = [&](double seconds, double factor) {
         fmt::print("{{\"share_of_bare_convolutions\": {:.2f}}}\n", factor * bare / seconds);
       };
-      nn::Network network(info, arguments.text("device"));
       if (trains) {
         const nn::TrainingBatch batch = batch_of(arguments.number("batch"), classes, edge, output);
         nn::OptimizerOptions optimizer;

@@ -12,6 +12,7 @@
 #include "organon/base/error.h"
 #include "organon/base/files.h"
 #include "organon/nn/network_file.h"
+#include "organon/nn/quantize.h"
 #include "organon/nn/torch.h"
 #include "organon/nn/unet.h"
 
@@ -47,13 +48,6 @@ Box mirrored(Box inner, int mirror, const Shape3& shape) {
 torch::Tensor part(const torch::Tensor& x, const Box& box) {
   const Shape3 shape = box.shape();
   return x.narrow(-3, box.begin.z, shape.z).narrow(-2, box.begin.y, shape.y).narrow(-1, box.begin.x, shape.x);
-}
-
-// clip(round(128 y + 127), 0, 255), halves away from 0; exact, as no step rounds but the sum.
-torch::Tensor quantized(const torch::Tensor& y) {
-  torch::Tensor value = (y * 128).add_(127).clamp_(0, 255);
-  torch::Tensor whole = value.floor();
-  return whole.add_(value.sub_(whole).ge(0.5)).to(torch::kUInt8);
 }
 
 template <class T>
@@ -222,16 +216,8 @@ struct Predictor::Impl {
         sum = sum.defined() ? sum.add_(found) : found;
       }
     }
-    const auto count = static_cast<double>(flips) * static_cast<double>(models.size());
-    const Shape3 shape = inner.shape();
-    torch::Tensor bytes = torch::empty({sum.size(0), shape.z, shape.y, shape.x},
-                                       torch::TensorOptions(device).dtype(torch::kUInt8));
-    // In parts: what is in between is small, on a processor it stays in its caches.
-    const std::int64_t num_slices = device.is_cuda() ? shape.z : 1;
-    for (std::int64_t c = 0; c < sum.size(0); ++c) {
-      for (std::int64_t z = 0; z < shape.z; z += num_slices)
-        bytes[c].narrow(0, z, num_slices).copy_(quantized(sum[c].narrow(0, z, num_slices) / count));
-    }
+    const std::int64_t count = flips * static_cast<std::int64_t>(models.size());
+    torch::Tensor bytes = quantize(count == 1 ? sum : sum.div_(count));
     if (device.is_cuda()) {
       // The driver writes to pinned memory directly; libtorch keeps it for the next tile.
       const torch::Tensor pinned =
@@ -239,7 +225,7 @@ struct Predictor::Impl {
       bytes = pinned.copy_(bytes);
     }
     const auto owner = std::make_shared<torch::Tensor>(bytes);
-    return {owner, owner->data_ptr<std::uint8_t>(), static_cast<std::size_t>(bytes.size(0)), shape};
+    return {owner, owner->data_ptr<std::uint8_t>(), static_cast<std::size_t>(bytes.size(0)), inner.shape()};
   }
 };
 

@@ -210,7 +210,7 @@ torch::Tensor UNetImpl::forward(torch::Tensor x) {
   if (options_.output_scale > 1) {
     x = refining_->forward(repeat(mix(refining_mix_, x), Shape3::cube(options_.output_scale)));
   }
-  return unfold(head_->forward(x.to(torch::kFloat32)));
+  return unfold(convolve(head_, x.to(torch::kFloat32), {0, 0, 0}));
 }
 
 torch::Tensor UNetImpl::fold(const torch::Tensor& x) const {

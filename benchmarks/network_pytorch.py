@@ -3,6 +3,7 @@
 
     benchmarks/network_pytorch.py PRESET --device cuda --classes 14 --edges 216,360 [--batch 2] [--features 8,32]
 
+On a processor: --device cpu --precision float32 --eager --threads 1 (PyTorch 1.13 has no torch.compile).
 Without --batch it predicts; with it, it trains: weighted square error, clipped gradients, Adam, the running mean.
 """
 import argparse
@@ -66,7 +67,8 @@ class UNet(nn.Module):
         n, _, d, h, w = x.shape
         if s > 1:
             x = x.reshape(n, d // s, s, h // s, s, w // s, s).permute(0, 2, 4, 6, 1, 3, 5).reshape(n, s**3, d // s, h // s, w // s)
-        x = x.contiguous(memory_format=torch.channels_last_3d)
+        if x.is_cuda:
+            x = x.contiguous(memory_format=torch.channels_last_3d)
         skips = []
         for i, level in enumerate(self.down):
             x = level(x)
@@ -95,7 +97,16 @@ class UNet(nn.Module):
 
 
 def seconds_per_call(device, call):
-    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
+    """As network_benchmark: on a processor the least processor time of a call, on a card the mean wall time."""
+    if device == "cpu":
+        call()
+        least = float("inf")
+        for _ in range(5):
+            start = time.process_time()
+            call()
+            least = min(least, time.process_time() - start)
+        return least
+    wait = torch.cuda.synchronize
     for _ in range(3):
         call()
     wait()
@@ -116,16 +127,21 @@ def main():
     arguments.add_argument("--batch", type=int, default=0)
     arguments.add_argument("--features", default="")
     arguments.add_argument("--eager", action="store_true", help="without torch.compile")
+    arguments.add_argument("--precision", choices=["bfloat16", "float32"], default="bfloat16")
+    arguments.add_argument("--threads", type=int, default=1, help="of the processor")
     a = arguments.parse_args()
+    torch.set_num_threads(a.threads)
     o = dict(PRESETS[a.preset])
     if a.features:
         o["features"] = [int(n) for n in a.features.split(",")]
     torch.backends.cudnn.benchmark = True
     for edge in map(int, a.edges.split(",")):
-        network = UNet(o, a.classes).to(a.device).to(memory_format=torch.channels_last_3d)
+        network = UNet(o, a.classes).to(a.device)
+        if a.device == "cuda":
+            network = network.to(memory_format=torch.channels_last_3d)
         run = network if a.eager else torch.compile(network)
         x = torch.randn(max(1, a.batch), 1, edge, edge, edge, device=a.device)
-        autocast = torch.autocast(a.device, torch.bfloat16)
+        autocast = torch.autocast(a.device, torch.bfloat16, enabled=a.precision == "bfloat16")
         if a.batch:
             with torch.no_grad():
                 shape = network(x[:1]).shape[2:]
@@ -140,7 +156,12 @@ def main():
                 ((output - target) ** 2).mean().backward()
                 nn.utils.clip_grad_norm_(network.parameters(), 5)
                 adam.step()
-                torch._foreach_lerp_(mean, [p.detach() for p in network.parameters()], 0.002)
+                weights = [p.detach() for p in network.parameters()]
+                if hasattr(torch, "_foreach_lerp_"):
+                    torch._foreach_lerp_(mean, weights, 0.002)
+                else:
+                    for m, p in zip(mean, weights):
+                        m.lerp_(p, 0.002)
         else:
             network.eval()
 

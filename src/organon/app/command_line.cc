@@ -96,10 +96,11 @@ void add_execution_options(CLI::App& command, ExecutionOptions& execution) {
 void add_device_option(CLI::App& command, ExecutionOptions& execution) {
   command
       .add_option("--device", execution.device,
-                  "kind of device that networks predict on: cuda or cpu. All workers of a run keep to one, "
+                  "kind of device that networks predict on: cuda, cpu, or cpu_bfloat16, a processor made for "
+                  "these numbers (with precision auto only). All workers of a run keep to one, "
                   "whose voxels differ from another's in the last bits; a finished result stays, unless "
                   "--force [that of its run; of a new one the best that its first worker has]")
-      ->check(CLI::IsMember({"cuda", "cpu"}))
+      ->check(CLI::IsMember({"cuda", "cpu_bfloat16", "cpu"}))
       ->group("Running");
 }
 

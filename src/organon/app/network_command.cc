@@ -103,7 +103,7 @@ void add_info(CLI::App& network, NetworkArguments& arguments, int& exit_code) {
   info->footer(
       "One row per size of input, z,y,x or an edge^3: what of the output predict uses as a tile; upper "
       "bounds of\n"
-      "memory on a processor, of predicting two inputs at once, and of training on two (a batch of 2, one "
+      "memory on a processor, of predicting one input in float32, and of training on two (a batch of 2, one "
       "thread);\n"
       "millions of multiplications and additions per voxel of the tile; these against a tile without "
       "borders.\n\n"

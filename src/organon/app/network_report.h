@@ -12,7 +12,7 @@ namespace organon::app {
 
 /// What a network is, and what its tiles take. Voxels and nm are z, y, x.
 struct NetworkReport {
-  /// One size of input. Memory is that of two inputs at once.
+  /// One size of input. Memory is that of predicting one input, and of training on two.
   struct Row {
     nn::Tile tile;
     Shape3 output;

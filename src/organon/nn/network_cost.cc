@@ -26,18 +26,6 @@ std::int64_t joined_features(const NetworkOptions& network, std::int64_t level) 
   return network.skip == "concatenate" ? network.features[static_cast<std::size_t>(level)] + mixed : mixed;
 }
 
-// Multiplications of one level's convolutions in one direction.
-double multiplications(const NetworkOptions& network, std::int64_t level, Shape3 size, std::int64_t in,
-                       std::int64_t out) {
-  const Shape3 kernel = network.kernel_at(level);
-  double sum = 0;
-  for (std::int64_t i = 0; i < network.convolutions; ++i) {
-    if (network.is_valid()) size = size - kernel + Shape3::cube(1);
-    sum += voxels_of(size) * voxels_of(kernel) * static_cast<double>((i == 0 ? in : out) * out);
-  }
-  return sum;
-}
-
 }  // namespace
 
 std::int64_t num_parameters(const NetworkOptions& network, std::int64_t num_classes) {
@@ -63,29 +51,50 @@ std::int64_t num_parameters(const NetworkOptions& network, std::int64_t num_clas
   return sum + (in + 1) * folded_voxels(network) * num_classes;
 }
 
-double forward_operations(const NetworkOptions& network, std::int64_t num_classes, const Shape3& input) {
+std::vector<Convolution> convolutions_of(const NetworkOptions& network, std::int64_t num_classes,
+                                         const Shape3& input) {
+  std::vector<Convolution> all;
   const auto shapes = shapes_of(network, input);
-  if (!shapes) return 0;
-  double sum = 0;
+  if (!shapes) return all;
+  const auto mix = [&](const Shape3& size, std::int64_t in, std::int64_t out) {
+    all.push_back({size, Shape3::cube(1), true, in, out});
+  };
+  const auto add_level = [&](std::int64_t level, Shape3 size, std::int64_t in, std::int64_t out) {
+    for (std::int64_t i = 0; i < network.convolutions; ++i) {
+      all.push_back({size, network.kernel_at(level), !network.is_valid(), i == 0 ? in : out, out});
+      size = all.back().output();
+    }
+  };
   std::int64_t in = folded_voxels(network);
   for (std::int64_t level = 0; level < network.num_levels(); ++level) {
     const std::int64_t out = network.features[static_cast<std::size_t>(level)];
-    sum += multiplications(network, level, shapes->levels[static_cast<std::size_t>(level)].input, in, out);
+    add_level(level, shapes->levels[static_cast<std::size_t>(level)].input, in, out);
     in = out;
   }
   for (std::int64_t level = network.num_levels() - 2; level >= 0; --level) {
     const auto l = static_cast<std::size_t>(level);
     const std::int64_t out = network.up_features(level);
-    sum += voxels_of(shapes->levels[l + 1].up) * static_cast<double>(in * out);
-    sum += multiplications(network, level, shapes->levels[l].joined, joined_features(network, level), out);
+    mix(shapes->levels[l + 1].up, in, out);
+    add_level(level, shapes->levels[l].joined, joined_features(network, level), out);
     in = out;
   }
   if (network.output_scale > 1) {
-    sum += voxels_of(shapes->levels[0].up) * static_cast<double>(in * in);
-    sum += multiplications(network, 0, shapes->refined, in, in);
+    mix(shapes->levels[0].up, in, in);
+    add_level(0, shapes->refined, in, in);
   }
   // The head, before it unfolds the stem.
-  return 2 * (sum + voxels_of(shapes->output) * static_cast<double>(in * num_classes));
+  const std::int64_t s = network.stem;
+  mix({shapes->output.z / s, shapes->output.y / s, shapes->output.x / s}, in,
+      folded_voxels(network) * num_classes);
+  return all;
+}
+
+double forward_operations(const NetworkOptions& network, std::int64_t num_classes, const Shape3& input) {
+  double sum = 0;
+  for (const Convolution& each : convolutions_of(network, num_classes, input)) {
+    sum += 2 * voxels_of(each.output()) * voxels_of(each.kernel) * static_cast<double>(each.in * each.out);
+  }
+  return sum;
 }
 
 double operations_per_voxel(const NetworkOptions& network, std::int64_t num_classes) {
@@ -148,10 +157,10 @@ std::int64_t prediction_bytes(const NetworkOptions& network, std::int64_t num_cl
   }
   if (network.output_scale > 1) take(7 * float_bytes(shapes->refined, in));
   take(2 * float_bytes(shapes->output, num_classes) + float_bytes(shapes->levels[0].up, in));
-  // What is read and returned besides; the memory that was given back is not all used again.
-  const std::int64_t voxels = input.product() * 2 + shapes->output.product() * 4 * num_classes;
+  // What is read, summed and returned besides; the memory that was given back is not all used again.
+  const std::int64_t voxels = input.product() * 4 + shapes->output.product() * 4 * num_classes;
   // Weights, their mean and the optimiser are loaded, and the file they come from.
-  return kLibraryBytes + 2 * (peak + peak / 4 + 4 * voxels) + 10 * weights;
+  return kLibraryBytes + peak + peak / 4 + 4 * voxels + 10 * weights;
 }
 
 std::optional<Tile> largest_tile(const NetworkOptions& network, std::int64_t num_classes,

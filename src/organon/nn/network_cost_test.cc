@@ -51,6 +51,19 @@ TEST(NetworkCost, OperationsByHand) {
                  2048 * 9 * 2 * 2 + 2048 * 2 * 8));
 }
 
+TEST(NetworkCost, ConvolutionsFollowEachOther) {
+  NetworkOptions network = compact_network();
+  network.output_scale = 2;
+  const auto all = convolutions_of(network, 3, Shape3::cube(32));
+  // Two per level and way, three mixes, the refining ones, the head.
+  ASSERT_EQ(all.size(), 8U + 9U + 3U + 1U);
+  EXPECT_EQ(all.front().in, 8);
+  EXPECT_EQ(all.front().input, Shape3::cube(16));
+  EXPECT_EQ(all.back().out, 8 * 3);
+  EXPECT_EQ(all.back().output(), Shape3::cube(32));
+  EXPECT_TRUE(convolutions_of(network, 3, Shape3::cube(31)).empty());
+}
+
 TEST(NetworkCost, TilesCostMoreTheSmallerTheyAre) {
   const NetworkOptions paper = paper_network();
   double last = 1e300;

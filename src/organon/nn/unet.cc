@@ -18,16 +18,35 @@ Shape3 shape_of(const torch::Tensor& x) { return {x.size(2), x.size(3), x.size(4
 
 std::vector<std::int64_t> sizes_of(const Shape3& shape) { return {shape.z, shape.y, shape.x}; }
 
-// A convolution in the number type of `x`; weights stay float32. (Autocast would do the same, but its C++
-// interface changes with libtorch's versions.)
+torch::MemoryFormat format_on(const torch::Device& device) {
+  // Tensor cores take channels last; oneDNN orders channels in its own way, best from channels first.
+  return device.is_cuda() ? torch::MemoryFormat::ChannelsLast3d : torch::MemoryFormat::Contiguous;
+}
+
+// A convolution in the number type of `x`; weights that learn stay float32. (Autocast would do the same, but
+// its C++ interface changes with libtorch's versions.)
 torch::Tensor convolve(torch::nn::Conv3d& convolution, const torch::Tensor& x,
                        const std::vector<std::int64_t>& padding) {
-  if (x.scalar_type() == torch::kFloat32) return convolution->forward(x);
-  const auto as_x = [&](const torch::Tensor& weight, torch::MemoryFormat format) {
-    return weight.defined() ? weight.to(x.scalar_type(), false, false, format) : weight;
-  };
-  return torch::conv3d(x, as_x(convolution->weight, torch::MemoryFormat::ChannelsLast3d),
-                       as_x(convolution->bias, torch::MemoryFormat::Preserve), 1, padding);
+  const bool is_learning = torch::GradMode::is_enabled();
+  if (x.scalar_type() == torch::kFloat32 && (is_learning || x.is_cuda())) {
+    return torch::conv3d(x, convolution->weight, convolution->bias, 1, padding);
+  }
+  const torch::Tensor weight = convolution->weight.to(x.scalar_type(), false, false, format_on(x.device()));
+  const torch::Tensor bias =
+      convolution->bias.defined() ? convolution->bias.to(x.scalar_type()) : convolution->bias;
+  if (!is_learning && x.is_cpu() && at::hasMKLDNN()) {
+    // Asked directly: conv3d() takes a path fifty times slower for a few small maps of one sample.
+    const std::vector<std::int64_t> ones(3, 1);
+    return at::mkldnn_convolution(x.contiguous(), weight, bias, padding, ones, ones, 1);
+  }
+  return torch::conv3d(x, weight, bias, 1, padding);
+}
+
+torch::Tensor pool(const torch::Tensor& x, const Shape3& factor) {
+  // libtorch 1.13 has none for bfloat16 on processors; of float32 the largest are the same.
+  if (x.is_cpu() && x.scalar_type() == torch::kBFloat16)
+    return torch::max_pool3d(x.to(torch::kFloat32), sizes_of(factor)).to(torch::kBFloat16);
+  return torch::max_pool3d(x, sizes_of(factor));
 }
 
 // Each voxel `factor` times along the axes.
@@ -38,13 +57,24 @@ torch::Tensor repeat(const torch::Tensor& x, const Shape3& factor) {
     return functional::interpolate(
         x, functional::InterpolateFuncOptions().scale_factor(scale).mode(torch::kNearest));
   }
-  // libtorch's own repetition would put channels first again.
   const std::int64_t n = x.size(0), c = x.size(1), d = x.size(2), h = x.size(3), w = x.size(4);
+  if (x.is_cpu()) {
+    return x.reshape({n, c, d, 1, h, 1, w, 1})
+        .expand({n, c, d, factor.z, h, factor.y, w, factor.x})
+        .reshape({n, c, d * factor.z, h * factor.y, w * factor.x});
+  }
+  // libtorch's own repetition would put channels first again.
   return x.permute({0, 2, 3, 4, 1})
       .reshape({n, d, 1, h, 1, w, 1, c})
       .expand({n, d, factor.z, h, factor.y, w, factor.x, c})
       .reshape({n, d * factor.z, h * factor.y, w * factor.x, c})
       .permute({0, 4, 1, 2, 3});
+}
+
+void set_type(torch::nn::Conv3d& convolution, torch::ScalarType type) {
+  const torch::Tensor& weight = convolution->weight;
+  convolution->weight.set_data(weight.to(type, false, false, format_on(weight.device())));
+  if (convolution->bias.defined()) convolution->bias = convolution->bias.to(type);
 }
 
 torch::nn::Conv3d mix_of(std::int64_t in, std::int64_t out) {
@@ -88,10 +118,24 @@ torch::Tensor LevelImpl::forward(torch::Tensor x) {
       const Shape3 margin = shape_of(first) - shape;
       x = x + crop(first, {margin.z / 2, margin.y / 2, margin.x / 2}, shape);
     }
-    x = torch::relu(x);
+    x = x.relu_();
     if (i == 0) first = x;
   }
   return x;
+}
+
+void LevelImpl::freeze(torch::ScalarType type) {
+  for (std::size_t i = 0; i < convolutions_.size(); ++i) {
+    torch::nn::Conv3d& convolution = convolutions_[i];
+    if (!batch_norms_.empty()) {
+      const torch::nn::BatchNorm3d& norm = batch_norms_[i];
+      const torch::Tensor scale = norm->weight / (norm->running_var + norm->options.eps()).sqrt();
+      convolution->weight.mul_(scale.view({-1, 1, 1, 1, 1}));
+      convolution->bias = norm->bias - norm->running_mean * scale;
+    }
+    set_type(convolution, type);
+  }
+  batch_norms_.clear();
 }
 
 UNetImpl::UNetImpl(const NetworkOptions& options, std::int64_t num_classes)
@@ -123,18 +167,31 @@ torch::Tensor UNetImpl::mix(torch::nn::Conv3d& convolution, const torch::Tensor&
   return options_.is_normalized() ? mixed : torch::relu(mixed);
 }
 
+void UNetImpl::freeze(torch::ScalarType type) {
+  ORGANON_CHECK(!frozen_type_.has_value());
+  const torch::NoGradGuard no_gradient;
+  eval();
+  for (auto& level : down_) level->freeze(type);
+  for (auto& convolution : mix_) set_type(convolution, type);
+  for (auto& level : up_) level->freeze(type);
+  if (options_.output_scale > 1) {
+    set_type(refining_mix_, type);
+    refining_->freeze(type);
+  }
+  frozen_type_ = type;
+}
+
 torch::Tensor UNetImpl::forward(torch::Tensor x) {
   const auto shapes = shapes_of(options_, shape_of(x));
   ORGANON_CHECK(shapes.has_value());
-  x = fold(x);
-  // Tensor cores take bfloat16 with channels last.
-  if (x.is_cuda()) x = x.to(torch::kBFloat16, false, false, torch::MemoryFormat::ChannelsLast3d);
+  const torch::ScalarType type = frozen_type_.value_or(x.is_cuda() ? torch::kBFloat16 : torch::kFloat32);
+  x = fold(x).to(type, false, false, format_on(x.device()));
   std::vector<torch::Tensor> skips;
   for (std::size_t i = 0; i < down_.size(); ++i) {
     x = down_[i]->forward(x);
     if (i + 1 == down_.size()) break;
     skips.push_back(x);
-    x = torch::max_pool3d(x, sizes_of(options_.pooling_at(static_cast<std::int64_t>(i))));
+    x = pool(x, options_.pooling_at(static_cast<std::int64_t>(i)));
   }
   for (std::size_t i = 0; i < up_.size(); ++i) {
     const std::size_t level = up_.size() - 1 - i;
@@ -148,7 +205,7 @@ torch::Tensor UNetImpl::forward(torch::Tensor x) {
   if (options_.output_scale > 1) {
     x = refining_->forward(repeat(mix(refining_mix_, x), Shape3::cube(options_.output_scale)));
   }
-  return unfold(head_->forward(x.to(torch::kFloat32)));
+  return unfold(convolve(head_, x.to(torch::kFloat32), {0, 0, 0}));
 }
 
 torch::Tensor UNetImpl::fold(const torch::Tensor& x) const {

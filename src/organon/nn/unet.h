@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "organon/nn/network_options.h"
@@ -13,6 +14,8 @@ class LevelImpl : public torch::nn::Module {
  public:
   LevelImpl(std::int64_t level, std::int64_t in, std::int64_t out, const NetworkOptions& options);
   torch::Tensor forward(torch::Tensor x);
+  /// See UNetImpl::freeze().
+  void freeze(torch::ScalarType type);
 
  private:
   torch::Tensor normalize(std::size_t i, const torch::Tensor& x);
@@ -32,6 +35,9 @@ class UNetImpl : public torch::nn::Module {
   UNetImpl(const NetworkOptions& options, std::int64_t num_classes);
   /// Shapes: N 1 D H W -> N classes D' H' W', see output_shape().
   torch::Tensor forward(torch::Tensor x);
+  /// For predictions alone, once: statistics of "batch" normalization become part of the weights before them,
+  /// and all weights but the head's take the type that is computed in, float32 or bfloat16.
+  void freeze(torch::ScalarType type);
 
  private:
   torch::Tensor mix(torch::nn::Conv3d& convolution, const torch::Tensor& x) const;
@@ -40,6 +46,7 @@ class UNetImpl : public torch::nn::Module {
 
   NetworkOptions options_;
   std::int64_t num_classes_;
+  std::optional<torch::ScalarType> frozen_type_;
   std::vector<Level> down_;
   std::vector<torch::nn::Conv3d> mix_;
   std::vector<Level> up_;

@@ -6,13 +6,13 @@
 #include <cmath>
 #include <list>
 #include <numeric>
+#include <optional>
 
 #include "organon/base/error.h"
 #include "organon/base/files.h"
 #include "organon/blockwise/reading.h"
 #include "organon/blockwise/run_folder.h"
 #include "organon/geometry/integer_division.h"
-#include "organon/nn/network.h"
 #include "organon/nn/network_cost.h"
 #include "organon/nn/predictor.h"
 #include "organon/stages/prediction/tile_grid.h"
@@ -34,8 +34,6 @@ using blockwise::StepPlan;
 constexpr double kVoxelSizeTolerance = 0.1;
 constexpr double kOperationsPerSecond = 40e9;  // of one core of today, for the first estimate of time
 constexpr std::int64_t kKeptTilesBytes = std::int64_t{64} << 20;
-/// Mirrored axes (1: x, 2: y, 4: z) in the order in which the option `flips` takes them.
-constexpr std::array<int, 8> kMirrors = {0, 7, 1, 6, 2, 5, 4, 3};
 
 [[noreturn]] void refuse(const std::string& message) {
   throw Error(ErrorKind::kInvalidArgument, "predict: " + message);
@@ -51,6 +49,7 @@ struct Set {
   PredictOptions options;
   std::vector<std::filesystem::path> network_files;  ///< their predictions are averaged
   nn::PredictorInfo info;                            ///< of the first, with which the others agree
+  nn::Precision precision = nn::Precision::kAuto;
   std::shared_ptr<storage::Dataset> raw;
   std::shared_ptr<storage::Dataset> mask;  ///< null: none
   std::vector<double> limits;              ///< grey values of raw that the network sees as -1 and 1
@@ -62,6 +61,7 @@ struct Set {
 
   explicit Set(const StageDescription& description) {
     options = options_from_json<PredictOptions>(description.options_json);
+    precision = nn::precision_named(options.precision);
     group = description.outputs.at(0);
     open_networks(description.inputs.at(1));
     choose_level(description.inputs.at(0));
@@ -73,9 +73,7 @@ struct Set {
     if (description.inputs.size() > 2) open_mask(description.inputs[2]);
     spec.data_type = DataType::kUint8;
     spec.chunk_shape = blockwise::shape_from(options.chunk_shape, "chunk_shape");
-    tiles = info.network
-                ? make_tile_grid(*info.network, spec.shape, spec.chunk_shape, options.tile, options.halo)
-                : make_script_tile_grid(*info.script, spec.shape, options.tile, options.halo);
+    tiles = make_tiles();
     const auto whole_chunks = [](std::int64_t tile, std::int64_t chunk) {
       return tile % chunk == 0 ? tile : 2 * chunk;
     };
@@ -84,6 +82,20 @@ struct Set {
                           whole_chunks(tiles.shape.x, spec.chunk_shape.x)};
     block_shape = blockwise::block_shape_or(description.block_shape, standard, spec.shape, spec.chunk_shape);
     domain = blockwise::domain_in(description.box_nm, spec.grid, spec.shape, spec.chunk_shape);
+  }
+
+  TileGrid make_tiles() const {
+    if (options.tile > 0) {
+      if (options.tile < 8) refuse(fmt::format("tile: expected 0, or 8 and more, found {}", options.tile));
+      return info.network
+                 ? make_tile_grid(*info.network, spec.shape, spec.chunk_shape, options.tile, options.halo)
+                 : make_script_tile_grid(*info.script, spec.shape, options.tile, options.halo);
+    }
+    if (!info.network) refuse("tile 0: modules of other programs have their own inputs");
+    if (options.tile_memory_gib <= 0) refuse("tile 0 needs tile_memory_gib: what a worker may take");
+    return make_largest_tile_grid(
+        *info.network, static_cast<std::int64_t>(info.classes.size()), spec.shape, spec.chunk_shape,
+        static_cast<std::int64_t>(options.tile_memory_gib * double{1 << 30}), options.halo);
   }
 
   // A file, the network of a training's folder, or all networks of another folder.
@@ -163,23 +175,6 @@ Array<float> read_normalized(const Set& set, const Box& box) {
     voxel::normalize_intensity<T>(raw, 1, set.limits[0], set.limits[1], result);
   });
   return result;
-}
-
-// `out` = `in` with axes turned round; the same again turns it back.
-void mirror(const Array<float>& in, int axes, Array<float>& out) {
-  const Shape3 shape = in.shape();
-  for (std::int64_t z = 0; z < shape.z; ++z) {
-    for (std::int64_t y = 0; y < shape.y; ++y) {
-      const float* from =
-          in.view().row((axes & 4) != 0 ? shape.z - 1 - z : z, (axes & 2) != 0 ? shape.y - 1 - y : y);
-      float* to = out.view().row(z, y);
-      if ((axes & 1) != 0) {
-        std::reverse_copy(from, from + shape.x, to);
-      } else {
-        std::copy_n(from, shape.x, to);
-      }
-    }
-  }
 }
 
 // What of the mask decides about `box`; may reach outside of it.
@@ -308,7 +303,7 @@ class PredictVolume : public Step {
       if (!any(wanted)) continue;
       const Tile& tile = tile_at(position);
       for (std::size_t c = 0; c < predictions.size(); ++c) {
-        const auto from = tile.classes[c].view().part(shared.translate(Index3{} - tile_box.begin));
+        const auto from = tile.classes.of_class(c).part(shared.translate(Index3{} - tile_box.begin));
         const auto to = predictions[c].view().part(shared.translate(Index3{} - box.begin));
         for (std::int64_t z = 0; z < wanted.shape().z; ++z) {
           for (std::int64_t y = 0; y < wanted.shape().y; ++y) {
@@ -329,7 +324,7 @@ class PredictVolume : public Step {
  private:
   struct Tile {
     Index3 position;
-    std::vector<Array<std::uint8_t>> classes;  ///< of the tile's shape
+    nn::PredictedBytes classes;  ///< of the tile's shape
   };
 
   static bool any(const ArrayView<const std::uint8_t>& mask) {
@@ -369,9 +364,9 @@ class PredictVolume : public Step {
       const auto weights = static_cast<std::int64_t>(std::filesystem::file_size(set_.network_files.front()));
       return 4 * num_networks * weights + num_at_once * kBytesPerVoxel * set_.tiles.input.product();
     }
-    // Each further network keeps its weights, their mean and what its optimiser knows.
+    // Of each further network its weights are kept.
     return nn::prediction_bytes(*set_.info.network, num_classes, set_.tiles.input) +
-           (num_networks - 1) * 16 * nn::num_parameters(*set_.info.network, num_classes);
+           (num_networks - 1) * 4 * nn::num_parameters(*set_.info.network, num_classes);
   }
   double operations_per_tile() const {
     constexpr double kOperationsPerVoxel = 2e5;
@@ -380,60 +375,22 @@ class PredictVolume : public Step {
                                   set_.tiles.input);
   }
 
-  // Adds a prediction of a mirrored copy; the first one becomes the sums.
-  static void add_unmirrored(std::vector<Array<float>> prediction, int axes,
-                             std::vector<Array<float>>& sums) {
-    if (sums.empty()) {
-      sums = std::move(prediction);
-      return;
-    }
-    for (std::size_t c = 0; c < sums.size(); ++c) {
-      Array<float> back = Array<float>::uninitialized(sums[c].shape());
-      mirror(prediction[c], axes, back);
-      for (std::int64_t i = 0; i < back.size(); ++i) sums[c].data()[i] += back.data()[i];
-    }
-  }
-
   Tile compute(const Index3& position) const {
-    for (std::size_t i = networks_.size(); i < set_.network_files.size(); ++i)
-      networks_.push_back(nn::load_predictor(set_.network_files[i], device_));
-    const Array<float> raw = read_normalized(set_, set_.tiles.input_box(position));
-    std::vector<Array<float>> sums;
-    for (std::int64_t first = 0; first < set_.options.flips; first += 2) {
-      std::vector<Array<float>> inputs;
-      for (std::int64_t i = first; i < std::min(first + 2, set_.options.flips); ++i) {
-        inputs.push_back(Array<float>::uninitialized(raw.shape()));
-        mirror(raw, kMirrors[static_cast<std::size_t>(i)], inputs.back());
-      }
-      for (const auto& network : networks_) {
-        auto outputs = network->predict(inputs);
-        for (std::size_t k = 0; k < outputs.size(); ++k)
-          add_unmirrored(std::move(outputs[k]), kMirrors[static_cast<std::size_t>(first) + k], sums);
-      }
-    }
-    Tile tile{position, {}};
+    if (!predictor_) predictor_.emplace(set_.network_files, nn::PredictorOptions{device_, set_.precision});
+    const Box read = set_.tiles.input_box(position);
     // "same" networks yield the halo, too.
-    const Shape3 shape = set_.tiles.shape;
-    const Box inner = Box::at(set_.tiles.begin, shape);
-    const auto count = static_cast<float>(set_.options.flips) * static_cast<float>(networks_.size());
-    for (const Array<float>& sum : sums) {
-      const auto part = sum.view().part(inner);
-      Array<std::uint8_t> stored = Array<std::uint8_t>::uninitialized(shape);
-      for (std::int64_t z = 0; z < shape.z; ++z) {
-        for (std::int64_t y = 0; y < shape.y; ++y) {
-          for (std::int64_t x = 0; x < shape.x; ++x)
-            stored(z, y, x) = voxel::quantize_prediction(part(z, y, x) / count);
-        }
-      }
-      tile.classes.push_back(std::move(stored));
-    }
-    return tile;
+    const Box inner = Box::at(set_.tiles.begin, set_.tiles.shape);
+    if (set_.raw->spec().data_type != DataType::kUint8)
+      return {position, predictor_->predict_bytes(read_normalized(set_, read), set_.options.flips, inner)};
+    const auto raw = blockwise::read_with_border<std::uint8_t>(*set_.raw, read, Border::kReflect);
+    const nn::ContrastLimits limits{set_.limits[0], set_.limits[1]};
+    return {position, predictor_->predict_bytes(raw, limits, set_.options.flips, inner)};
   }
 
   const Set& set_;
   const std::string device_;
   // Of this worker's thread alone.
-  mutable std::vector<std::unique_ptr<nn::Predictor>> networks_;
+  mutable std::optional<nn::Predictor> predictor_;
   mutable std::list<Tile> kept_;
 };
 
@@ -443,8 +400,12 @@ class PredictStage : public blockwise::Stage {
   bool needs_fresh_workers() const override { return true; }
   bool makes_files() const override { return false; }
   std::vector<std::string> steps() const override { return {"predict blocks"}; }
-  std::vector<std::string> device_types() const override { return nn::device_types(); }
-  bool has_device(const std::string& type) const override { return nn::has_device(type); }
+  // Since version 2 the statistics of normalization are part of the weights: other last bits.
+  int algorithm_version() const override { return 2; }
+  std::vector<std::string> device_types() const override {
+    return nn::prediction_device_types(set_.precision);
+  }
+  bool has_device(const std::string& type) const override { return nn::has_prediction_device(type); }
   std::unique_ptr<Step> make_step(std::size_t, const RunFolder& run) const override {
     const auto device = run.read_device();
     return std::make_unique<PredictVolume>(set_, device ? device->type : "");
@@ -462,13 +423,26 @@ void PredictOptions::bind(OptionTable& table) {
   table
       .add("tile", tile,
            {"edge of the tiles that are predicted at once, about, in voxels of the output: more needs more "
-            "memory, less spends more on halos (see organon network info)",
+            "memory, less spends more on halos (see organon network info); 0: the largest that fits "
+            "tile_memory_gib",
             "voxels",
-            8,
+            0,
             2048,
+            {}})
+      .add("tile_memory_gib", tile_memory_gib,
+           {"for tile = 0: memory that a worker may take for a tile, of the device that computes it: what is "
+            "free over the number of workers. Part of what decides the voxels' last bits, so it is not "
+            "measured",
+            "GiB",
+            0,
+            1e6,
             {}})
       .add("halo", halo, {"read around each tile by networks with \"same\" padding", "voxels", 0, 1024, {}})
       .add("flips", flips, {"mirrored copies whose predictions are averaged: 1, 2, 4 or 8", "", 1, 8, {}})
+      .add("precision", precision,
+           {"numbers that networks compute with: bfloat16, float32, or auto: bfloat16 where the device is "
+            "made for it",
+            "", -kAny, kAny, nn::precision_names()})
       .add(
           "allow_voxel_size", allow_voxel_size,
           {"take the nearest level of raw even if its voxel size is more than 10 % off", "", -kAny, kAny, {}})

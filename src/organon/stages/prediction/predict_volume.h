@@ -7,9 +7,11 @@ namespace organon::stages {
 
 /// Raw and a network -> predictions per class.
 struct PredictOptions {
-  std::int64_t tile = 128;
+  std::int64_t tile = 128;  ///< 0: the largest that fits `tile_memory_gib`
+  double tile_memory_gib = 0;
   std::int64_t halo = 32;
   std::int64_t flips = 2;
+  std::string precision = "auto";  ///< "auto", "float32" or "bfloat16"
   bool allow_voxel_size = false;
   std::vector<double> contrast_limits;
   std::vector<std::int64_t> chunk_shape = {64, 64, 64};

@@ -11,6 +11,7 @@
 #include "organon/base/random.h"
 #include "organon/blockwise/testing/stage_contract.h"
 #include "organon/nn/network.h"
+#include "organon/nn/network_cost.h"
 #include "organon/stages/prediction/tile_grid.h"
 #include "organon/voxel/training_targets.h"
 
@@ -123,14 +124,15 @@ void expect_seamless(const Array<std::uint8_t>& found, const Array<float>& whole
   EXPECT_GT(sum, found.size());  // not all alike
 }
 
-constexpr const char* kOptions = R"({"tile": 16, "halo": 16, "flips": 1, "chunk_shape": [8, 8, 8]})";
+constexpr const char* kOptions =
+    R"({"tile": 16, "halo": 16, "flips": 1, "precision": "float32", "chunk_shape": [8, 8, 8]})";
 
 TEST(PredictVolume, ValidTilesHaveNoSeams) {
   for (const nn::NetworkInfo& info : {valid_info(), finer(valid_info())}) {
     const TemporaryFolder folder;
-    const auto description =
-        description_of({store(folder.path(), "raw", make_raw(kShape), 8), store_network(folder.path(), info)},
-                       folder.path(), R"({"tile": 8, "flips": 1, "chunk_shape": [8, 8, 8]})");
+    const auto description = description_of(
+        {store(folder.path(), "raw", make_raw(kShape), 8), store_network(folder.path(), info)}, folder.path(),
+        R"({"tile": 8, "flips": 1, "precision": "float32", "chunk_shape": [8, 8, 8]})");
     const auto result = run(description);
     ASSERT_TRUE(result.failures.empty()) << result.failures.front().message;
     const std::int64_t scale = info.options.output_scale;
@@ -171,9 +173,9 @@ TEST(PredictVolume, FinerOutputsLieWhereTheirVoxelsAre) {
     const Index3 bright{3, 4, 7};
     raw(bright) = 220;
     const std::string raw_address = store(folder.path(), "raw_" + info.options.padding, raw, 8);
-    const auto description =
-        description_of({raw_address, network}, folder.path() / info.options.padding,
-                       R"({"tile": 8, "halo": 4, "flips": 8, "chunk_shape": [4, 8, 8]})");
+    const auto description = description_of(
+        {raw_address, network}, folder.path() / info.options.padding,
+        R"({"tile": 8, "halo": 4, "flips": 8, "precision": "float32", "chunk_shape": [4, 8, 8]})");
     ASSERT_TRUE(run(description).failures.empty());
     const auto dataset = storage::open_dataset(description.outputs[0] + "/a");
     EXPECT_EQ(dataset->spec().shape, (Shape3{18, 20, 22}));
@@ -395,6 +397,62 @@ TEST(PredictVolume, AFolderOfNetworksPredictsTheirMean) {
   EXPECT_THROW(
       make_predict_stage(description_of({raw, (folder.path() / "empty").string()}, folder.path(), kOptions)),
       Error);
+}
+
+TEST(TileGrid, TheLargestTilesFitTheMemory) {
+  const Shape3 volume{4096, 4096, 4096};
+  const Shape3 chunks{64, 64, 64};
+  const std::int64_t memory = std::int64_t{32} << 30;
+  for (const char* name : {"compact", "paper"}) {
+    const nn::NetworkOptions network = nn::network_preset(name);
+    const auto with = [&](std::int64_t bytes) {
+      return make_largest_tile_grid(network, 14, volume, chunks, bytes, 32);
+    };
+    const TileGrid tiles = with(memory);
+    EXPECT_LE(nn::prediction_bytes(network, 14, tiles.input), memory);
+    EXPECT_GT(tiles.shape.product(), with(memory / 2).shape.product());
+    // The next larger one of whole chunks, or of the network's steps, does not fit.
+    const std::int64_t more = tiles.shape.largest() + 64;
+    EXPECT_GT(nn::prediction_bytes(network, 14, make_tile_grid(network, volume, chunks, more, 32).input),
+              memory);
+    EXPECT_THROW(with(1 << 20), Error);
+  }
+}
+
+TEST(PredictVolume, TilesOfAMemoryAreTheSameVoxelsWithinARounding) {
+  const TemporaryFolder folder;
+  const std::string raw = store(folder.path(), "raw", make_raw(kShape), 8);
+  const std::string network = store_network(folder.path(), same_info());
+  const auto with = [&](const char* name, const std::string& tile) {
+    return description_of(
+        {raw, network}, folder.path() / name,
+        "{" + tile + R"(, "halo": 16, "flips": 1, "precision": "float32", "chunk_shape": [8, 8, 8]})");
+  };
+  const auto standard = with("standard", R"("tile": 16)");
+  const auto largest = with("largest", R"("tile": 0, "tile_memory_gib": 0.5)");
+  ASSERT_TRUE(run(standard).failures.empty());
+  ASSERT_TRUE(run(largest).failures.empty());
+  const auto tile = storage::open_dataset(largest.outputs[0] + "/a")->attributes()["prediction"]["tile"];
+  EXPECT_EQ(tile, Json({24, 32, 40})) << "the whole volume";
+  const auto one = read_class(standard);
+  const auto other = read_class(largest);
+  for (std::int64_t i = 0; i < one.size(); ++i) ASSERT_NEAR(one.data()[i], other.data()[i], 1);
+  for (const char* wrong : {R"("tile": 0)", R"("tile": 5)", R"("tile": 0, "tile_memory_gib": 0.01)"})
+    EXPECT_THROW(make_predict_stage(with("wrong", wrong)), Error) << wrong;
+}
+
+TEST(PredictVolume, PrecisionIsPartOfWhatMakesTheVoxels) {
+  const TemporaryFolder folder;
+  const std::string raw = store(folder.path(), "raw", make_raw(kShape), 8);
+  const std::string network = store_network(folder.path(), same_info());
+  const auto stage_of = [&](const char* precision) {
+    return make_predict_stage(
+        description_of({raw, network}, folder.path(), std::string(R"({"precision": ")") + precision + "\"}"));
+  };
+  // Left to the device, processors made for bfloat16 are a kind of their own: a run keeps to one of them.
+  EXPECT_EQ(stage_of("auto")->device_types(), (std::vector<std::string>{"cuda", "cpu_bfloat16", "cpu"}));
+  EXPECT_EQ(stage_of("float32")->device_types(), (std::vector<std::string>{"cuda", "cpu"}));
+  EXPECT_THROW(stage_of("float16"), Error);
 }
 
 TEST(TileGrid, ModulesHaveTheirOwnTiles) {

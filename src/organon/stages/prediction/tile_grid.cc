@@ -6,6 +6,7 @@
 
 #include "organon/base/error.h"
 #include "organon/geometry/integer_division.h"
+#include "organon/nn/network_cost.h"
 
 namespace organon::stages {
 TileGrid make_tile_grid(const nn::NetworkOptions& network, const Shape3& volume, const Shape3& chunk_shape,
@@ -40,6 +41,21 @@ TileGrid make_tile_grid(const nn::NetworkOptions& network, const Shape3& volume,
   const Shape3 input{shape.z / scale + 2 * margin.z, shape.y / scale + 2 * margin.y,
                      shape.x / scale + 2 * margin.x};
   return {shape, input, margin, Index3(margin * scale), scale};
+}
+
+TileGrid make_largest_tile_grid(const nn::NetworkOptions& network, std::int64_t num_classes,
+                                const Shape3& volume, const Shape3& chunk_shape, std::int64_t memory_bytes,
+                                std::int64_t halo) {
+  const auto largest = nn::largest_tile(network, num_classes, memory_bytes, halo);
+  const std::int64_t step = nn::input_multiple(network).smallest() * network.output_scale;
+  // Tiles of whole chunks may be larger than was asked for.
+  for (std::int64_t edge = largest ? largest->shape.largest() : 0; edge > 0; edge -= step) {
+    const TileGrid tiles = make_tile_grid(network, volume, chunk_shape, edge, halo);
+    if (nn::prediction_bytes(network, num_classes, tiles.input) <= memory_bytes) return tiles;
+  }
+  throw Error(ErrorKind::kInvalidArgument,
+              fmt::format("no tile of this network with a halo of {} voxels is predicted within {} MiB", halo,
+                          memory_bytes >> 20));
 }
 
 TileGrid make_script_tile_grid(const nn::ScriptInfo& script, const Shape3& volume, std::int64_t tile,

@@ -44,6 +44,11 @@ struct TileGrid {
 TileGrid make_tile_grid(const nn::NetworkOptions& network, const Shape3& volume, const Shape3& chunk_shape,
                         std::int64_t tile, std::int64_t halo);
 
+/// The same with the largest tiles that predict within `memory_bytes` (nn::prediction_bytes()).
+TileGrid make_largest_tile_grid(const nn::NetworkOptions& network, std::int64_t num_classes,
+                                const Shape3& volume, const Shape3& chunk_shape, std::int64_t memory_bytes,
+                                std::int64_t halo);
+
 /// Tiles of a module that takes inputs of one shape. What of `halo` its output does not leave out by itself
 /// is cut off; slice-wise modules take up to `tile` slices at once. Errors: kInvalidArgument where nothing is
 /// left.

@@ -68,7 +68,7 @@ struct PlanRow {
   double seconds = 0;
 };
 
-std::string name_of_setup(const std::string& setup) { return setup.empty() ? "all" : setup; }
+std::string name_of_setup(const std::string& setup) { return setup.empty() ? "(study)" : setup; }
 
 std::vector<PlanRow> plan_rows(const std::vector<StudyStage>& stages,
                                const std::vector<StudyStage>& stand_ins, const ExecutionOptions& options) {

@@ -144,8 +144,8 @@ class ScriptModule : public Model {
         output.sizes().slice(2) != torch::IntArrayRef(edges)) {
       throw Error(
           ErrorKind::kCorruptData,
-          fmt::format("{}: expected {} outputs of {} channels or more of {} voxels, found {}", where_,
-                      raw.size(0), most + 1, fmt::join(edges, " x "), fmt::join(output.sizes(), " x ")));
+          fmt::format("{}: expected {} channels or more of {} voxels for a batch of {}, found {}", where_,
+                      most + 1, fmt::join(edges, " x "), raw.size(0), fmt::join(output.sizes(), " x ")));
     }
     output = info_.is_slice_wise ? output.permute({1, 0, 2, 3}) : output[0];
     const torch::Tensor channels = torch::tensor(info_.channels).to(device_);

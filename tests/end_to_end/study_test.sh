@@ -99,7 +99,7 @@ run_until_there_is() {
 }
 run_until_there_is broken/networks/few4/checkpoints/step_000010.organon
 [ ! -e broken/scores ] || fail "it was not killed in training"
-run_until_there_is broken/scores/few4/10/hela_right.json
+run_until_there_is broken/scores/few4/10/hela/right.json
 [ ! -e broken/choice ] || fail "it was not killed before the end"
 "$organon" run broken/study.toml --no-fsync --workers 1 >/dev/null 2>log || fail "going on"
 cmp whole/choice/scores.csv broken/choice/scores.csv || fail "another store after a kill"

@@ -21,6 +21,7 @@ namespace {
 // As far as `predict` takes a level for the network's.
 constexpr double kVoxelSizeTolerance = 0.1;
 constexpr std::int64_t kAllCheckpoints = 1'000'000'000;
+constexpr std::int64_t kMostCheckpoints = 10'000;  // of a training: each is judged on every holdout
 
 [[noreturn]] void refuse(const std::string& message) { throw Error(ErrorKind::kInvalidArgument, message); }
 
@@ -210,7 +211,7 @@ std::size_t StudyStages::add_targets(const Candidate& candidate, const config::S
   StudyStage stage;
   stage.description = describe_stage(
       "targets",
-      {volumes.addresses, in_container(fmt::format("targets/{}_{}nm/{}_{}", candidate.setup.class_set,
+      {volumes.addresses, in_container(fmt::format("targets/{}_{}nm/{}/{}", candidate.setup.class_set,
                                                    size_text(size_nm), dataset.name, crop.name))},
       {{"classes", comma_list(names)},
        {"ids", comma_list(volumes.ids)},
@@ -223,8 +224,14 @@ std::size_t StudyStages::add_targets(const Candidate& candidate, const config::S
   stage.description.box_nm = crop.box_nm;
   stage.title = fmt::format("{} at {} nm: targets {}/{}", candidate.setup.class_set, size_text(size_nm),
                             dataset.name, crop.name);
-  for (std::size_t i = 0; i < stages_.size(); ++i)
-    if (stages_[i].description.outputs == stage.description.outputs) return i;
+  for (std::size_t i = 0; i < stages_.size(); ++i) {
+    const blockwise::StageDescription& other = stages_[i].description;
+    if (other.outputs != stage.description.outputs) continue;
+    if (other.options_json == stage.description.options_json && other.inputs == stage.description.inputs)
+      return i;
+    refuse(fmt::format("{}: two set-ups mean different classes by '{}': name one of them otherwise",
+                       candidate.setup.place, candidate.setup.class_set));
+  }
   return add(std::move(stage));
 }
 
@@ -285,6 +292,10 @@ StudyStages::Candidate StudyStages::train(const config::StudySetup& setup) {
   }
   candidate.needs = {add(std::move(stage))};
   const std::int64_t steps = whole("steps");
+  if (steps / every > kMostCheckpoints) {
+    refuse(fmt::format("{}: setup {}: {} steps, a checkpoint every {}: expected at most {} checkpoints",
+                       setup.place, setup.name, steps, every, kMostCheckpoints));
+  }
   for (std::int64_t step = every; step < steps + every; step += every) {
     const std::int64_t iteration = std::min(step, steps);
     candidate.networks[iteration] =
@@ -343,7 +354,7 @@ void StudyStages::judge(const Candidate& candidate) {
   const std::string size = size_text(candidate.voxel_size_nm);
   for (const auto& [iteration, network] : candidate.networks) {
     for (const auto& [dataset, crop, volumes, truth, limits] : judges) {
-      const std::string place = fmt::format("{}/{}/{}_{}", setup.name, iteration, dataset.name, crop.name);
+      const std::string place = fmt::format("{}/{}/{}/{}", setup.name, iteration, dataset.name, crop.name);
       const std::string what = fmt::format("{} at {}", setup.name, iteration);
       StudyStage predict;
       predict.description =
@@ -373,7 +384,9 @@ void StudyStages::judge(const Candidate& candidate) {
            {"iteration", std::to_string(iteration)},
            {"path", std::filesystem::path(predictions).lexically_relative(root_).string()},
            {"raw_dataset", size + " nm"},
-           {"raw_voxel_size_nm", fmt::format("{}", candidate.voxel_size_nm[2])}},
+           {"raw_voxel_size_nm",
+            fmt::format("{:.6g}", std::cbrt(candidate.voxel_size_nm[0] * candidate.voxel_size_nm[1] *
+                                            candidate.voxel_size_nm[2]))}},
           {table("evaluate")});
       evaluate.description.box_nm = crop.box_nm;
       evaluate.setup = setup.name;

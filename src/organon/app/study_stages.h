@@ -20,10 +20,10 @@ struct StudyStage {
 
 /// The stages of a study.toml, in order. What they make lies under `root`:
 ///
-///     <name>.n5/targets/<classes>_<size>nm/<dataset>_<crop>/<class>    shared by set-ups of the same classes
+///     <name>.n5/targets/<classes>_<size>nm/<dataset>/<crop>/<class>    shared by set-ups of the same classes
 ///     networks/<setup>/                                                with all checkpoints to be evaluated
-///     <name>.n5/predictions/<setup>/<iteration>/<dataset>_<crop>/<class>    of the crop's box
-///     scores/<setup>/<iteration>/<dataset>_<crop>.json                 a row per class that the crop holds
+///     <name>.n5/predictions/<setup>/<iteration>/<dataset>/<crop>/<class>    of the crop's box
+///     scores/<setup>/<iteration>/<dataset>/<crop>.json                 a row per class that the crop holds
 ///     choice/                                                          the answers of `choose` over all
 class StudyStages {
  public:

@@ -90,7 +90,7 @@ TEST_F(StudyStagesTest, SetupsOfTheSameClassesShareTargets) {
   const StudyStages all = stages_of(kStudy);
   const auto targets = of_verb(all, "targets");
   ASSERT_EQ(targets.size(), 2U);
-  EXPECT_TRUE(targets[1]->description.outputs[0].ends_with("s.n5/targets/few-mito_4nm/hela_left"));
+  EXPECT_TRUE(targets[1]->description.outputs[0].ends_with("s.n5/targets/few-mito_4nm/hela/left"));
   const auto trainings = of_verb(all, "train");
   ASSERT_EQ(trainings.size(), 3U);
   EXPECT_EQ(trainings[1]->description.inputs, trainings[2]->description.inputs);
@@ -110,10 +110,10 @@ TEST_F(StudyStagesTest, EveryIterationIsPredictedAndScoredThenOneIsChosen) {
   for (const StudyStage* stage : of_verb(all, "evaluate_classes"))
     outputs.push_back(
         std::filesystem::path(stage->description.outputs[0]).lexically_relative(folder_.path()).string());
-  EXPECT_EQ(outputs, (std::vector<std::string>{"scores/a/20/hela_right.json", "scores/a/30/hela_right.json",
-                                               "scores/b/20/hela_right.json", "scores/b/30/hela_right.json",
-                                               "scores/c/20/hela_right.json", "scores/c/40/hela_right.json",
-                                               "scores/c/50/hela_right.json"}));
+  EXPECT_EQ(outputs, (std::vector<std::string>{"scores/a/20/hela/right.json", "scores/a/30/hela/right.json",
+                                               "scores/b/20/hela/right.json", "scores/b/30/hela/right.json",
+                                               "scores/c/20/hela/right.json", "scores/c/40/hela/right.json",
+                                               "scores/c/50/hela/right.json"}));
   for (const StudyStage* stage : of_verb(all, "predict")) {
     EXPECT_EQ(stage->description.box_nm, "1,1,1,63,63,63") << "all that the labels cover";
     EXPECT_EQ(all.stages()[stage->needs.at(0)].description.verb, "train");

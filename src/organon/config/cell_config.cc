@@ -154,7 +154,7 @@ CellConfig read_cell_config(const std::filesystem::path& path) {
 CellConfig parse_cell_config(std::string_view text, const std::filesystem::path& path) {
   CellConfig config;
   config.path = path;
-  config.folder = std::filesystem::absolute(path).parent_path();
+  config.folder = std::filesystem::absolute(path).lexically_normal().parent_path();
   const TomlReader reader(path);
   toml::table root = reader.parse(text);
   std::vector<std::string> known = {"name",    "format", "raw",      "crops",    "classes",

@@ -162,6 +162,31 @@ StudySetup read_setup(const TomlReader& reader, const toml::table& entry, const 
   return setup;
 }
 
+// What the study says to its stages itself.
+void check_settings(const StageSettings& settings, const std::vector<const char*>& own) {
+  for (const char* key : own) {
+    const auto found = settings.places.find(key);
+    if (found == settings.places.end()) continue;
+    throw Error(ErrorKind::kInvalidArgument,
+                fmt::format("{}: {}: datasets and set-ups say it", found->second, key));
+  }
+}
+
+void check_settings(const StudyConfig& study) {
+  const std::vector<const char*> of_train = {"classes", "balance_as", "roles", "contrast_limits"};
+  const std::map<std::string, std::vector<const char*>> own = {
+      {"targets", {"classes", "ids", "masks", "unlabelled_id", "add_nm", "joined", "voxel_size_nm"}},
+      {"train", of_train},
+      {"predict", {"contrast_limits", "allow_voxel_size"}},
+      {"evaluate",
+       {"classes", "ids", "truth_volumes", "masks", "truth_expand_nm", "dataset", "crop", "setup", "family",
+        "iteration", "path", "raw_dataset", "raw_voxel_size_nm"}}};
+  for (const auto& [verb, keys] : own)
+    if (const auto found = study.stages.find(verb); found != study.stages.end())
+      check_settings(found->second, keys);
+  for (const StudySetup& setup : study.setups) check_settings(setup.train, of_train);
+}
+
 void check_roles(const TomlReader& reader, const toml::table& root, const StudyConfig& study) {
   const auto has = [](const StudyDataset& dataset, bool holdout) {
     return std::any_of(dataset.crops.begin(), dataset.crops.end(), [&](const CropConfig& crop) {
@@ -220,7 +245,7 @@ StudyConfig read_study_config(const std::filesystem::path& path) {
 StudyConfig parse_study_config(std::string_view text, const std::filesystem::path& path) {
   StudyConfig study;
   study.path = path;
-  study.folder = std::filesystem::absolute(path).parent_path();
+  study.folder = std::filesystem::absolute(path).lexically_normal().parent_path();
   const TomlReader reader(path);
   const toml::table root = reader.parse(text);
   std::vector<std::string> known = {"name", "format", "taxonomy", "evaluate_every", "datasets", "setups"};
@@ -251,6 +276,7 @@ StudyConfig parse_study_config(std::string_view text, const std::filesystem::pat
     study.datasets.push_back(read_dataset(reader, *entry, study));
   for (const toml::table* entry : tables_of(reader, root, "setups"))
     study.setups.push_back(read_setup(reader, *entry, study));
+  check_settings(study);
   check_roles(reader, root, study);
   return study;
 }

@@ -123,6 +123,7 @@ TEST(StudyConfig, ErrorsNameFileAndLine) {
       {"role = \"holdout\"", "role = \"train\"", "4", "holdout"},
       {"network = \"networks/old\"", "network = \"n\"\nclasses = \"many\"", "40", "trained already"},
       {"batch = 2", "keep_checkpoints = 2", "43", "evaluate_every"},
+      {"batch = 2", "classes = [\"er\"]", "43", "datasets and set-ups say it"},
       {"labels = \"/data/jurkat\"", "labels = \"/data/jurkat\"\nrole = \"validate\"", "29",
        "role = \"train\""},
       {"name = \"jurkat\"", "name = \"a/b\"", "18", "letters, digits"}};

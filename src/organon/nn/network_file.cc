@@ -103,7 +103,11 @@ NetworkInfo info_of(const Json& header, const std::string& where) {
     refuse(where, "it has no classes");
   for (const Json& name : classes) {
     if (!name.is_string()) refuse(where, "a class is no text");
-    info.classes.push_back(name);
+    // Predictions lie in folders of these names.
+    const std::string text = name;
+    if (text.empty() || text.front() == '.' || text.find_first_of("/\\,") != std::string::npos)
+      refuse(where, fmt::format("'{}' is no name of a class", text));
+    info.classes.push_back(text);
   }
   info.voxel_size_nm = voxel_size_of(field(header, "voxel_size_nm", where), where);
   info.seed = static_cast<std::uint64_t>(count_field(header, "seed", where));

@@ -114,6 +114,8 @@ TEST(NetworkFile, WhatIsSealedButSenselessIsRefused) {
                                                         {"[\"mito\",\"er\"]", "[]"},
                                                         {"[\"mito\",\"er\"]", "[1]"},
                                                         {"[\"mito\",\"er\"]", "3"},
+                                                        {"[\"mito\",\"er\"]", "[\"../er\"]"},
+                                                        {"[\"mito\",\"er\"]", "[\"a/b\"]"},
                                                         {"4.5", "0"},
                                                         {"4.5", "\"x\""},
                                                         {"[\"3\"]", "[]"},

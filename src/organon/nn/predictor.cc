@@ -128,7 +128,7 @@ class ScriptModule : public Model {
     // Slices are a batch.
     raw = info_.is_slice_wise ? raw.unsqueeze(1) : raw.unsqueeze(0).unsqueeze(0);
     // Two of the same take less than half the time of one there.
-    if (kIsSlowWithOne && device_.is_cpu() && !info_.is_slice_wise) raw = raw.expand({2, -1, -1, -1, -1});
+    if (kIsSlowWithOne && device_.is_cpu() && !info_.is_slice_wise) raw = raw.repeat({2, 1, 1, 1, 1});
     torch::Tensor output;
     try {
       output = module_.forward({raw}).toTensor().to(device_, torch::kFloat32);

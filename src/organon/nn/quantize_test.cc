@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "organon/base/error.h"
+
 namespace organon::nn {
 namespace {
 
@@ -27,6 +29,13 @@ TEST(Quantize, IsTheRoundedValueOfItsDefinition) {
       ASSERT_EQ(static_cast<float>(found[i].data_ptr<std::uint8_t>()[k]), expected) << y;
     }
   }
+}
+
+TEST(Quantize, WhatIsNoNumberIsRefused) {
+  torch::Tensor values = torch::zeros({8});
+  values[5] = std::nan("");
+  EXPECT_THROW(quantize(values), Error);
+  EXPECT_THROW(quantize_by_operations(values), Error);
 }
 
 }  // namespace

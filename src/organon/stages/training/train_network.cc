@@ -61,6 +61,14 @@ struct Set : TrainingSet {
                               "patches for as many parts, found one of {}",
                               verb, options.processes, options.accumulate, options.batch));
     }
+    // A training of other options or inputs begins anew, and what its folder held is gone.
+    const auto inside = std::filesystem::weakly_canonical(start_from)
+                            .lexically_relative(std::filesystem::weakly_canonical(folder));
+    if (!start_from.empty() && !inside.empty() && *inside.begin() != "..") {
+      throw Error(ErrorKind::kInvalidArgument,
+                  fmt::format("{}: {} lies in the output, which would be made anew; choose another output",
+                              verb, start_from));
+    }
     if (options.processes > 1 && !nn::ProcessGroup::is_available()) {
       throw Error(ErrorKind::kUnsupported,
                   fmt::format("{}: processes: this organon was built without the headers of gloo (Debian: "
@@ -305,6 +313,7 @@ class Training {
     }
     std::filesystem::remove_all(set_.folder / "checkpoints");
     std::filesystem::remove(set_.folder / "network.organon");
+    std::filesystem::remove(best_path());
     std::filesystem::remove(event_file_in(set_.folder));
     std::filesystem::create_directories(set_.folder);
     began_unix_seconds_ = unix_seconds_now();

@@ -207,6 +207,10 @@ TEST(TrainNetwork, StartsFromANetworkAndTakesItsTopology) {
   write_text_atomically(inputs.back(), read_text(folder.path() / "second" / "network" / "network.organon"));
   EXPECT_FALSE(run(description).was_unchanged);
 
+  // It would be removed before it is read.
+  inputs.back() = (folder.path() / "second" / "network" / "network.organon").string();
+  EXPECT_THROW(make_train_stage(description_of(inputs, folder.path() / "second")), Error);
+  EXPECT_TRUE(std::filesystem::exists(inputs.back()));
   inputs.back() = (folder.path() / "none.organon").string();
   EXPECT_THROW(make_train_stage(description_of(inputs, folder.path() / "third")), Error);
 }

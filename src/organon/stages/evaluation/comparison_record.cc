@@ -152,7 +152,11 @@ void ComparisonOptions::bind(OptionTable& table) {
             {}})
       .add("trials", trials, {"how many boxes are judged", "", 1, static_cast<double>(kMostTrials), {}})
       .add("kind_a", kind_a,
-           {"what A is; auto: by its attributes", "", -kAny, kAny, {"auto", "labels", "prediction"}})
+           {"what A is: labels, prediction, or auto, by its attributes",
+            "",
+            -kAny,
+            kAny,
+            {"auto", "labels", "prediction"}})
       .add("kind_b", kind_b, {"what B is, as for A", "", -kAny, kAny, {"auto", "labels", "prediction"}})
       .add("threshold", threshold, {"predictions are foreground from here on", "grey levels", 0, 255, {}})
       .add("seed", seed,

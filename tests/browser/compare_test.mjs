@@ -108,7 +108,7 @@ async function run(folder, organon, screenshot) {
   await makeVolumes(folder, organon);
   const words = ["compare", "alder.n5", "birch.n5", "--raw", "raw.n5", "--output", "out", "--edge-voxels", "24", "--trials", String(numTrials)];
   const at = (word) => (word.endsWith(".n5") || word === "out" ? path.join(folder, word) : word);
-  const command = [...words.map(at), "--name-a", "setup1@1000", "--name-b", "setup2@2000", "--label", "mito", "--seed", "7", "--port", "0"];
+  const command = [...words.map(at), "--name-a", "setup1@1000", "--name-b", "setup2@2000", "--label", "mito", "--kind-a", "prediction", "--kind-b", "prediction", "--seed", "7", "--port", "0"];
   let server = await startProgram(organon, command);
   let browser;
   try {
@@ -126,7 +126,7 @@ async function run(folder, organon, screenshot) {
         Promise.all([response.body(), response.allHeaders()]).then(([body, headers]) => {
           const all = `${response.url()} ${JSON.stringify(headers)} ${body.toString("latin1")}`;
           leaks.push(...secrets.filter((secret) => all.includes(secret)));
-          if (response.headers()["content-type"] === "application/json" && /prefer|counted/.test(all)) leaks.push(all);
+          if (response.headers()["content-type"] === "application/json" && (/prefer|counted/.test(all) || (response.ok() && !all.includes('"probability":null')))) leaks.push(all);
         }),
       );
     });
@@ -134,6 +134,7 @@ async function run(folder, organon, screenshot) {
     await page.goto(`${server.address}compare.html`);
     await trialShown(page, 0);
     const height = await page.evaluate(() => document.scrollingElement.scrollHeight);
+    check("no probability before ten answers", (await page.getByRole("status").textContent()).includes("p is told after ten answers"));
     check("the page fits 1280 x 800", height <= 800, `${height} pixels high`);
     const sections = await pixelsOf(page, "left");
     const sizes = sections.map(({ plane, width, height }) => `${plane} ${width}x${height}`).join(", ");
@@ -163,7 +164,17 @@ async function run(folder, organon, screenshot) {
       if (trial + 1 < numTrials) await trialShown(page, trial + 1);
     };
 
-    await press(0, (await judge(0)).better);
+    await page.keyboard.press("Control+ArrowUp");
+    await page.waitForTimeout(100);
+    check("those with Control are the browser's", (await label("left", "xy")).includes("z = 7 of 12"));
+
+    // By a click, so that a button has the focus.
+    const first = (await judge(0)).better === "1" ? "Left is better" : "Right is better";
+    await page.keyboard.press("ArrowDown");
+    await page.getByRole("button", { name: first }).click();
+    await trialShown(page, 1);
+    check("the focus stays", (await page.evaluate(() => document.activeElement.textContent)).startsWith(first));
+    check("a new trial begins in the middle", (await label("left", "xy")).includes("z = 7 of 12"), await label("left", "xy"));
     // The wrong key, taken back.
     const second = await judge(1);
     await writeFile(screenshot, await page.screenshot());

@@ -30,11 +30,9 @@ export function ComparePage() {
       <Top state={state} canUndo={!comparison.isBusy} onUndo={comparison.undo} onEnd={comparison.end} />
       {failure !== undefined && <Failure title="That did not work" message={failure} />}
       {state.result !== null ? (
-        <ResultView state={state} result={state.result} />
+        <ResultView result={state.result} />
       ) : (
         <Trial
-          // A new trial begins in the middle of its box.
-          key={state.numAnswered}
           state={state}
           voxels={voxels}
           look={look}
@@ -58,15 +56,22 @@ interface TopProps {
 function Top({ state, canUndo, onUndo, onEnd }: TopProps) {
   const [isAsking, setIsAsking] = useState(false);
   const isOpen = !state.isEnded;
+  const isTold = state.numAnswered > 0 && state.numAnswered === state.numTold;
   return (
     <header className="top">
       <div className="title">
         <div>
-          <h1>Which one shows {state.label === "" ? "it" : state.label} better?</h1>
+          <h1>Which one shows {state.label} better?</h1>
           <p role="status">
             {isOpen ? `Trial ${state.numAnswered + 1} of ${state.numTrials}` : `${state.numAnswered} of ${state.numTrials} trials`}
             {" · "}
-            <span title="Of answers so uneven, were both equally good; two-sided binomial test">p = {formatNumber(state.probability)}</span>
+            {state.probability === null ? (
+              "p is told after ten answers"
+            ) : (
+              <span title="Of answers so uneven, were both equally good; two-sided binomial test">
+                p = {formatNumber(state.probability)} after {state.numTold} answers
+              </span>
+            )}
             {` · both good ${state.bothGood} · both bad ${state.bothBad}`}
           </p>
         </div>
@@ -86,7 +91,18 @@ function Top({ state, canUndo, onUndo, onEnd }: TopProps) {
             </>
           ) : (
             <>
-              <button type="button" className="plain" disabled={!canUndo || state.numAnswered === 0} onClick={onUndo}>
+              {isTold && (
+                <span id="why-no-undo" className="faint">
+                  p counts all answers: none can be taken back.
+                </span>
+              )}
+              <button
+                type="button"
+                className="plain"
+                disabled={!canUndo || state.numAnswered === 0 || isTold}
+                aria-describedby={isTold ? "why-no-undo" : undefined}
+                onClick={onUndo}
+              >
                 Undo <kbd>u</kbd>
               </button>
               <button type="button" className="plain" disabled={state.numAnswered === 0} onClick={() => setIsAsking(true)}>
@@ -114,11 +130,13 @@ function Trial({ state, voxels, look, isBusy, onLook, onAnswer, onUndo }: TrialP
   const { shape, voxelSizeNm } = state;
   const [position, setPosition] = useState(() => middleOf(shape));
   const [plane, setPlane] = useState<Plane>(planes[0]!);
+  // A new trial begins in the middle of its box; the page around it stays, and with it the focus.
+  const { z, y, x } = shape;
+  useEffect(() => setPosition(middleOf({ z, y, x })), [state.numAnswered, z, y, x]);
 
   const onKey = (event: KeyboardEvent) => {
-    if (event.repeat || event.ctrlKey || event.metaKey || event.altKey) {
-      if (!event.key.startsWith("Arrow")) return;
-    }
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.repeat && !event.key.startsWith("Arrow")) return;
     const answer = answers.find(({ key }) => key === event.key.toLowerCase());
     // On a slider the arrows are the slider's.
     const isArrow = event.key.startsWith("Arrow") && !(event.target instanceof HTMLInputElement);
@@ -185,8 +203,9 @@ function Trial({ state, voxels, look, isBusy, onLook, onAnswer, onUndo }: TrialP
           </label>
         </div>
         <div className="answers" role="group" aria-label="Answer">
+          {/* Not disabled: that would take the focus away with each answer. */}
           {answers.map(({ verdict, key, label }) => (
-            <button key={verdict} type="button" className="primary" disabled={isBusy || voxels === undefined} onClick={() => onAnswer(verdict)}>
+            <button key={verdict} type="button" className="primary" aria-disabled={isBusy || voxels === undefined} onClick={() => onAnswer(verdict)}>
               {label} <kbd>{key}</kbd>
             </button>
           ))}

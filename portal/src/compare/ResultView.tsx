@@ -1,15 +1,19 @@
 import { formatNumber } from "../data/units.ts";
-import type { ComparisonState, Result } from "./comparison.ts";
+import type { Result } from "./comparison.ts";
 
 /** Who was who, and how often each was better. */
-export function ResultView({ state, result }: { state: ComparisonState; result: Result }) {
+export function ResultView({ result }: { result: Result }) {
+  // What chance dealt makes none better.
+  const better = result.a.preferred === result.b.preferred ? null : result.better;
   const rows = [
-    { letter: "A", ...result.a, isBetter: result.better === "a" },
-    { letter: "B", ...result.b, isBetter: result.better === "b" },
+    { letter: "A", ...result.a, isBetter: better === "a" },
+    { letter: "B", ...result.b, isBetter: better === "b" },
   ];
   return (
     <main className="result card">
-      <h2>Result of {state.numAnswered} trials</h2>
+      <h2>
+        Result of {result.numAnswered} {result.numAnswered < result.numTrials ? `of ${result.numTrials} trials` : "trials"}
+      </h2>
       <table className="scores">
         <thead>
           <tr>

@@ -82,22 +82,26 @@ test("voxels are unpacked", () => {
 
 test("the state is read, and faults are named", () => {
   const json = {
-    label: "",
+    label: "mito",
     shape: [2, 3, 4],
     voxel_size_nm: [8, 4, 4],
     num_trials: 5,
     num_answered: 2,
     both_good: 1,
     both_bad: 0,
-    probability: 0.5,
+    num_told: 0,
+    probability: null,
     is_ended: false,
     result: null,
   };
   assert.deepEqual(readState(json).voxelSizeNm, { z: 8, y: 4, x: 4 });
   assert.equal(readState(json).result, null);
   assert.throws(() => readState({ ...json, shape: [2, 3] }), /state: shape: expected three numbers/);
+  assert.equal(readState(json).probability, null);
+  assert.equal(readState({ ...json, num_told: 10, probability: 0.5 }).probability, 0.5);
+  assert.throws(() => readState({ ...json, probability: "x" }), /probability/);
   assert.throws(() => readState({ ...json, both_bad: "x" }), /both_bad/);
   const candidate = { name: "s@1", address: "p", preferred: 1, counted: 2 };
-  const result = { a: candidate, b: candidate, both_good: 1, both_bad: 0, probability: 1, better: null };
+  const result = { a: candidate, b: candidate, num_answered: 2, num_trials: 5, both_good: 1, both_bad: 0, probability: 1, better: null };
   assert.equal(readState({ ...json, is_ended: true, result }).result?.b.counted, 2);
 });

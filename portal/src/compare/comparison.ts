@@ -17,6 +17,8 @@ export interface CandidateResult {
 export interface Result {
   a: CandidateResult;
   b: CandidateResult;
+  numAnswered: number;
+  numTrials: number;
   bothGood: number;
   bothBad: number;
   probability: number;
@@ -32,7 +34,10 @@ export interface ComparisonState {
   numAnswered: number;
   bothGood: number;
   bothBad: number;
-  probability: number;
+  /** Answers that `probability` is of, which cannot be taken back. */
+  numTold: number;
+  /** null where it is of none. */
+  probability: number | null;
   isEnded: boolean;
   result: Result | null;
 }
@@ -74,6 +79,8 @@ function readResult(value: unknown, place: Place): Result | null {
   return {
     a: readCandidate(json.a, inside(place, "a")),
     b: readCandidate(json.b, inside(place, "b")),
+    numAnswered: asNumber(json.num_answered, inside(place, "num_answered")),
+    numTrials: asPositive(json.num_trials, inside(place, "num_trials")),
     ...readNeither(json, place),
     probability: asNumber(json.probability, inside(place, "probability")),
     better: json.better === "a" || json.better === "b" ? json.better : null,
@@ -95,7 +102,8 @@ export function readState(value: unknown): ComparisonState {
     numTrials: asPositive(json.num_trials, inside(place, "num_trials")),
     numAnswered: asNumber(json.num_answered, inside(place, "num_answered")),
     ...readNeither(json, place),
-    probability: asNumber(json.probability, inside(place, "probability")),
+    numTold: asNumber(json.num_told, inside(place, "num_told")),
+    probability: json.probability === null ? null : asNumber(json.probability, inside(place, "probability")),
     isEnded: json.is_ended === true,
     result: readResult(json.result, inside(place, "result")),
   };

@@ -14,6 +14,8 @@ export interface UseComparison {
   end(): void;
 }
 
+const retryMs = 3000;
+
 /** The state and the voxels of the trial to be judged; those of the next are loaded meanwhile. */
 export function useComparison(): UseComparison {
   const [state, setState] = useState<ComparisonState>();
@@ -22,6 +24,7 @@ export function useComparison(): UseComparison {
   const [isBusy, setIsBusy] = useState(false);
   const loading = useRef(new Map<number, Promise<TrialVoxels>>());
   const shownAtMs = useRef(0);
+  const hasFailedToLoad = useRef(false);
 
   const load = useCallback((trial: number, of: ComparisonState) => {
     const found = loading.current.get(trial) ?? loadVoxels(trial, of.shape);
@@ -31,9 +34,23 @@ export function useComparison(): UseComparison {
     return found;
   }, []);
 
-  useEffect(() => {
-    loadState().then(setState, (error: Error) => setFailure(error.message));
+  const [numFailures, setNumFailures] = useState(0);
+  const retry = useRef<number>(undefined);
+  const lookAgain = useCallback((error: Error) => {
+    setFailure(error.message);
+    window.clearTimeout(retry.current);
+    retry.current = window.setTimeout(() => setNumFailures((n) => n + 1), retryMs);
   }, []);
+  useEffect(() => () => window.clearTimeout(retry.current), []);
+
+  const hasState = state !== undefined;
+  useEffect(() => {
+    if (hasState) return;
+    loadState().then((found) => {
+      setFailure(undefined);
+      setState(found);
+    }, lookAgain);
+  }, [hasState, numFailures, lookAgain]);
 
   useEffect(() => {
     if (state === undefined || state.isEnded) return;
@@ -42,17 +59,24 @@ export function useComparison(): UseComparison {
     load(trial, state).then(
       (voxels) => {
         if (!isCurrent) return;
+        // What could not be loaded before is here now; other failures stay to be read.
+        if (hasFailedToLoad.current) setFailure(undefined);
+        hasFailedToLoad.current = false;
         setShown({ trial, voxels });
         shownAtMs.current = performance.now();
         for (const old of loading.current.keys()) if (old < trial - 1 || old > trial + 1) loading.current.delete(old);
         if (trial + 1 < state.numTrials) load(trial + 1, state).catch(() => undefined);
       },
-      (error: Error) => isCurrent && setFailure(error.message),
+      (error: Error) => {
+        if (!isCurrent) return;
+        hasFailedToLoad.current = true;
+        lookAgain(error);
+      },
     );
     return () => {
       isCurrent = false;
     };
-  }, [state, load]);
+  }, [state, load, lookAgain, numFailures]);
 
   const isShown = state !== undefined && shown?.trial === state.numAnswered;
 
@@ -85,7 +109,7 @@ export function useComparison(): UseComparison {
       send(() => sendAnswer(state.numAnswered, verdict, seconds));
     },
     undo() {
-      if (state === undefined || state.isEnded || state.numAnswered === 0) return;
+      if (state === undefined || state.isEnded || state.numAnswered === state.numTold) return;
       send(() => takeBack(state.numAnswered - 1));
     },
     end() {

@@ -101,7 +101,7 @@ export function CurvePlot(props: Props) {
         width={width}
         height={height}
         viewBox={`0 0 ${width} ${height}`}
-        role="img"
+        role="group"
         tabIndex={0}
         aria-label={`${title} of ${lines.map((line) => line.name).join(", ")}`}
         onPointerMove={move}

@@ -157,7 +157,7 @@ function Body({ live, failure }: { live: Live; failure: string | undefined }) {
   const plot = { x: x.values, xLabel: x.label, hoverRow, onHover, hoverName };
   const pointed = hoverName === undefined ? undefined : allRows.find(({ name }) => name === hoverName);
   const readout = (value: string | undefined) => (
-    <span className="readout">
+    <span className="readout" aria-live="polite">
       {hoverRow === undefined || curves.steps.length === 0
         ? ""
         : `step ${formatNumber(curves.steps[row]!)}, ${formatDuration(curves.seconds[row]!)}${value === undefined ? "" : ` · ${value}`}`}

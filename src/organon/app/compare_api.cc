@@ -20,8 +20,11 @@ constexpr int kFailed = 500;
 constexpr int kEnding = 503;
 constexpr std::string_view kTrials = "trials/";
 
+// Words of a request may be cut within a letter.
+std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
 server::ApiAnswer failure(int status, const std::string& words) {
-  return {status, "application/json", Json({{"error", words}}).dump()};
+  return {status, "application/json", text_of(Json({{"error", words}}))};
 }
 
 std::uint64_t trial_number(std::string_view text) {
@@ -81,11 +84,19 @@ server::ApiAnswer CompareApi::answer(const server::ApiRequest& request) {
       default:
         break;
     }
-    on_error_(error.what());
+    tell(error.what());
   } catch (const std::exception& error) {
-    on_error_(error.what());
+    tell(error.what());
   }
   return failure(kFailed, "this did not work; the terminal of organon compare says why");
+}
+
+void CompareApi::tell(const std::string& words) const {
+  try {
+    on_error_(words);
+  } catch (const std::exception&) {
+    // Nobody reads the terminal any more.
+  }
 }
 
 server::ApiAnswer CompareApi::route(const server::ApiRequest& request) {
@@ -119,10 +130,12 @@ server::ApiAnswer CompareApi::state() const {
   json["num_answered"] = record.answered.size();
   json["both_good"] = counts.both_good;
   json["both_bad"] = counts.both_bad;
-  json["probability"] = counts.probability();
+  const std::size_t num_told = record.num_told();
+  json["num_told"] = num_told;
+  json["probability"] = num_told == 0 ? Json(nullptr) : Json(record.counts(num_told).probability());
   json["is_ended"] = record.is_ended;
   json["result"] = record.is_ended ? stages::result_of(record) : Json(nullptr);
-  return {200, "application/json", json.dump()};
+  return {200, "application/json", text_of(json)};
 }
 
 server::ApiAnswer CompareApi::voxels(const std::string& number) {

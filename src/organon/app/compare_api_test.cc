@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <stdexcept>
 
 #include "organon/base/json.h"
 #include "organon/blockwise/testing/stage_contract.h"
@@ -31,17 +32,20 @@ struct World {
   TemporaryFolder folder;
   stages::ComparedAddresses addresses{store(folder.path(), "first", 0), store(folder.path(), "second", 99),
                                       store(folder.path(), "raw", 5), ""};
-  stages::Comparison comparison{addresses, options(), folder.path() / "out"};
+  stages::Comparison comparison;
   std::vector<std::string> errors;
   CompareApi api{comparison, [this](const std::string& words) { errors.push_back(words); }};
 
-  static stages::ComparisonOptions options() {
+  explicit World(std::int64_t trials = 4) : comparison(addresses, options(trials), folder.path() / "out") {}
+  static stages::ComparisonOptions options(std::int64_t trials) {
     stages::ComparisonOptions options;
     options.edge_voxels = 5;
-    options.trials = 4;
+    options.trials = trials;
     options.name_a = "secret_setup@1";
     options.name_b = "secret_setup@2";
     options.label = "mito";
+    options.kind_a = "prediction";
+    options.kind_b = "prediction";
     return options;
   }
   server::ApiAnswer get(const std::string& path) { return api.answer({"GET", path, ""}); }
@@ -99,6 +103,36 @@ TEST(CompareApi, TellsNobodyWhoIsWhoBeforeTheEnd) {
   EXPECT_TRUE(world.errors.empty());
 }
 
+// Whoever could see how each answer moves the probability, and take it back, would know who is where.
+TEST(CompareApi, TheProbabilityIsToldAfterEachTenAnswers) {
+  World world(22);
+  for (int trial = 0; trial < 22; ++trial) {
+    const Json before = Json::parse(world.get("state").body);
+    EXPECT_EQ(before["num_told"], trial / 10 * 10);
+    EXPECT_EQ(before["probability"].is_null(), trial < 10) << trial;
+    if (trial >= 10) {
+      EXPECT_EQ(before["probability"],
+                world.comparison.record().counts(static_cast<std::size_t>(trial / 10 * 10)).probability());
+    }
+    ASSERT_EQ(world.get(fmt::format("trials/{}", trial)).status, 200);
+    ASSERT_EQ(world.post("answer", verdict(trial, trial % 3 == 0 ? "both_bad" : "left")).status, 200);
+    const std::string taken_back = fmt::format(R"({{"trial": {}}})", trial);
+    if (trial % 10 == 9) {
+      const server::ApiAnswer refused = world.post("undo", taken_back);
+      EXPECT_EQ(refused.status, 409);
+      EXPECT_NE(refused.body.find("cannot be taken back"), std::string::npos) << refused.body;
+    } else if (trial != 21) {
+      const std::string other = verdict(trial, "right");
+      EXPECT_EQ(world.post("undo", taken_back).status, 200);
+      const Json otherwise = Json::parse(world.post("answer", other).body);
+      EXPECT_EQ(otherwise["probability"], before["probability"]) << "the other answer tells as much";
+    }
+  }
+  const Json end = Json::parse(world.get("state").body);
+  EXPECT_EQ(end["num_told"], 22);
+  EXPECT_EQ(end["probability"], end["result"]["probability"]);
+}
+
 TEST(CompareApi, RefusesWhatMakesNoSense) {
   World world;
   for (const char* path : {"", "states", "trials/", "trials/x", "trials/2", "trials/-1", "trials/0x",
@@ -110,10 +144,25 @@ TEST(CompareApi, RefusesWhatMakesNoSense) {
         R"({"trial": 0, "verdict": "up", "seconds": 1})",
         R"({"trial": 0, "verdict": "left", "seconds": "1"})"})
     EXPECT_EQ(world.post("answer", body).status, 400) << body;
+  // A letter of two bytes that the message would cut.
+  std::string cut(39, 'x');
+  for (int i = 0; i < 4; ++i) cut += "\u00e9";
+  const server::ApiAnswer answer = world.post("answer", verdict(0, cut));
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_TRUE(Json::accept(answer.body)) << answer.body;
   EXPECT_EQ(world.post("answer", verdict(1, "left")).status, 409);
   EXPECT_EQ(world.post("undo", R"({"trial": 0})").status, 409);
   EXPECT_EQ(world.post("end", "{}").status, 409);
   EXPECT_TRUE(world.errors.empty());
+}
+
+TEST(CompareApi, DoesNotThrowWhereNobodyReadsTheTerminal) {
+  World world;
+  CompareApi api(world.comparison, [](const std::string&) { throw std::runtime_error("a closed terminal"); });
+  std::filesystem::remove_all(world.folder.path() / "out");
+  std::ofstream(world.folder.path() / "out") << "no folder any more";
+  ASSERT_EQ(api.answer({"GET", "trials/0", ""}).status, 200);
+  EXPECT_EQ(api.answer({"POST", "answer", verdict(0, "left")}).status, 500);
 }
 
 TEST(CompareApi, FaultsOfFilesAreToldOnTheTerminalAlone) {

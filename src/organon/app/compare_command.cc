@@ -4,14 +4,12 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <filesystem>
 
 #include "organon/app/compare_api.h"
 #include "organon/app/find_portal.h"
 #include "organon/app/server/serve.h"
 #include "organon/app/verb_chain.h"
 #include "organon/base/cancellation.h"
-#include "organon/base/error.h"
 #include "organon/base/json.h"
 
 namespace organon::app {
@@ -19,22 +17,13 @@ namespace {
 
 constexpr char kPage[] = "compare.html";
 
-std::filesystem::path folder_of_page() {
-  std::filesystem::path folder = find_portal();
-  if (!folder.empty() && std::filesystem::exists(folder / kPage)) return folder;
-  throw Error(ErrorKind::kNotFound,
-              fmt::format("the page {} was not found: expected in share/organon/portal beside the program's "
-                          "folder, or in portal/dist of a source tree; ./build makes it",
-                          kPage));
-}
-
 int compare(const CompareArguments& arguments) {
   stages::ComparisonOptions options;
   OptionTable table;
   options.bind(table);
   for (const auto& [name, text] : arguments.values) table.set(name, text);
   server::ServeOptions serving;
-  serving.folder = folder_of_page();
+  serving.folder = find_page(kPage);
   serving.host = arguments.host;
   serving.port = arguments.port;
 
@@ -72,8 +61,7 @@ void add_compare_command(CLI::App& app, CompareArguments& arguments, int& exit_c
   CLI::App* command =
       app.add_subcommand("compare", "judge two predictions or segmentations by eye, blinded, in the browser")
           ->group("Quality");
-  command->add_option("A", arguments.addresses.a, "a prediction (uint8, unless its role is labels) or labels")
-      ->required();
+  command->add_option("A", arguments.addresses.a, "a prediction or labels")->required();
   command->add_option("B", arguments.addresses.b, "another of the same cell")->required();
   command->add_option("--raw", arguments.addresses.raw, "raw, shown below both")->required();
   command->add_option("--output", arguments.folder, "folder of the answers; one that has some goes on")
@@ -99,6 +87,7 @@ void add_compare_command(CLI::App& app, CompareArguments& arguments, int& exit_c
       "last answer back. Then the page tells how often each was better, and the probability of so uneven "
       "answers\n"
       "where both are equally good (binomial, two-sided; answers that prefer none are dealt by chance).\n"
+      "Before the end the probability is told after each ten answers; they cannot be taken back any more.\n"
       "The grid is that of the volume with the largest voxels; finer ones must fit it by whole factors.\n"
       "Results: comparison.csv, a row per trial, and comparison.json, which `organon choose` reads as scores "
       "(metric\n"

@@ -13,7 +13,6 @@
 #include "organon/app/server/serve.h"
 #include "organon/app/terminal_progress.h"
 #include "organon/base/cancellation.h"
-#include "organon/base/error.h"
 #include "organon/base/json.h"
 #include "organon/base/parallel.h"
 #include "organon/stages/ingest/inspect.h"
@@ -77,13 +76,8 @@ int digest_command(const LookArguments& arguments) {
 void add_page_of_training(server::ServeOptions& options) {
   constexpr char kPage[] = "training.html";
   if (!std::filesystem::exists(options.folder / "training.json")) return;
-  options.page_folder = find_portal();
+  options.page_folder = find_page(kPage);
   options.first_page = kPage;
-  if (std::filesystem::exists(options.page_folder / kPage)) return;
-  throw Error(ErrorKind::kNotFound,
-              fmt::format("{} is a training, but its page was not found: expected {} in share/organon/portal "
-                          "beside the program's folder, or in portal/dist of a source tree; ./build makes it",
-                          options.folder.string(), kPage));
 }
 
 int serve_command(const LookArguments& arguments) {

@@ -175,23 +175,72 @@ bool is_loopback(const std::string& name) {
   return is_number ? ntohl(address.s_addr) >> 24 == 127 : name == "localhost" || name == "::1";
 }
 
+std::string lower_case(std::string text) {
+  std::ranges::transform(text, text.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+bool is_numeric(const std::string& name) {
+  std::array<unsigned char, sizeof(in6_addr)> address{};
+  return ::inet_pton(AF_INET, name.c_str(), address.data()) == 1 ||
+         ::inet_pton(AF_INET6, name.c_str(), address.data()) == 1;
+}
+
+std::string name_of_machine() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
+/// Whether a Host is this server, and not a name that another server lets point here.
+bool is_own_host(const std::string& host, const std::string& listening_host) {
+  const std::string name = lower_case(without_port(host));
+  if (is_loopback(listening_host)) return is_loopback(name);
+  if (name.empty()) return false;
+  return is_numeric(name) || name == "localhost" || name == lower_case(name_of_machine()) ||
+         name == lower_case(listening_host);
+}
+
+constexpr std::string_view kForeignHost = "This server is asked under its own address only.";
+
 /// Why a request to the program is refused; empty where it is not.
 std::string_view reason_to_refuse(const httplib::Request& request, const std::string& listening_host) {
   const std::string host = request.get_header_value("Host");
-  if (is_loopback(listening_host) && !is_loopback(without_port(host)))
-    return "This server is asked under its own address only.";
+  if (!is_own_host(host, listening_host)) return kForeignHost;
   if (request.method != "POST") return {};
   const std::string origin = request.get_header_value("Origin");
-  if (host.empty() || (origin != "http://" + host && origin != "https://" + host))
+  if (origin != "http://" + host && origin != "https://" + host)
     return "Only a page of this server may send this.";
   if (request.get_header_value("Content-Type") != "application/json") return "Expected JSON.";
   return {};
+}
+
+/// Whether httplib can tell how long the body is before it reads it.
+bool has_bounded_body(const httplib::Request& request) {
+  const std::string length = request.get_header_value("Content-Length");
+  return request.get_header_value_count("Content-Length") == 1 && !length.empty() && length.size() < 19 &&
+         std::ranges::all_of(length, [](char c) { return c >= '0' && c <= '9'; }) &&
+         !request.has_header("Transfer-Encoding") && !request.has_header("Content-Encoding");
 }
 
 void answer_in_words(httplib::Response& response, int status, const std::string& words) {
   response.status = status;
   response.set_header("Cache-Control", "no-store");
   response.set_content(words + "\n", "text/plain; charset=utf-8");
+}
+
+/// The last answer of a connection: a body that stays unread must not be taken for the next request.
+void answer_and_close(httplib::Response& response, int status, const std::string& words) {
+  response.status = status;
+  response.set_header("Cache-Control", "no-store");
+  response.set_header("Connection", "close");
+  // The header alone closes nothing in httplib 0.11; a provider that ends with a failure does.
+  response.set_content_provider(
+      words.size() + 1, "text/plain; charset=utf-8",
+      [line = words + "\n"](std::size_t begin, std::size_t num_bytes, httplib::DataSink& sink) {
+        sink.write(line.data() + begin, num_bytes);
+        return false;
+      });
 }
 
 /// Requests below "/api/", which a program answers.
@@ -203,20 +252,28 @@ class ApiServer {
     return options_.answer_api && request.target.starts_with(kApi);
   }
 
+  /// Whether the request was refused and answered; its body is not read yet.
+  bool refuses(const httplib::Request& request, httplib::Response& response) const {
+    if (request.method != "GET" && request.method != "POST") {
+      response.set_header("Allow", "GET, POST");
+      answer_and_close(response, 405, "Only GET and POST are answered here.");
+      return true;
+    }
+    if (const std::string_view reason = reason_to_refuse(request, options_.host); !reason.empty()) {
+      answer_and_close(response, 403, std::string(reason));
+      return true;
+    }
+    if (request.method == "POST" && !has_bounded_body(request)) {
+      answer_and_close(response, 411, "Expected a plain body of a stated length.");
+      return true;
+    }
+    return false;
+  }
+
   void answer(const httplib::Request& request, httplib::Response& response) const {
     response.set_header("Cache-Control", "no-store");
     response.set_header("Cross-Origin-Resource-Policy", "same-origin");
     response.set_header("X-Content-Type-Options", "nosniff");
-    if (request.method != "GET" && request.method != "POST") {
-      response.set_header("Allow", "GET, POST");
-      response.set_header("Connection", "close");
-      answer_in_words(response, 405, "Only GET and POST are answered here.");
-      return;
-    }
-    if (const std::string_view reason = reason_to_refuse(request, options_.host); !reason.empty()) {
-      answer_in_words(response, 403, std::string(reason));
-      return;
-    }
     const std::optional<std::string> path = path_of_target(request.target);
     if (!path) {
       answer_in_words(response, 400, "This is no place here.");
@@ -242,14 +299,24 @@ class FolderServer {
  public:
   /// Real folders; no page where `page_folder` is empty.
   FolderServer(std::filesystem::path folder, std::filesystem::path page_folder, std::string first_page,
-               const std::function<bool()>& is_stopped)
+               std::string listening_host, const std::function<bool()>& is_stopped)
       : folder_(std::move(folder)),
         page_folder_(std::move(page_folder)),
         first_page_(std::move(first_page)),
+        listening_host_(std::move(listening_host)),
         is_stopped_(is_stopped) {}
 
   void answer(const httplib::Request& request, httplib::Response& response) const {
-    add_cross_origin_headers(response);
+    response.set_header("X-Content-Type-Options", "nosniff");
+    if (page_folder_.empty()) {
+      add_cross_origin_headers(response);
+    } else {
+      response.set_header("Cross-Origin-Resource-Policy", "same-origin");
+      if (!is_own_host(request.get_header_value("Host"), listening_host_)) {
+        answer_and_close(response, 403, std::string(kForeignHost));
+        return;
+      }
+    }
     if (request.method == "OPTIONS") {
       response.status = 204;
       response.set_header("Allow", "GET, HEAD, OPTIONS");
@@ -257,9 +324,7 @@ class FolderServer {
     }
     if (request.method != "GET" && request.method != "HEAD") {
       response.set_header("Allow", "GET, HEAD, OPTIONS");
-      // The body of the request stays unread, so the connection cannot be used again.
-      response.set_header("Connection", "close");
-      answer_in_words(response, 405, "Only GET and HEAD are answered here.");
+      answer_and_close(response, 405, "Only GET and HEAD are answered here.");
       return;
     }
     const std::optional<std::string> path = path_of_target(request.target);
@@ -305,7 +370,6 @@ class FolderServer {
     response.set_header("Access-Control-Allow-Private-Network", "true");
     response.set_header("Access-Control-Max-Age", "86400");
     response.set_header("Cross-Origin-Resource-Policy", "cross-origin");
-    response.set_header("X-Content-Type-Options", "nosniff");
   }
 
   void answer_with_file(const httplib::Request& request, httplib::Response& response,
@@ -391,6 +455,7 @@ class FolderServer {
   std::filesystem::path folder_;
   std::filesystem::path page_folder_;
   std::string first_page_;
+  std::string listening_host_;
   const std::function<bool()>& is_stopped_;
 };
 
@@ -441,7 +506,7 @@ void serve(const ServeOptions& options, const std::function<void(const std::stri
            const std::function<bool()>& is_stopped) {
   const FolderServer folder(real_folder_of(options.folder),
                             options.page_folder.empty() ? "" : real_folder_of(options.page_folder),
-                            options.first_page, is_stopped);
+                            options.first_page, options.host, is_stopped);
   httplib::Server server;
   server.new_task_queue = [] { return new httplib::ThreadPool(kNumThreads); };
   server.set_keep_alive_timeout(kKeepAliveSeconds);
@@ -458,6 +523,7 @@ void serve(const ServeOptions& options, const std::function<void(const std::stri
     // made.
     const_cast<httplib::Request&>(request).ranges.clear();
     if (api.takes(request)) {
+      if (api.refuses(request, response)) return httplib::Server::HandlerResponse::Handled;
       // The body is read behind this handler, by that of Post() above.
       if (request.method == "POST") return httplib::Server::HandlerResponse::Unhandled;
       api.answer(request, response);

@@ -506,6 +506,66 @@ TEST_F(ServeApi, BodiesAreBounded) {
   EXPECT_EQ(num_asked, 1);
 }
 
+// Whole requests, so that nothing is tidied; the answer ends where the server closes the connection.
+TEST_F(ServeApi, BodiesOfNoStatedLengthStayUnread) {
+  const std::string head =
+      "POST /api/answer HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+  const std::string own_origin = "Origin: http://localhost\r\n";
+  // What stays unread must not be taken for a request.
+  const std::string hidden = head + own_origin + "Content-Length: 2\r\n\r\n{}";
+  for (const char* headers :
+       {"", "Transfer-Encoding: chunked\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 2\r\n",
+        "Content-Length: 2\r\nContent-Encoding: gzip\r\n", "Content-Length: x\r\n", "Content-Length: -1\r\n",
+        "Content-Length: 2\r\nContent-Length: 3\r\n", "Content-Length: 99999999999999999999\r\n"}) {
+    const std::string answer = raw_answer(server.port(), head + own_origin + headers + "\r\n" + hidden);
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 411")) << headers << answer;
+    EXPECT_NE(answer.find("Expected a plain body of a stated length.\n"), std::string::npos) << answer;
+    EXPECT_NE(answer.find("Connection: close"), std::string::npos) << answer;
+    const std::string foreign =
+        raw_answer(server.port(), head + "Origin: http://evil.example\r\n" + headers + "\r\n" + hidden);
+    EXPECT_TRUE(foreign.starts_with("HTTP/1.1 403")) << headers << foreign;
+  }
+  const std::string elsewhere =
+      "POST /page.html HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + std::to_string(hidden.size()) +
+      "\r\n\r\n" + hidden;
+  EXPECT_TRUE(raw_answer(server.port(), elsewhere).starts_with("HTTP/1.1 405"));
+  EXPECT_EQ(num_asked, 0);
+}
+
+TEST_F(ServeApi, ForeignNamesLeadNowhereWhereOtherMachinesAreLetIn) {
+  ServeOptions open = options();
+  open.host = "0.0.0.0";
+  const RunningServer everywhere(open);
+  httplib::Client client("127.0.0.1", everywhere.port());
+  const auto status = [&](const std::string& host) {
+    return client.Get("/api/state", {{"Host", host}})->status;
+  };
+  std::array<char, 256> name{};
+  ASSERT_EQ(::gethostname(name.data(), name.size() - 1), 0);
+  for (const std::string& own : {std::string("10.1.2.3:8080"), std::string("[fe80::1]:8080"),
+                                 std::string("localhost:9000"), std::string(name.data()) + ":80"})
+    EXPECT_EQ(status(own), 200) << own;
+  for (const char* foreign : {"evil.example", "10.1.2.3.evil.example:80", "0.evil", "[evil]:80", ":80"})
+    EXPECT_EQ(status(foreign), 403) << foreign;
+  const httplib::Headers rebound = {{"Host", "evil.example"}, {"Origin", "http://evil.example"}};
+  EXPECT_EQ(client.Post("/api/answer", rebound, "{}", "application/json")->status, 403);
+}
+
+TEST(ServePage, IsForPagesOfThisServerAlone) {
+  const TemporaryFolder data;
+  const TemporaryFolder page;
+  data.add("data.json", "data");
+  const RunningServer server({.folder = data.folder(), .page_folder = page.folder()});
+  httplib::Client client("127.0.0.1", server.port());
+  const auto answer = client.Get("/data.json", {{"Origin", "http://evil.example"}});
+  EXPECT_EQ(answer->body, "data");
+  for (const auto& [header, value] : answer->headers)
+    EXPECT_FALSE(header.starts_with("Access-Control")) << header;
+  EXPECT_EQ(answer->get_header_value("Cross-Origin-Resource-Policy"), "same-origin");
+  EXPECT_EQ(answer->get_header_value("X-Content-Type-Options"), "nosniff");
+  EXPECT_EQ(client.Get("/data.json", {{"Host", "evil.example"}})->status, 403);
+}
+
 TEST_F(Serve, WithoutAProgramThereIsNoPlaceToPostTo) {
   EXPECT_EQ(client().Get("/api/state")->status, 404);
   EXPECT_EQ(client().Post("/api/answer", "{}", "application/json")->status, 405);

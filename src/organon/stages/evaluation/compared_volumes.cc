@@ -8,7 +8,7 @@
 #include <limits>
 
 #include "organon/base/error.h"
-#include "organon/base/json.h"
+#include "organon/stages/evaluation/tell_prediction.h"
 #include "organon/storage/multiscale.h"
 #include "organon/voxel/reduce_to_cells.h"
 
@@ -25,10 +25,6 @@ void require_whole_numbers(const storage::Dataset& dataset, const char* what) {
   throw Error(ErrorKind::kInvalidArgument,
               fmt::format("{}: expected {} of whole numbers, found {}", dataset.address(), what,
                           to_string(dataset.spec().data_type)));
-}
-
-bool says_labels(const Json& attributes) {
-  return attributes.is_object() && attributes.contains("role") && attributes["role"] == "labels";
 }
 
 // Mean of each cell of `factor` voxels.
@@ -62,8 +58,8 @@ storage::ContrastWindow range_of(const Array<double>& values) {
 
 }  // namespace
 
-ComparedVolumes::ComparedVolumes(const ComparedAddresses& addresses, double threshold)
-    : threshold_(threshold) {
+ComparedVolumes::ComparedVolumes(const ComparedAddresses& addresses, const ComparisonOptions& options)
+    : threshold_(options.threshold) {
   auto a = open_finest(addresses.a);
   auto b = open_finest(addresses.b);
   auto raw = open_finest(addresses.raw);
@@ -73,16 +69,16 @@ ComparedVolumes::ComparedVolumes(const ComparedAddresses& addresses, double thre
     if (grid.voxel_volume_nm3() > coarsest.grid.voxel_volume_nm3()) coarsest = {grid, dataset->address()};
   }
   grid_ = coarsest.grid;
-  const auto fit_candidate = [&](std::shared_ptr<storage::Dataset> dataset) {
+  const auto fit_candidate = [&](std::shared_ptr<storage::Dataset> dataset, const std::string& kind,
+                                 const char* option) {
     require_whole_numbers(*dataset, "a prediction or labels");
     CandidateVolume candidate;
-    candidate.is_prediction =
-        dataset->spec().data_type == DataType::kUint8 && !says_labels(dataset->attributes());
+    candidate.is_prediction = tell_prediction(*dataset, kind, option);
     candidate.fitted = storage::fit_dataset(std::move(dataset), coarsest, "candidate");
     return candidate;
   };
-  a_ = fit_candidate(std::move(a));
-  b_ = fit_candidate(std::move(b));
+  a_ = fit_candidate(std::move(a), options.kind_a, "kind-a");
+  b_ = fit_candidate(std::move(b), options.kind_b, "kind-b");
   raw_ = storage::fit_dataset(std::move(raw), coarsest, "raw");
   contrast_ = storage::contrast_of(storage::open_multiscale(addresses.raw));
   if (!contrast_ && raw_.dataset->spec().data_type == DataType::kUint8)

@@ -8,6 +8,7 @@
 #include "organon/array/array.h"
 #include "organon/geometry/box.h"
 #include "organon/stages/evaluation/blinded_trials.h"
+#include "organon/stages/evaluation/comparison_record.h"
 #include "organon/storage/fitted_dataset.h"
 #include "organon/storage/group_display.h"
 
@@ -34,13 +35,13 @@ struct CandidateVolume {
 };
 
 /// Two candidates, raw and a mask, opened and fitted onto one grid: that of the volume among candidates and
-/// raw with the largest voxels. Predictions are uint8 whose attributes do not say that they are labels; all
-/// else of whole numbers is labels. Thread-safe.
+/// raw with the largest voxels. Which candidate is a prediction: tell_prediction() by the options kind_a and
+/// kind_b. Thread-safe.
 class ComparedVolumes {
  public:
   /// Errors: kNotFound; kInvalidArgument where grids do not fit, nothing lies in all volumes, or one has
-  /// voxels that are not its kind's.
-  ComparedVolumes(const ComparedAddresses& addresses, double threshold);
+  /// voxels that are not its kind's or is of no kind that can be told.
+  ComparedVolumes(const ComparedAddresses& addresses, const ComparisonOptions& options);
 
   const VoxelGrid& grid() const { return grid_; }
   /// All boxes lie in it: what both candidates and raw cover.

@@ -64,7 +64,10 @@ std::string hash_of(const TrialVoxels& voxels) {
 
 Comparison::Comparison(const ComparedAddresses& addresses, const ComparisonOptions& options,
                        const std::filesystem::path& folder)
-    : volumes_(addresses, options.threshold), options_(options), folder_(folder) {
+    : volumes_(addresses, options), options_(options), folder_(folder) {
+  if (options_.label.empty())
+    throw Error(ErrorKind::kInvalidArgument,
+                "option label: expected the class that is judged, such as --label mito; choose ranks by it");
   if (options_.name_a.empty()) options_.name_a = addresses.a;
   if (options_.name_b.empty()) options_.name_b = addresses.b;
   if (options_.name_a == options_.name_b) {
@@ -139,8 +142,7 @@ ComparisonRecord Comparison::record() const {
 }
 
 Box Comparison::draw(std::uint64_t trial) const {
-  const BlindedTrials chance(static_cast<std::uint64_t>(options_.seed));
-  return chance.draw_box(trial, volumes_.domain(), box_shape_, kMaxAttempts, [&](const Box& box) {
+  return options_.chance().draw_box(trial, volumes_.domain(), box_shape_, kMaxAttempts, [&](const Box& box) {
     throw_if_cancelled();
     return volumes_.mask_share(box) >= options_.mask_share && volumes_.has_foreground(box);
   });
@@ -157,7 +159,7 @@ TrialPictures Comparison::pictures(std::uint64_t trial) {
       throw Error(ErrorKind::kNotFound, fmt::format("trial {} is not to be judged now", trial + 1));
     }
     if (const auto at = drawn_.find(trial); at != drawn_.end()) box = at->second.box;
-    left = BlindedTrials(static_cast<std::uint64_t>(options_.seed)).left_of(trial);
+    left = options_.chance().left_of(trial);
   }
   if (!box) {
     const std::lock_guard lock(drawing_);
@@ -198,6 +200,12 @@ void Comparison::undo(std::uint64_t trial) {
     throw Error(ErrorKind::kInvalidArgument,
                 record_.is_ended ? std::string("the comparison has ended")
                                  : fmt::format("trial {} is not the last that was answered", trial + 1));
+  }
+  if (record_.num_told() == record_.answered.size()) {
+    throw Error(ErrorKind::kInvalidArgument,
+                fmt::format("the probability of the first {} answers has been told; they cannot be taken "
+                            "back any more",
+                            record_.num_told()));
   }
   ComparisonRecord changed = record_;
   changed.answered.pop_back();

@@ -32,8 +32,8 @@ class Comparison {
  public:
   /// Goes on where the folder holds answers. Empty names become the paths of the candidates. Errors:
   /// those of ComparedVolumes and draw_box(); kInvalidArgument where the folder holds answers of a comparison
-  /// with other options or volumes, naming the difference, or both names are equal; kAlreadyExists where
-  /// another process has the folder; kCorruptData.
+  /// with other options or volumes, naming the difference, the label is empty, or both names are equal;
+  /// kAlreadyExists where another process has the folder; kCorruptData.
   Comparison(const ComparedAddresses& addresses, const ComparisonOptions& options,
              const std::filesystem::path& folder);
   ~Comparison();
@@ -51,8 +51,8 @@ class Comparison {
   /// Errors: kInvalidArgument where `trial` is not the one to be answered, has not been seen, or `seconds` is
   /// no time.
   void answer(std::uint64_t trial, Verdict verdict, double seconds);
-  /// Takes the last answer back. Errors: kInvalidArgument where `trial` is not that of the last answer, or
-  /// the comparison has ended.
+  /// Takes the last answer back. Errors: kInvalidArgument where `trial` is not that of the last answer, its
+  /// probability has been told (ComparisonRecord::num_told()), or the comparison has ended.
   void undo(std::uint64_t trial);
   /// Tells who is who: no answer follows. Errors: kInvalidArgument before the first answer.
   void end();

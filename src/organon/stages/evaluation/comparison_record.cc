@@ -6,16 +6,18 @@
 #include <cmath>
 
 #include "organon/base/error.h"
+#include "organon/base/hash.h"
 #include "organon/storage/json_fields.h"
 #include "organon/tables/table_text.h"
 
 namespace organon::stages {
 namespace {
 
-constexpr const char* kFormat = "organon-comparison/1";
+constexpr const char* kFormat = "organon-comparison/2";
 constexpr std::int64_t kMostTrials = 10'000;
 constexpr double kMostSeconds = 1e9;
 constexpr std::size_t kHashDigits = 32;
+constexpr std::size_t kAnswersAtOnce = 10;
 // Beyond any volume, and far from where sums of voxels overflow.
 constexpr std::int64_t kFurthestVoxel = std::int64_t{1} << 48;
 
@@ -40,7 +42,7 @@ Json numbers(const PointNm& a, const PointNm& b) { return Json::array({a.z, a.y,
 Json numbers(const Index3& a, const Index3& b) { return Json::array({a.z, a.y, a.x, b.z, b.y, b.x}); }
 
 Json trial_json(const ComparisonRecord& record, std::size_t i) {
-  const BlindedTrials chance(static_cast<std::uint64_t>(record.options.seed));
+  const BlindedTrials chance = record.options.chance();
   const AnsweredTrial& trial = record.answered[i];
   const BoxNm nm = box_nm(record.grid, trial.box);
   return {{"trial", i + 1},
@@ -65,6 +67,8 @@ Json score_row(const ComparisonRecord& record, Contender contender) {
   Json row = {{"class", options.label}, {"region", "all"}};
   row["manual_preference"] = static_cast<double>(is_a ? counts.counted_a : counts.counted_b) /
                              static_cast<double>(counts.counted_a + counts.counted_b);
+  row["num_answered"] = record.answered.size();
+  row["num_trials"] = options.trials;
   row["kind"] = input["kind"];
   row["threshold"] = input["kind"] == "prediction" ? Json(options.threshold) : Json(nullptr);
   if (!options.dataset.empty()) row["dataset"] = options.dataset;
@@ -119,6 +123,12 @@ AnsweredTrial parse_trial(const Json& json, const BlindedTrials& chance, std::ui
   } else {
     fail(where, "'answer' to be a, b, both_good or both_bad");
   }
+  const auto require = [&](const char* key, Contender expected) {
+    if (storage::string_field(json, key, where) != letter_of(expected))
+      fail(where, fmt::format("'{}' to be {}, by seed, names and label", key, letter_of(expected)));
+  };
+  require("left", chance.left_of(index));
+  require("counted_for", chance.counted_for(index, trial.verdict));
   trial.seconds = number_field(json, "seconds", 0, kMostSeconds, where);
   trial.shown = storage::string_field(json, "shown", where);
   if (trial.shown.size() != kHashDigits) fail(where, "a hash of 32 digits in 'shown'");
@@ -141,22 +151,39 @@ void ComparisonOptions::bind(OptionTable& table) {
             kMostEdge,
             {}})
       .add("trials", trials, {"how many boxes are judged", "", 1, static_cast<double>(kMostTrials), {}})
+      .add("kind_a", kind_a,
+           {"what A is: labels, prediction, or auto, by its attributes",
+            "",
+            -kAny,
+            kAny,
+            {"auto", "labels", "prediction"}})
+      .add("kind_b", kind_b, {"what B is, as for A", "", -kAny, kAny, {"auto", "labels", "prediction"}})
       .add("threshold", threshold, {"predictions are foreground from here on", "grey levels", 0, 255, {}})
       .add("seed", seed,
            {"of places, sides and the dealing of answers that prefer none", "", 0, kMostSeed, {}})
       .add("name_a", name_a,
-           {"what A is, such as setup03@650000: set-up and iteration for choose; empty: its path",
+           {"what A is called, such as setup03@650000: set-up and iteration for choose; empty: its path",
             "",
             -kAny,
             kAny,
             {}})
-      .add("name_b", name_b, {"what B is", "", -kAny, kAny, {}})
-      .add("label", label, {"class that is judged, such as mito", "", -kAny, kAny, {}})
+      .add("name_b", name_b, {"what B is called, as for A", "", -kAny, kAny, {}})
+      .add("label", label, {"class that is judged, such as mito; must be given", "", -kAny, kAny, {}})
       .add("dataset", dataset, {"name of the cell, for the score", "", -kAny, kAny, {}});
 }
 
+BlindedTrials ComparisonOptions::chance() const {
+  const Hash128 hash = hash_text(fmt::format("{} {} {} {} {}{}{}", seed, name_a.size(), name_b.size(),
+                                             label.size(), name_a, name_b, label));
+  return BlindedTrials(hash.high ^ hash.low);
+}
+
+std::size_t ComparisonRecord::num_told() const {
+  return is_ended ? answered.size() : answered.size() / kAnswersAtOnce * kAnswersAtOnce;
+}
+
 ComparisonCounts ComparisonRecord::counts(std::optional<std::size_t> num_trials) const {
-  const BlindedTrials chance(static_cast<std::uint64_t>(options.seed));
+  const BlindedTrials chance = options.chance();
   ComparisonCounts counts;
   for (std::size_t i = 0; i < num_trials.value_or(answered.size()); ++i) {
     const Verdict verdict = answered[i].verdict;
@@ -184,6 +211,8 @@ Json result_of(const ComparisonRecord& record) {
   Json result;
   result["a"] = candidate(Contender::kA, record.options.name_a, counts.preferred_a, counts.counted_a);
   result["b"] = candidate(Contender::kB, record.options.name_b, counts.preferred_b, counts.counted_b);
+  result["num_answered"] = record.answered.size();
+  result["num_trials"] = record.options.trials;
   result["both_good"] = counts.both_good;
   result["both_bad"] = counts.both_bad;
   result["probability"] = counts.probability();
@@ -246,6 +275,7 @@ ComparisonRecord ComparisonRecord::parse(std::string_view text, std::string_view
   } catch (const Error& error) {
     throw Error(ErrorKind::kCorruptData, fmt::format("{}: {}", where, error.message()));
   }
+  if (record.options.label.empty()) fail(where, "the class that was judged in option 'label'");
   record.inputs = object_field(json, "inputs", where);
   for (const char* name : {"a", "b", "raw"}) {
     const Json& input = object_field(record.inputs, name, where);
@@ -263,7 +293,7 @@ ComparisonRecord ComparisonRecord::parse(std::string_view text, std::string_view
   const Json& trials = storage::field(json, "trials", where);
   if (!trials.is_array() || trials.size() > static_cast<std::size_t>(record.options.trials))
     fail(where, fmt::format("a list of at most {} 'trials'", record.options.trials));
-  const BlindedTrials chance(static_cast<std::uint64_t>(record.options.seed));
+  const BlindedTrials chance = record.options.chance();
   for (const Json& trial : trials) {
     const std::size_t index = record.answered.size();
     record.answered.push_back(

@@ -19,6 +19,8 @@ struct ComparisonOptions {
   double mask_share = 0.2;
   std::int64_t edge_voxels = 150;
   std::int64_t trials = 100;
+  std::string kind_a = "auto";
+  std::string kind_b = "auto";
   double threshold = 127;
   std::int64_t seed = 0;
   std::string name_a;
@@ -27,6 +29,8 @@ struct ComparisonOptions {
   std::string dataset;
 
   void bind(OptionTable& table);
+  /// By seed, names and label: what is told of one comparison tells nothing of another with the same seed.
+  BlindedTrials chance() const;
   friend bool operator==(const ComparisonOptions&, const ComparisonOptions&) = default;
 };
 
@@ -58,6 +62,9 @@ struct ComparisonRecord {  // NOLINT(bugprone-exception-escape): moving Json doe
   std::vector<AnsweredTrial> answered;
   bool is_ended = false;
 
+  /// Of how many answers the probability may be told: before the end whole tens, so that nobody learns from
+  /// it for whom a single answer counted.
+  std::size_t num_told() const;
   /// Of the first `num_trials` answers; all where it is not given.
   ComparisonCounts counts(std::optional<std::size_t> num_trials = std::nullopt) const;
 

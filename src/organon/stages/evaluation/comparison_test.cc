@@ -6,6 +6,7 @@
 #include <cmath>
 #include <functional>
 #include <future>
+#include <optional>
 
 #include "organon/base/error.h"
 #include "organon/base/files.h"
@@ -75,6 +76,7 @@ struct World {
     options.name_a = "setup03@650000";
     options.name_b = "setup01";
     options.label = "mito";
+    options.kind_a = "prediction";
   }
   Json kept() const { return Json::parse(read_text(output / "comparison.json")); }
 };
@@ -98,7 +100,7 @@ ErrorKind kind_of(const std::function<void()>& act, std::string* message = nullp
 
 TEST(ComparedVolumes, AreReadVoxelByVoxelOnTheCoarsestGrid) {
   const World world;
-  const ComparedVolumes volumes(world.addresses, 127);
+  const ComparedVolumes volumes(world.addresses, world.options);
   EXPECT_EQ(volumes.grid(), kGrid);
   EXPECT_EQ(volumes.domain(), Box::of_shape(kShape));
   EXPECT_TRUE(volumes.candidate(Contender::kA).is_prediction);
@@ -132,7 +134,7 @@ TEST(ComparedVolumes, RawIsStretchedBetweenItsLimitsAndAveraged) {
       {40, 64, 80}, [](auto z, auto y, auto x) { return 1000 + 100 * (z % 2) + 10 * y + x; });
   world.addresses.raw = store(world.folder.path(), "fine", fine, kGrid.refined({2, 2, 2}),
                               {{storage::kContrastLimitsKey, {1100, 1610}}});
-  const ComparedVolumes volumes(world.addresses, 127);
+  const ComparedVolumes volumes(world.addresses, world.options);
   EXPECT_EQ(volumes.grid(), kGrid);
   const TrialVoxels voxels = volumes.read({{3, 5, 7}, {4, 30, 8}});
   for (std::int64_t y = 5; y < 30; ++y) {
@@ -141,9 +143,38 @@ TEST(ComparedVolumes, RawIsStretchedBetweenItsLimitsAndAveraged) {
   }
   // Without limits the box is stretched.
   world.addresses.raw = store(world.folder.path(), "bare", fine, kGrid.refined({2, 2, 2}));
-  const TrialVoxels bare = ComparedVolumes(world.addresses, 127).read({{3, 5, 7}, {4, 30, 8}});
+  const TrialVoxels bare = ComparedVolumes(world.addresses, world.options).read({{3, 5, 7}, {4, 30, 8}});
   EXPECT_EQ(bare.raw(0, 0, 0), 0);
   EXPECT_EQ(bare.raw(0, 24, 0), 255);
+}
+
+TEST(ComparedVolumes, KindsAreToldByOptionAttributesOrType) {
+  const World world;
+  ComparedAddresses addresses = world.addresses;
+  const auto is_prediction = [&](const std::string& kind, std::string* message = nullptr) {
+    ComparisonOptions options = world.options;
+    options.kind_b = kind;
+    std::optional<bool> found;
+    kind_of([&] { found = ComparedVolumes(addresses, options).candidate(Contender::kB).is_prediction; },
+            message);
+    return found;
+  };
+  EXPECT_EQ(is_prediction("auto"), false) << "uint32";
+  EXPECT_EQ(is_prediction("prediction"), std::nullopt) << "uint32";
+  const auto add = [&](const char* name, const Json& attributes) {
+    addresses.b = store(world.folder.path(), name, world.a_voxels, kGrid, attributes);
+  };
+  add("bare", Json::object());
+  std::string message;
+  EXPECT_EQ(is_prediction("auto", &message), std::nullopt);
+  EXPECT_NE(message.find("say with --kind-b whether it is labels or a prediction"), std::string::npos)
+      << message;
+  EXPECT_EQ(is_prediction("labels"), false);
+  EXPECT_EQ(is_prediction("prediction"), true);
+  add("labels", {{"role", "labels"}});
+  EXPECT_EQ(is_prediction("auto"), false);
+  add("predicted", {{"organon", {{"verb", "predict"}}}});
+  EXPECT_EQ(is_prediction("auto"), true);
 }
 
 TEST(ComparedVolumes, WhatDoesNotFitIsRefused) {
@@ -151,20 +182,23 @@ TEST(ComparedVolumes, WhatDoesNotFitIsRefused) {
   const auto refuses = [&](const char* name, const VoxelGrid& grid) {
     ComparedAddresses addresses = world.addresses;
     addresses.b = store(world.folder.path(), name, world.a_voxels, grid);
-    return kind_of([&] { const ComparedVolumes volumes(addresses, 127); });
+    ComparisonOptions options = world.options;
+    options.kind_b = "prediction";
+    return kind_of([&] { const ComparedVolumes volumes(addresses, options); });
   };
   EXPECT_EQ(refuses("askew", {{8, 4, 4}, {100, 201.5, 300}}), ErrorKind::kInvalidArgument);
   EXPECT_EQ(refuses("other", {{8, 5, 4}, {100, 200, 300}}), ErrorKind::kInvalidArgument);
   EXPECT_EQ(refuses("far", {{8, 4, 4}, {100, 200, 300 + 4 * 100}}), ErrorKind::kInvalidArgument);
   ComparedAddresses floating = world.addresses;
   floating.a = store(world.folder.path(), "floating", Array<float>(kShape), kGrid);
-  EXPECT_EQ(kind_of([&] { const ComparedVolumes volumes(floating, 127); }), ErrorKind::kInvalidArgument);
+  EXPECT_EQ(kind_of([&] { const ComparedVolumes volumes(floating, world.options); }),
+            ErrorKind::kInvalidArgument);
 }
 
 TEST(Comparison, BoxesKeepTheirRulesAndSidesTheirSecret) {
   const World world;
   Comparison comparison(world.addresses, world.options, world.output);
-  const ComparedVolumes volumes(world.addresses, 127);
+  const ComparedVolumes volumes(world.addresses, world.options);
   EXPECT_EQ(comparison.box_shape(), (Shape3{4, 8, 8}));
   for (std::uint64_t trial = 0; trial < 12; ++trial) {
     const TrialPictures pictures = comparison.pictures(trial);
@@ -173,7 +207,7 @@ TEST(Comparison, BoxesKeepTheirRulesAndSidesTheirSecret) {
     EXPECT_GE(volumes.mask_share(box), 0.2);
     EXPECT_TRUE(volumes.has_foreground(box));
     const TrialVoxels voxels = volumes.read(box);
-    const bool is_a_left = BlindedTrials(0).left_of(trial) == Contender::kA;
+    const bool is_a_left = world.options.chance().left_of(trial) == Contender::kA;
     const auto equal = [](const Array<std::uint8_t>& found, const Array<std::uint8_t>& expected) {
       return std::equal(found.data(), found.data() + found.size(), expected.data());
     };
@@ -188,7 +222,7 @@ TEST(Comparison, BoxesKeepTheirRulesAndSidesTheirSecret) {
 void answer_as(Comparison& comparison, std::uint64_t begin, std::uint64_t end) {
   for (std::uint64_t trial = begin; trial < end; ++trial) {
     comparison.pictures(trial);
-    const bool is_a_left = BlindedTrials(0).left_of(trial) == Contender::kA;
+    const bool is_a_left = comparison.record().options.chance().left_of(trial) == Contender::kA;
     if (trial == 3) {
       comparison.answer(trial, Verdict::kBothGood, 2.5);
     } else if (trial == 7) {
@@ -205,7 +239,7 @@ TEST(Comparison, TellsTheResultAtTheEnd) {
     Comparison comparison(world.addresses, world.options, world.output);
     answer_as(comparison, 0, 12);
   }
-  const BlindedTrials chance(0);
+  const BlindedTrials chance = world.options.chance();
   const std::int64_t dealt_a =
       static_cast<std::int64_t>(chance.counted_for(3, Verdict::kBothGood) == Contender::kA) +
       static_cast<std::int64_t>(chance.counted_for(7, Verdict::kBothBad) == Contender::kA);
@@ -274,6 +308,56 @@ TEST(Comparison, TakesTheLastAnswerBack) {
   EXPECT_EQ(kind_of([&] { comparison.end(); }), ErrorKind::kInvalidArgument) << "nothing to tell";
 }
 
+TEST(Comparison, WhatTheProbabilityCountsCannotBeTakenBack) {
+  const World world;
+  Comparison comparison(world.addresses, world.options, world.output);
+  for (std::uint64_t trial = 0; trial < 12; ++trial) {
+    EXPECT_EQ(comparison.record().num_told(), trial / 10 * 10) << trial;
+    answer_as(comparison, trial, trial + 1);
+    if (trial == 8) {
+      comparison.undo(8);
+      answer_as(comparison, 8, 9);
+    }
+    if (trial == 9) {
+      std::string message;
+      EXPECT_EQ(kind_of([&] { comparison.undo(9); }, &message), ErrorKind::kInvalidArgument);
+      EXPECT_NE(message.find("of the first 10 answers has been told"), std::string::npos) << message;
+    }
+    if (trial == 10) {
+      comparison.undo(10);
+      EXPECT_EQ(kind_of([&] { comparison.undo(9); }), ErrorKind::kInvalidArgument);
+      answer_as(comparison, 10, 11);
+    }
+  }
+  EXPECT_EQ(comparison.record().num_told(), 12U) << "at the end all count";
+}
+
+TEST(Comparison, SidesAndDealingAreThoseOfNamesAndLabel) {
+  const auto sides = [](const ComparisonOptions& options) {
+    std::string found;
+    for (std::uint64_t trial = 0; trial < 64; ++trial) {
+      found += options.chance().left_of(trial) == Contender::kA ? 'a' : 'b';
+      found += options.chance().counted_for(trial, Verdict::kBothGood) == Contender::kA ? 'a' : 'b';
+    }
+    return found;
+  };
+  ComparisonOptions options;
+  options.name_a = "one";
+  options.name_b = "two";
+  options.label = "mito";
+  const std::string whole = sides(options);
+  EXPECT_EQ(sides(options), whole);
+  for (const auto change : {+[](ComparisonOptions& other) { other.seed = 1; },
+                            +[](ComparisonOptions& other) { other.name_a = "three"; },
+                            +[](ComparisonOptions& other) { other.name_b = "three"; },
+                            +[](ComparisonOptions& other) { std::swap(other.name_a, other.name_b); },
+                            +[](ComparisonOptions& other) { other.label = "er"; }}) {
+    ComparisonOptions other = options;
+    change(other);
+    EXPECT_NE(sides(other), whole);
+  }
+}
+
 TEST(Comparison, EndsBeforeItsEndWhenTold) {
   const World world;
   Comparison comparison(world.addresses, world.options, world.output);
@@ -283,6 +367,12 @@ TEST(Comparison, EndsBeforeItsEndWhenTold) {
   EXPECT_FALSE(world.kept().contains("scores"));
   comparison.end();
   EXPECT_EQ(world.kept()["result"]["a"]["preferred"], 3);
+  EXPECT_EQ(world.kept()["result"]["num_answered"], 3);
+  EXPECT_EQ(world.kept()["result"]["num_trials"], 12);
+  for (const Json& row : world.kept()["scores"]) {
+    EXPECT_EQ(row["num_answered"], 3);
+    EXPECT_EQ(row["num_trials"], 12);
+  }
   EXPECT_EQ(kind_of([&] { comparison.pictures(3); }), ErrorKind::kNotFound);
   EXPECT_EQ(kind_of([&] { comparison.answer(3, Verdict::kLeft, 1); }), ErrorKind::kInvalidArgument);
   EXPECT_EQ(kind_of([&] { comparison.undo(2); }), ErrorKind::kInvalidArgument);
@@ -309,6 +399,9 @@ TEST(Comparison, AnotherComparisonIsNotMixedIn) {
   ComparisonOptions named = world.options;
   named.name_b = named.name_a;
   EXPECT_NE(refusal(world.addresses, named).find("both candidates"), std::string::npos);
+  ComparisonOptions unlabelled = world.options;
+  unlabelled.label.clear();
+  EXPECT_NE(refusal(world.addresses, unlabelled).find("option label"), std::string::npos);
   // The same dataset with other voxels.
   Array<std::uint8_t> darker = world.raw_voxels.clone();
   for (std::int64_t i = 0; i < darker.size(); ++i) --darker.data()[i];
@@ -369,7 +462,7 @@ TEST(ComparisonRecord, ReadsWhatItWroteAndRefusesElse) {
   };
   EXPECT_TRUE(accepts([](Json&) {}));
   EXPECT_FALSE(accepts([](Json& json) { json = 3; }));
-  EXPECT_FALSE(accepts([](Json& json) { json["format"] = "organon-comparison/2"; }));
+  EXPECT_FALSE(accepts([](Json& json) { json["format"] = "organon-comparison/1"; }));
   EXPECT_FALSE(accepts([](Json& json) { json["options"]["seed"] = "x"; }));
   EXPECT_FALSE(accepts([](Json& json) { json["options"]["trials"] = 7; })) << "fewer than answered";
   EXPECT_FALSE(accepts([](Json& json) { json["inputs"].erase("raw"); }));
@@ -381,7 +474,21 @@ TEST(ComparisonRecord, ReadsWhatItWroteAndRefusesElse) {
   EXPECT_FALSE(accepts([](Json& json) { json["trials"][2]["box_voxels"][4] = 1e18; }));
   EXPECT_FALSE(accepts([](Json& json) { json["trials"][2]["seconds"] = -1; }));
   EXPECT_FALSE(accepts([](Json& json) { json["trials"][2].erase("shown"); }));
+  EXPECT_FALSE(accepts([](Json& json) { json["options"]["label"] = ""; }));
+  for (const char* key : {"left", "counted_for"}) {
+    EXPECT_FALSE(accepts([&](Json& json) { json["trials"][2].erase(key); })) << key;
+    EXPECT_FALSE(accepts([&](Json& json) {
+      Json& stored = json["trials"][2][key];
+      stored = stored == "a" ? "b" : "a";
+    })) << key;
+  }
   EXPECT_FALSE(accepts([](Json& json) { json["trials"].clear(); })) << "ended without an answer";
+}
+
+TEST(ComparisonRecord, TheSeedOfItsFuzzTargetIsOne) {
+  const std::filesystem::path file =
+      std::filesystem::path(ORGANON_SOURCE_FOLDER) / "tests/fuzz/corpus/scores/comparison.json";
+  EXPECT_EQ(ComparisonRecord::parse(read_text(file), file.string()).answered.size(), 2U);
 }
 
 TEST(CandidateName, HasSetupAndIteration) {

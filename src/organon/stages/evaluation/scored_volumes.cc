@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "organon/base/error.h"
-#include "organon/base/json.h"
 #include "organon/blockwise/reading.h"
 #include "organon/geometry/integer_division.h"
+#include "organon/stages/evaluation/tell_prediction.h"
 #include "organon/storage/multiscale.h"
 #include "organon/tables/id_list.h"
 #include "organon/voxel/distance_transform.h"
@@ -24,24 +24,6 @@ constexpr double kRoundingShare = 1e-6;
 std::int64_t planes_at_once(const storage::FittedDataset& truth, const Shape3& halo) {
   const std::int64_t voxels = std::max({truth.dataset->spec().chunk_shape.z, 2 * halo.z, truth.factor.z});
   return ceil_divide(voxels, truth.factor.z);
-}
-
-bool tell_prediction(const storage::Dataset& dataset, const std::string& kind) {
-  if (kind != "auto") return kind == "prediction";
-  const Json attributes = dataset.attributes();
-  const auto is = [](const Json& object, const char* key, const char* value) {
-    return object.is_object() && object.contains(key) && object[key] == value;
-  };
-  if (is(attributes, "role", "labels")) return false;
-  if (attributes.contains("organon") && is(attributes["organon"], "verb", "predict")) return true;
-  if (dataset.spec().data_type == DataType::kUint8) {
-    throw Error(
-        ErrorKind::kInvalidArgument,
-        fmt::format("{}: uint8 without a note of how it was made; say with --kind whether it is labels "
-                    "or a prediction",
-                    dataset.address()));
-  }
-  return false;
 }
 
 void require_whole_numbers(const storage::Dataset& dataset, const char* what) {
@@ -73,12 +55,7 @@ ScoredVolumes::ScoredVolumes(const blockwise::StageDescription& description) {
   }
   segmentation_ = open_finest(description.inputs.at(0));
   require_whole_numbers(*segmentation_, "labels or a prediction");
-  is_prediction_ = tell_prediction(*segmentation_, options_.kind);
-  if (is_prediction_ && segmentation_->spec().data_type != DataType::kUint8) {
-    throw Error(ErrorKind::kInvalidArgument,
-                fmt::format("{}: expected a uint8 prediction, found {}", segmentation_->address(),
-                            to_string(segmentation_->spec().data_type)));
-  }
+  is_prediction_ = tell_prediction(*segmentation_, options_.kind, "kind");
   if (is_prediction_ && options_.instances)
     throw Error(
         ErrorKind::kInvalidArgument,

@@ -82,7 +82,7 @@ class TrainedNetwork : public Model {
     UNet network(file.info.options, static_cast<std::int64_t>(file.info.classes.size()));
     std::map<std::string, const std::vector<float>*> stored;
     for (const NetworkFile::Tensor& tensor : file.tensors) stored[tensor.name] = &tensor.values;
-    const auto fill = [&](const std::string& name, torch::Tensor tensor) {
+    const auto fill = [&](const std::string& name, const torch::Tensor& tensor) {
       const auto found = stored.find("mean." + name);
       if (found == stored.end() || static_cast<std::int64_t>(found->second->size()) != tensor.numel()) {
         throw Error(

@@ -167,7 +167,7 @@ std::string comparison_plot(const Choice& choice, const Metric& metric) {
 
 // The other scores that the stop rule looks at, over the same iterations.
 void add_stop_scores(const Choice& choice, const std::string& label, const Metric& metric,
-                     tables::LinePlot like, std::vector<tables::LinePlot>& plots) {
+                     const tables::LinePlot& like, std::vector<tables::LinePlot>& plots) {
   for (const auto& [name, member] :
        {std::pair{"f1", &Checkpoint::f1}, {"mean_false_distance_nm", &Checkpoint::mean_false_distance_nm}}) {
     if (metric.name == name) continue;
@@ -187,6 +187,12 @@ void add_stop_scores(const Choice& choice, const std::string& label, const Metri
         raise(largest, checkpoint.*member);
       }
     }
+    const bool has_scores =
+        std::any_of(plot.lines.begin(), plot.lines.end(), [](const tables::PlotLine& line) {
+          return std::any_of(line.points.begin(), line.points.end(),
+                             [](const auto& point) { return std::isfinite(point.second); });
+        });
+    if (!has_scores) continue;  // candidates judged by eye alone
     plot.highest_y = end_of_axis(shown, largest);
     plots.push_back(std::move(plot));
   }

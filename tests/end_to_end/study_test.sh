@@ -88,6 +88,13 @@ done
 "$organon" status whole/study.toml >log || fail status
 grep -q '23 of 23 stages complete' log || fail "status"
 
+# What a stage refuses is told before anything is learned.
+write_study refused
+sed -i 's/^flips = 1/flips = 3/' refused/study.toml
+if "$organon" run refused/study.toml --no-fsync >/dev/null 2>log; then fail "flips = 3 was taken"; fi
+grep -q flips log || fail "the refusal does not name the option"
+[ ! -e refused/networks ] || fail "something was learned before a stage was refused"
+
 # Killed while it trains, and again once something is scored.
 write_study broken
 run_until_there_is() {

@@ -137,6 +137,21 @@ void print_study_plan(const config::StudyConfig& study, const ExecutionOptions& 
 
 }  // namespace
 
+namespace {
+
+// True where it fails; that does not end the study. Errors: kCancelled.
+bool fails(const StudyStage& stage, const ExecutionOptions& execution, Progress& progress) {
+  try {
+    return execute_stage(stage.description, execution, progress) != 0;
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kCancelled) throw;
+    progress.warn(fmt::format("{}: {}", stage.title, error.message()));
+    return true;
+  }
+}
+
+}  // namespace
+
 blockwise::RunFolder run_of_study(const config::StudyConfig& study) {
   return blockwise::RunFolder(study.folder / ".organon" / "studies" / study.name);
 }
@@ -155,13 +170,17 @@ int run_study_command(const RunCellArguments& arguments) {
   CountedProgress progress(*inner, stages.size());
   ExecutionOptions execution = arguments.execution;
   execution.is_quiet = true;
+  {
+    // What a stage would refuse is told before anything is learned.
+    const TemporaryFolder temporary;
+    plan_rows(stages, StudyStages(study, temporary.path()).stages(), execution);
+  }
   std::vector<bool> has_failed(stages.size(), false);
   std::size_t num_failed = 0;
   for (std::size_t i = 0; i < stages.size(); ++i) {
     if (place_of_verb(stages[i].description.verb) > last_verb) continue;
     progress.next(i, stages[i].title);
-    has_failed[i] =
-        needs_any(stages[i], has_failed) || execute_stage(stages[i].description, execution, progress) != 0;
+    has_failed[i] = needs_any(stages[i], has_failed) || fails(stages[i], execution, progress);
     num_failed += has_failed[i] ? 1 : 0;
   }
   if (num_failed > 0) {

@@ -11,15 +11,15 @@
 #include "organon/base/error.h"
 #include "organon/base/files.h"
 #include "organon/base/json.h"
+#include "organon/nn/checkpoints.h"
 #include "organon/nn/network_file.h"
 #include "organon/nn/network_options.h"
+#include "organon/stages/prediction/predict_volume.h"
 #include "organon/storage/multiscale.h"
 
 namespace organon::app {
 namespace {
 
-// As far as `predict` takes a level for the network's.
-constexpr double kVoxelSizeTolerance = 0.1;
 constexpr std::int64_t kAllCheckpoints = 1'000'000'000;
 constexpr std::int64_t kMostCheckpoints = 10'000;  // of a training: each is judged on every holdout
 
@@ -27,7 +27,7 @@ constexpr std::int64_t kMostCheckpoints = 10'000;  // of a training: each is jud
 
 bool is_near(const SizeNm& size, const std::vector<double>& wanted) {
   const auto is_off = [](double one, double other) {
-    return std::max(one / other, other / one) - 1 > kVoxelSizeTolerance;
+    return std::max(one / other, other / one) - 1 > stages::kVoxelSizeTolerance;
   };
   return !is_off(size.z, wanted[0]) && !is_off(size.y, wanted[1]) && !is_off(size.x, wanted[2]);
 }
@@ -106,12 +106,7 @@ std::map<std::int64_t, std::string> networks_at(const std::filesystem::path& pla
     return {{step, place.string()}};
   }
   std::map<std::int64_t, std::string> networks;
-  std::error_code missing;
-  for (const auto& entry : std::filesystem::directory_iterator(place / "checkpoints", missing)) {
-    const std::string name = entry.path().filename().string();
-    if (!name.starts_with("step_") || entry.path().extension() != ".organon") continue;
-    networks[std::atoll(name.c_str() + 5)] = entry.path().string();
-  }
+  for (const auto& [step, path] : nn::checkpoints_in(place)) networks[step] = path.string();
   return networks;
 }
 
@@ -298,8 +293,7 @@ StudyStages::Candidate StudyStages::train(const config::StudySetup& setup) {
   }
   for (std::int64_t step = every; step < steps + every; step += every) {
     const std::int64_t iteration = std::min(step, steps);
-    candidate.networks[iteration] =
-        (folder / "checkpoints" / fmt::format("step_{:06}.organon", iteration)).string();
+    candidate.networks[iteration] = nn::checkpoint_path(folder, iteration).string();
   }
   return candidate;
 }

@@ -54,7 +54,7 @@ steps = 1000
 batch = 2
 )";
 
-StudyConfig parse(const std::string& text) { return parse_study_config(text, "/work/study.toml"); }
+StudyConfig parse(const std::string& text) { return parse_study_config(text, "/data/study.toml"); }
 
 std::string changed(std::string text, const std::string& from, const std::string& to) {
   const std::size_t at = text.find(from);
@@ -68,7 +68,7 @@ TEST(StudyConfig, ReadsDatasetsSetupsAndTheirTables) {
   EXPECT_EQ(study.evaluate_every, 500);
   EXPECT_EQ(study.taxonomy.name, "heinrich2021");
   ASSERT_EQ(study.datasets.size(), 2U);
-  EXPECT_EQ(study.datasets[0].raw, "/work/hela.n5/raw");
+  EXPECT_EQ(study.datasets[0].raw, "/data/hela.n5/raw");
   EXPECT_EQ(study.datasets[0].contrast_limits, (std::vector<double>{20, 220}));
   ASSERT_EQ(study.datasets[0].crops.size(), 2U);
   EXPECT_EQ(study.datasets[0].crops[1].role, "holdout");
@@ -94,7 +94,7 @@ TEST(StudyConfig, ReadsDatasetsSetupsAndTheirTables) {
   EXPECT_EQ(own.datasets, (std::vector<std::string>{"jurkat"}));
   EXPECT_EQ(own.train.values.at("steps"), "7");
   EXPECT_EQ(own.train.values.at("batch"), "2");
-  EXPECT_EQ(study.setups[2].network, "/work/networks/old");
+  EXPECT_EQ(study.setups[2].network, "/data/networks/old");
 }
 
 TEST(StudyConfig, AFewSetupOfTheTaxonomyIsOfTheFamilyFew) {

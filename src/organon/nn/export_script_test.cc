@@ -89,7 +89,7 @@ void expect_same(const NetworkOptions& options, const Shape3& tile, std::size_t 
   while (inputs.size() < num_inputs)
     inputs.push_back(noise(facts.input_shape, static_cast<unsigned>(inputs.size())));
   const auto expected = network.predict(inputs);
-  const auto found = load_predictor(path, "cpu")->predict(inputs);
+  const auto found = Predictor({path}, {"cpu"}).predict(inputs);
   // As prediction in tiles takes it.
   const auto used = tile_of(options, facts.input_shape, 0);
   ASSERT_TRUE(used.has_value());
@@ -203,10 +203,10 @@ TEST(ExportScript, OneModuleTakesAllSizesThatFit) {
   facts.input_shape = tile->input;
   facts.output_shape = tile->shape;
   write_text_atomically(script_info_path(path), to_json(facts));
-  const auto predictor = load_predictor(path, "cpu");
+  const Predictor predictor({path}, {"cpu"});
   std::vector<Array<float>> inputs;
   inputs.push_back(noise(input, 1));
-  const auto found = predictor->predict(inputs);
+  const auto found = predictor.predict(inputs);
   const auto expected = network.predict(inputs);
   const Index3 last = Index3(tile->shape) - Index3{1, 1, 1};
   EXPECT_NEAR(found[0][0](0, 0, 0), expected[0][0](tile->begin.z, tile->begin.y, tile->begin.x), kTolerance);
@@ -215,7 +215,7 @@ TEST(ExportScript, OneModuleTakesAllSizesThatFit) {
               kTolerance);
   inputs[0] = noise(input + Shape3{1, 0, 0}, 1);
   try {
-    predictor->predict(inputs);
+    predictor.predict(inputs);
     ADD_FAILURE() << "an input that does not pool evenly";
   } catch (const Error& error) {
     EXPECT_NE(error.message().find("fails on an input of"), std::string::npos) << error.message();

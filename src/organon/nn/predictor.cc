@@ -310,8 +310,4 @@ PredictedBytes Predictor::predict_bytes(const Array<std::uint8_t>& raw, const Co
   return impl_->predict_bytes(values, flips, inner);
 }
 
-std::unique_ptr<Predictor> load_predictor(const std::filesystem::path& path, const std::string& device) {
-  return std::make_unique<Predictor>(std::vector{path}, PredictorOptions{device, Precision::kAuto});
-}
-
 }  // namespace organon::nn

@@ -89,7 +89,4 @@ class Predictor {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Of one file. `device`: "cpu" or "cuda"; empty: the best.
-std::unique_ptr<Predictor> load_predictor(const std::filesystem::path& path, const std::string& device);
-
 }  // namespace organon::nn

@@ -53,9 +53,9 @@ TEST(Predictor, AModuleGetsItsRangeAndGivesItsChannels) {
   const PredictorInfo info = read_predictor_info(path);
   EXPECT_EQ(info.classes, (std::vector<std::string>{"b", "a"}));
   EXPECT_FALSE(info.network.has_value());
-  const auto predictor = load_predictor(path, "cpu");
+  const Predictor predictor({path}, {"cpu"});
   const Array<float> input = ramp({4, 6, 8});
-  const auto found = predictor->predict(ramps({4, 6, 8}, 2));
+  const auto found = predictor.predict(ramps({4, 6, 8}, 2));
   ASSERT_EQ(found.size(), 2U);
   ASSERT_EQ(found[1].size(), 2U);
   ASSERT_EQ(found[1][0].shape(), (Shape3{2, 2, 6}));
@@ -75,9 +75,9 @@ TEST(Predictor, SlicesAreABatchAndLogitsAreSquashed) {
   const auto path = store_module(folder.path(), "  return torch.cat([x, 3 * x], 1)\n",
                                  R"({"classes": ["a"], "voxel_size_nm": 8, "input_shape": [1, 6, 8],
           "output_shape": [1, 6, 8], "output": "logit", "channels": [1], "slice_wise": true})");
-  const auto predictor = load_predictor(path, "");
+  const Predictor predictor({path}, {""});
   const Array<float> input = ramp({5, 6, 8});
-  const auto found = predictor->predict(ramps({5, 6, 8}, 1));
+  const auto found = predictor.predict(ramps({5, 6, 8}, 1));
   ASSERT_EQ(found[0][0].shape(), (Shape3{5, 6, 8}));
   for (std::int64_t i = 0; i < input.size(); ++i)
     EXPECT_NEAR(found[0][0].data()[i], 2 / (1 + std::exp(-3 * input.data()[i])) - 1, 1e-5);
@@ -90,7 +90,7 @@ TEST(Predictor, ModulesThatDoNotKeepTheirWordAreNamed) {
   const auto message = [&](const std::string& forward) {
     const auto path = store_module(folder.path(), forward, info);
     try {
-      load_predictor(path, "cpu")->predict(ramps({4, 4, 4}, 1));
+      Predictor({path}, {"cpu"}).predict(ramps({4, 4, 4}, 1));
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::kCorruptData);
       EXPECT_NE(error.message().find("model.pt"), std::string::npos);
@@ -103,7 +103,7 @@ TEST(Predictor, ModulesThatDoNotKeepTheirWordAreNamed) {
   EXPECT_NE(message("  return x[:, 1:]\n").find("1 channels or more"), std::string::npos);
   EXPECT_NE(message("  return torch.mm(x, x)\n").find("it fails on an input"), std::string::npos);
   write_text_atomically(folder.path() / "model.pt", "no archive");
-  EXPECT_THROW(load_predictor(folder.path() / "model.pt", "cpu"), Error);
+  EXPECT_THROW(Predictor({folder.path() / "model.pt"}, {"cpu"}), Error);
   std::filesystem::remove(folder.path() / "model.json");
   EXPECT_THROW(read_predictor_info(folder.path() / "model.pt"), Error);
 }

@@ -31,7 +31,6 @@ using blockwise::StageDescription;
 using blockwise::Step;
 using blockwise::StepPlan;
 
-constexpr double kVoxelSizeTolerance = 0.1;
 constexpr double kOperationsPerSecond = 40e9;  // of one core of today, for the first estimate of time
 constexpr std::int64_t kKeptTilesBytes = std::int64_t{64} << 20;
 

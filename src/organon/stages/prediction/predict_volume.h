@@ -5,6 +5,9 @@
 
 namespace organon::stages {
 
+/// How far the voxel size of a level of raw may be off the network's, as a share.
+inline constexpr double kVoxelSizeTolerance = 0.1;
+
 /// Raw and a network -> predictions per class.
 struct PredictOptions {
   std::int64_t tile = 128;  ///< 0: the largest that fits `tile_memory_gib`

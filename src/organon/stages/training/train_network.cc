@@ -22,6 +22,7 @@
 #include "organon/blockwise/reading.h"
 #include "organon/blockwise/run_folder.h"
 #include "organon/geometry/integer_division.h"
+#include "organon/nn/checkpoints.h"
 #include "organon/nn/network.h"
 #include "organon/nn/network_cost.h"
 #include "organon/nn/process_group.h"
@@ -83,25 +84,9 @@ struct Set : TrainingSet {
   int threads_of(int num_processes) const { return std::max(1, threads / num_processes); }
 };
 
-std::filesystem::path checkpoint_path(const std::filesystem::path& folder, std::int64_t step) {
-  return folder / "checkpoints" / fmt::format("step_{:06}.organon", step);
-}
-
 double unix_seconds_now() {
   return std::floor(
       std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count());
-}
-
-// By step.
-std::map<std::int64_t, std::filesystem::path> checkpoints_in(const std::filesystem::path& folder) {
-  std::map<std::int64_t, std::filesystem::path> found;
-  std::error_code missing;
-  for (const auto& entry : std::filesystem::directory_iterator(folder / "checkpoints", missing)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with("step_") && name.ends_with(".organon"))
-      found[std::atoll(name.c_str() + 5)] = entry.path();
-  }
-  return found;
 }
 
 class Training {
@@ -202,7 +187,8 @@ class Training {
   void follow(const RankPlace& place) {
     meet(place);
     const std::int64_t first = group_->gather(0).front();
-    nn::Network network = first == 0 ? new_network() : nn::Network::load(checkpoint_path(set_.folder, first));
+    nn::Network network =
+        first == 0 ? new_network() : nn::Network::load(nn::checkpoint_path(set_.folder, first));
     check_equal_weights(network);
     fmt::print(stderr, "rank {} of {} trains from step {} on\n", group_->rank(), group_->size(), first);
     const SampleSource source(crops_.training, set_.sample_options(crops_.voxel_size_nm));
@@ -286,7 +272,7 @@ class Training {
 
   // The newest checkpoint of the same training that can be read, or a new network.
   nn::Network newest_network() {
-    auto found = checkpoints_in(set_.folder);
+    auto found = nn::checkpoints_in(set_.folder);
     while (!found.empty()) {
       const auto newest = std::prev(found.end());
       try {
@@ -425,9 +411,9 @@ class Training {
   void save(const nn::Network& network) {
     // The curve first: a checkpoint never stands without the rows up to it.
     curves_.write(set_.folder, began_unix_seconds_);
-    network.save(checkpoint_path(set_.folder, network.step()));
+    network.save(nn::checkpoint_path(set_.folder, network.step()));
     fault_point("checkpoint");
-    auto found = checkpoints_in(set_.folder);
+    auto found = nn::checkpoints_in(set_.folder);
     while (static_cast<std::int64_t>(found.size()) > set_.options.keep_checkpoints) {
       std::filesystem::remove(found.begin()->second);
       found.erase(found.begin());
@@ -502,7 +488,7 @@ class TrainStage : public blockwise::Stage {
     const std::int64_t every = set_.options.checkpoint_every;
     const std::int64_t last = ceil_divide(set_.options.steps, every);
     for (std::int64_t i = std::max<std::int64_t>(0, last - set_.options.keep_checkpoints); i < last; ++i)
-      write_text_atomically(checkpoint_path(set_.folder, std::min((i + 1) * every, set_.options.steps)),
+      write_text_atomically(nn::checkpoint_path(set_.folder, std::min((i + 1) * every, set_.options.steps)),
                             text);
   }
   std::vector<std::string> steps() const override { return {"train network"}; }

@@ -152,9 +152,10 @@ void measure(const Arguments& arguments) {
     try {
       // First, as it makes the process keep its memory.
       nn::Network network(info, kind);
-      const double bare = bare_seconds(
-          info.options, classes, edge, device,
-          nn::computes_bfloat16(kind, precision) && !trains ? torch::kBFloat16 : torch::kFloat32);
+      const bool is_bfloat16 =
+          trains ? nn::trains_in_bfloat16(kind, precision) : nn::computes_bfloat16(kind, precision);
+      const double bare =
+          bare_seconds(info.options, classes, edge, device, is_bfloat16 ? torch::kBFloat16 : torch::kFloat32);
       print("bare convolutions", bare, 1);
       const auto print_share = [&](double seconds, double factor) {
         fmt::print("{{\"share_of_bare_convolutions\": {:.2f}}}\n", factor * bare / seconds);
@@ -162,6 +163,7 @@ void measure(const Arguments& arguments) {
       if (trains) {
         const nn::TrainingBatch batch = batch_of(arguments.number("batch"), classes, edge, output);
         nn::OptimizerOptions optimizer;
+        optimizer.precision = precision;
         optimizer.threads = arguments.number("threads");
         const double factor = 3.0 * arguments.number("batch");
         const double seconds = seconds_per_call(device, [&] { network.train_step(batch, optimizer); });

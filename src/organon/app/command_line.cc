@@ -21,6 +21,7 @@
 #include "organon/app/terminal_progress.h"
 #include "organon/app/verb_chain.h"
 #include "organon/base/error.h"
+#include "organon/base/gpu.h"
 #include "organon/base/json.h"
 #include "organon/blockwise/worker.h"
 #include "organon/config/cell_config.h"
@@ -335,6 +336,7 @@ int run_command_line(int argc, char** argv) {
   work->add_flag("--no-fsync", no_fsync);
   work->callback([&] {
     worker.is_process = true;
+    choose_gpu(worker.number);
     // What Slurm gives a task, in MiB.
     const char* slurm_memory = std::getenv("SLURM_MEM_PER_NODE");
     if (worker.limits.memory_bytes == 0 && slurm_memory != nullptr)

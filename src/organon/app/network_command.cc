@@ -57,8 +57,8 @@ void add_export(CLI::App& network, NetworkArguments& arguments, int& exit_code) 
       ->required();
   command
       ->add_option("--tile", arguments.tile,
-                   "least output of the input that the facts name, z,y,x or an edge [128; networks with same "
-                   "padding 192, of which predict leaves out its halo]")
+                   "least output of the input that the facts name, z,y,x or an edge [128; padded "
+                   "networks 192, of which predict leaves out its halo]")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{2048}))
@@ -93,7 +93,7 @@ void add_info(CLI::App& network, NetworkArguments& arguments, int& exit_code) {
                    "free]")
       ->type_name("BYTES");
   info->add_option("--halo", arguments.question.halo,
-                   "read around tiles of networks with same padding, as predict --halo has it [32]")
+                   "read around tiles of padded networks, as predict --halo has it [32]")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1024}))
       ->type_name("voxels");
   info->add_option("--set", arguments.question.settings,

@@ -45,7 +45,7 @@ struct NetworkQuestion {
   std::vector<std::string> settings;  ///< key=value, changes of a preset
   std::int64_t num_classes = 0;       ///< 0: a file's own, else 14
   std::int64_t memory_bytes = 0;
-  std::int64_t halo = 32;  ///< around tiles of networks with "same" padding
+  std::int64_t halo = 32;  ///< around tiles of padded networks
 };
 
 /// Errors: kInvalidArgument where a file's network is to be changed, or options do not fit together;

@@ -1,9 +1,11 @@
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <fstream>
 
 #include "organon/base/error.h"
 #include "organon/base/files.h"
+#include "organon/base/gpu.h"
 #include "organon/base/hash.h"
 #include "organon/base/json.h"
 #include "organon/base/options.h"
@@ -97,6 +99,29 @@ TEST(Random, IsTheSameOnEveryMachine) {
   }
   EXPECT_NEAR(sum / 10000, 0, 0.05);
   EXPECT_NEAR(squares / 10000, 1, 0.05);
+}
+
+TEST(Gpu, ProcessesTakeTurns) {
+  EXPECT_EQ(gpu_of_process(0, std::nullopt, 4), "0");
+  EXPECT_EQ(gpu_of_process(3, std::nullopt, 4), "3");
+  EXPECT_EQ(gpu_of_process(5, std::nullopt, 4), "1");
+  EXPECT_EQ(gpu_of_process(1, "2,5", 8), "5");
+  EXPECT_EQ(gpu_of_process(2, "GPU-a,GPU-b", 8), "GPU-a");
+  for (const int present : {0, 1}) EXPECT_EQ(gpu_of_process(1, std::nullopt, present), std::nullopt);
+  // One that is given, or none: nothing to choose.
+  EXPECT_EQ(gpu_of_process(1, "3", 8), std::nullopt);
+  EXPECT_EQ(gpu_of_process(1, "", 8), std::nullopt);
+}
+
+TEST(Gpu, AProcessThatChoseSeesOneAndItsChildrenMayChooseAgain) {
+  const auto visible = [] { return std::string(std::getenv("CUDA_VISIBLE_DEVICES")); };
+  ::setenv("CUDA_VISIBLE_DEVICES", "4,5,6", 1);
+  choose_gpu(1);
+  EXPECT_EQ(visible(), "5");
+  choose_gpu(3);
+  EXPECT_EQ(visible(), "4");
+  ::unsetenv("CUDA_VISIBLE_DEVICES");
+  ::unsetenv("ORGANON_OFFERED_GPUS");
 }
 
 TEST(Files, AtomicWriteReplacesWholeFilesAndLeavesNoTemporary) {

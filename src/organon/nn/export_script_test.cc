@@ -143,7 +143,7 @@ TEST(ExportScript, OutputsFinerThanTheInput) {
 }
 
 TEST(ExportScript, AnisotropicPoolingAndKernels) {
-  for (const char* padding : {"same", "valid"}) {
+  for (const char* padding : {"same", "replicate", "valid"}) {
     NetworkOptions options;
     options.features = {4, 6, 8};
     options.pooling = {"1x2x2", "2"};

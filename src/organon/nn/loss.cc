@@ -14,6 +14,19 @@ torch::Tensor per_class_weight(const std::vector<float>& weights, const torch::T
 // Sums over all but the classes.
 torch::Tensor sum_per_class(const torch::Tensor& values) { return values.sum({0, 2, 3, 4}); }
 
+// In sums of 32 bits, which processors add many of at once.
+template <class Counts>
+std::int64_t count_voxels(std::int64_t size, const Counts& counts) {
+  constexpr std::int64_t kRun = 1 << 20;
+  std::int64_t sum = 0;
+  for (std::int64_t begin = 0; begin < size; begin += kRun) {
+    std::int32_t of_run = 0;
+    for (std::int64_t k = begin; k < std::min(size, begin + kRun); ++k) of_run += counts(k) ? 1 : 0;
+    sum += of_run;
+  }
+  return sum;
+}
+
 }  // namespace
 
 Balance::Balance(const TrainingBatch& batch, const OptimizerOptions& options, ProcessGroup* group) {
@@ -27,14 +40,13 @@ Balance::Balance(const TrainingBatch& batch, const OptimizerOptions& options, Pr
     const std::size_t other = options.balance_as.empty() ? c : options.balance_as[c];
     balance_as.push_back(static_cast<std::int64_t>(other));
     for (std::size_t i = 0; i < batch.raw.size(); ++i) {
-      const float* target = batch.targets[i][c].data();
       const std::uint8_t* mask = batch.masks[i][c].data();
       const std::uint8_t* other_mask = batch.masks[i][other].data();
-      for (std::int64_t k = 0; k < batch.targets[i][c].size(); ++k) {
-        annotated[c] += mask[k] != 0;
-        positives[c] += mask[k] != 0 && target[k] > 0;
-        counted[c] += mask[k] != 0 && other_mask[k] != 0;
-      }
+      const float* target = batch.targets[i][c].data();
+      const std::int64_t size = batch.targets[i][c].size();
+      annotated[c] += count_voxels(size, [&](std::int64_t k) { return mask[k] != 0; });
+      positives[c] += count_voxels(size, [&](std::int64_t k) { return (mask[k] != 0) & (target[k] > 0); });
+      counted[c] += count_voxels(size, [&](std::int64_t k) { return (mask[k] != 0) & (other_mask[k] != 0); });
     }
   }
   if (group != nullptr)

@@ -72,6 +72,15 @@ void run_parallel(std::size_t count, int threads, const std::function<void(std::
   if (error) std::rethrow_exception(error);
 }
 
+// Tensors of one shape as one on the device, each copied once.
+torch::Tensor stack_on(const torch::Device& device, const std::vector<torch::Tensor>& tensors) {
+  std::vector<std::int64_t> sizes = tensors.at(0).sizes().vec();
+  sizes.insert(sizes.begin(), static_cast<std::int64_t>(tensors.size()));
+  const torch::Tensor all = torch::empty(sizes, tensors[0].options().device(device));
+  for (std::size_t i = 0; i < tensors.size(); ++i) all[static_cast<std::int64_t>(i)].copy_(tensors[i]);
+  return all;
+}
+
 std::vector<Array<float>> arrays_of(const torch::Tensor& maps) {
   std::vector<Array<float>> result;
   for (std::int64_t c = 0; c < maps.size(0); ++c) {
@@ -326,21 +335,27 @@ std::vector<double> Network::train_step(const TrainingBatch& batch, const Optimi
   const std::size_t num_of_all = num_samples * static_cast<std::size_t>(group == nullptr ? 1 : group->size());
   const std::size_t part_size = num_pieces(num_samples, static_cast<std::size_t>(options.accumulate));
   const std::size_t shard_size = self.device.is_cpu() ? kShardSize : part_size;
+  const torch::ScalarType type = trains_in_bfloat16(self.device.is_cuda() ? kCuda : kCpu, options.precision)
+                                     ? torch::kBFloat16
+                                     : torch::kFloat32;
   const auto loss_of_shard = [&](UNet& network, std::size_t shard) {
+    network->compute_in(type);
     std::vector<torch::Tensor> raw, targets, masks;
     for (std::size_t i = shard * shard_size; i < std::min(num_samples, (shard + 1) * shard_size); ++i) {
-      raw.push_back(view_of(batch.raw[i], torch::kFloat32).unsqueeze(0));
-      std::vector<torch::Tensor> sample_targets, sample_masks;
+      raw.push_back(view_of(batch.raw[i], torch::kFloat32));
       for (std::size_t c = 0; c < num_classes; ++c) {
-        sample_targets.push_back(view_of(batch.targets[i][c], torch::kFloat32));
-        sample_masks.push_back(view_of(batch.masks[i][c], torch::kUInt8));
+        targets.push_back(view_of(batch.targets[i][c], torch::kFloat32));
+        masks.push_back(view_of(batch.masks[i][c], torch::kUInt8));
       }
-      targets.push_back(torch::stack(sample_targets));
-      masks.push_back(torch::stack(sample_masks));
     }
-    const torch::Tensor output = network->forward(torch::stack(raw).to(self.device));
-    return loss_per_class(output, torch::stack(targets).to(self.device), torch::stack(masks).to(self.device),
-                          balance, options.loss, num_of_all);
+    const auto count = static_cast<std::int64_t>(raw.size());
+    const auto per_class = [&](const torch::Tensor& maps) {
+      return maps.view(
+          {count, static_cast<std::int64_t>(num_classes), maps.size(1), maps.size(2), maps.size(3)});
+    };
+    const torch::Tensor output = network->forward(stack_on(self.device, raw).unsqueeze(1));
+    return loss_per_class(output, per_class(stack_on(self.device, targets)),
+                          per_class(stack_on(self.device, masks)), balance, options.loss, num_of_all);
   };
   const torch::Tensor sum =
       self.differentiate(num_pieces(num_samples, shard_size), num_pieces(part_size, shard_size),

@@ -9,6 +9,7 @@
 #include "organon/base/hash.h"
 #include "organon/nn/network_file.h"
 #include "organon/nn/network_shapes.h"
+#include "organon/nn/precision.h"
 
 namespace organon::nn {
 
@@ -36,6 +37,7 @@ struct OptimizerOptions {
   /// Parts in which the batch is run, one after the other, so that memory holds the maps of one part only.
   /// On the processor the result does not depend on it; on other devices each part normalises by itself.
   int accumulate = 1;
+  Precision precision = Precision::kAuto;
   int threads = 1;  ///< on the processor; the result does not depend on it
 };
 

@@ -111,9 +111,11 @@ std::int64_t training_bytes(const NetworkOptions& network, std::int64_t num_clas
   const std::int64_t fixed = kLibraryBytes + weights * (6 + shards);
   const auto shapes = shapes_of(network, input);
   if (!shapes) return fixed;
-  // Per convolution the graph keeps its result, the normalised and the rectified one; to these come what is
+  // Per convolution the graph keeps its result, the normalised and the rectified one, and its padded input
+  // where that is made before; to these come what is
   // joined, and, going back, gradients and reordered copies.
-  const std::int64_t sets = 3 * network.convolutions + 3;
+  const bool is_replicated = network.padding == "replicate";
+  const std::int64_t sets = (is_replicated ? 4 : 3) * network.convolutions + 3;
   std::int64_t kept = 0;
   for (std::int64_t level = 0; level < network.num_levels(); ++level) {
     const LevelShapes& at = shapes->levels[static_cast<std::size_t>(level)];
@@ -138,24 +140,26 @@ std::int64_t prediction_bytes(const NetworkOptions& network, std::int64_t num_cl
   if (!shapes) return kLibraryBytes + 10 * weights;
   std::int64_t waiting = 0;  // maps of the way down that the way up will join
   std::int64_t peak = 0;
+  const std::int64_t padded = network.padding == "replicate" ? 2 : 0;  // copies while faces are repeated
   std::int64_t in = folded_voxels(network);
   const auto take = [&](std::int64_t working) { peak = std::max(peak, waiting + working); };
   for (std::int64_t level = 0; level < network.num_levels(); ++level) {
     const LevelShapes& at = shapes->levels[static_cast<std::size_t>(level)];
     const std::int64_t out = network.features[static_cast<std::size_t>(level)];
     // A convolution, its input and result in the library's own order, what comes before and after it.
-    take(2 * float_bytes(at.input, in) + 5 * float_bytes(at.input, out));
+    take((2 + padded) * float_bytes(at.input, in) + 5 * float_bytes(at.input, out));
     waiting += float_bytes(at.down, out);
     in = out;
   }
   for (std::int64_t level = network.num_levels() - 2; level >= 0; --level) {
     const LevelShapes& at = shapes->levels[static_cast<std::size_t>(level)];
     const std::int64_t out = network.up_features(level);
-    take(float_bytes(at.repeated, out) + 2 * float_bytes(at.joined, joined_features(network, level)) +
+    take(float_bytes(at.repeated, out) +
+         (2 + padded) * float_bytes(at.joined, joined_features(network, level)) +
          5 * float_bytes(at.joined, out));
     in = out;
   }
-  if (network.output_scale > 1) take(7 * float_bytes(shapes->refined, in));
+  if (network.output_scale > 1) take((7 + padded) * float_bytes(shapes->refined, in));
   take(2 * float_bytes(shapes->output, num_classes) + float_bytes(shapes->levels[0].up, in));
   // What is read, summed and returned besides; the memory that was given back is not all used again.
   const std::int64_t voxels = input.product() * 4 + shapes->output.product() * 4 * num_classes;

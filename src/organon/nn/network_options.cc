@@ -48,7 +48,7 @@ void check_range(const char* name, std::int64_t value, std::int64_t least, std::
   refuse(fmt::format("{}: expected {} to {}, found {}", name, least, most, value));
 }
 
-const std::vector<std::string> kPaddings = {"same", "valid"};
+const std::vector<std::string> kPaddings = {"same", "replicate", "valid"};
 const std::vector<std::string> kAlignments = {"centred", "paper"};
 const std::vector<std::string> kNormalizations = {"batch", "group", "instance", "none"};
 const std::vector<std::string> kResiduals = {"auto", "true", "false"};
@@ -78,14 +78,16 @@ void NetworkOptions::bind(OptionTable& table) {
       .add("last_features", last_features,
            {"maps of the last level on the way up; 0: as the first level", "", 0, kMaxFeatures, {}})
       .add("output_scale", output_scale, {"output voxels per input voxel and axis", "", 1, 2, {}})
-      .add("padding", padding, {"of the convolutions", "", -kAny, kAny, kPaddings})
+      .add("padding", padding,
+           {"of the convolutions: same (zeros), replicate (voxels of the faces) or valid (none)", "", -kAny,
+            kAny, kPaddings})
       .add("alignment", alignment,
            {"of valid ways that join: centred, or shifted as in the paper (for its weights)", "", -kAny, kAny,
             kAlignments})
       .add("normalization", normalization, {"after each convolution", "", -kAny, kAny, kNormalizations})
       .add("residual", residual,
-           {"a level's last convolution adds the result of its first; auto: where padding is same and there "
-            "is a normalization",
+           {"a level's last convolution adds the result of its first; auto: where padding is not valid and "
+            "there is a normalization",
             "", -kAny, kAny, kResiduals})
       .add("skip", skip, {"how the way down joins the way up", "", -kAny, kAny, kSkips});
 }
@@ -163,7 +165,11 @@ NetworkOptions paper_8nm_network() {
   return network;
 }
 
-NetworkOptions compact_network() { return {}; }
+NetworkOptions compact_network() {
+  NetworkOptions network;
+  network.padding = "replicate";
+  return network;
+}
 
 const std::vector<std::string>& network_preset_names() {
   static const std::vector<std::string> kNames = {"compact", "paper", "paper_8nm"};

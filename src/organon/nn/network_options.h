@@ -21,7 +21,11 @@ struct NetworkOptions {
   std::int64_t stem = 2;           ///< input voxels per axis folded into channels, and unfolded at the head
   std::int64_t last_features = 0;  ///< maps of the last level on the way up; 0: features[0]
   std::int64_t output_scale = 1;   ///< output voxels per input voxel and axis: 1 or 2; 2 adds a finer level
-  std::string padding = "same";    ///< "same", or "valid" as in the paper
+  /// "valid" as in the paper; or around the maps of each convolution, so that outputs are as large as inputs,
+  /// "same": zeros; "replicate": the voxels of the faces. Zeros make maps darker near the faces of a patch,
+  /// and the deep maps of a small patch are all near: in larger tiles such a network sees what it never
+  /// learned from.
+  std::string padding = "same";
   /// How "valid" ways join: "centred" puts every map where it belongs, so that a network with symmetric
   /// weights commutes with mirroring, and outputs into the middle of inputs; "paper" halves each crop and
   /// rounds down, which shifts ways against each other (by one voxel in the paper's network). Files of
@@ -31,7 +35,7 @@ struct NetworkOptions {
   /// "group" and "instance" take their statistics from the whole input: predictions then depend on tiles.
   std::string normalization = "batch";
   /// Whether a level's last convolution adds the result of its first: "true", "false", or "auto", which is
-  /// true for normalized networks with "same" padding.
+  /// true for normalized networks that are not "valid".
   std::string residual = "auto";
   std::string skip = "add";  ///< how the way down joins the way up: "add" or "concatenate"
 

@@ -50,16 +50,17 @@ struct NetworkShapes {
 /// are all odd the rule costs an odd one in two multiples; else the sizes are those of "paper".)
 std::optional<NetworkShapes> shapes_of(const NetworkOptions& network, const Shape3& input);
 
-/// Output of an input (equal to it for "same" and output_scale 1); zeros where it does not fit the network.
+/// Output of an input (equal to it where maps are padded and output_scale is 1); zeros where it does not fit
+/// the network.
 Shape3 output_shape(const NetworkOptions& network, const Shape3& input);
 /// Edge in voxels of the output of a cube of `input` voxels; 0 where there is none or it is no cube.
 std::int64_t output_edge(const NetworkOptions& network, std::int64_t input);
-/// Inputs must be multiples of this ("same"), or one that fits plus multiples of this ("valid").
+/// Inputs must be multiples of this (padded), or one that fits plus multiples of this ("valid").
 Shape3 input_multiple(const NetworkOptions& network);
 /// The smallest input whose output has at least `output` voxels. 0 on axes where none up to 65536 voxels has.
 Shape3 smallest_input(const NetworkOptions& network, const Shape3& output);
-/// Input voxels on each side that an output voxel can depend on: for "centred" and "same" the most that one
-/// does, for "paper" an upper bound. Statistics of "group" and "instance" normalization do not count.
+/// Input voxels on each side that an output voxel can depend on: for "centred" and padded ones the most that
+/// one does, for "paper" an upper bound. Statistics of "group" and "instance" normalization do not count.
 Shape3 receptive_radius(const NetworkOptions& network);
 
 /// What of an input's output is used where a volume is predicted in tiles.
@@ -71,11 +72,11 @@ struct Tile {
 };
 
 /// The largest tile of an input: a whole number of steps of the coarsest level, without which neighbours
-/// would pool other voxels together, in the middle of the output. "same" networks leave out `halo` voxels of
+/// would pool other voxels together, in the middle of the output. padded networks leave out `halo` voxels of
 /// raw, or more, on each side. Nothing where there is none.
 std::optional<Tile> tile_of(const NetworkOptions& network, const Shape3& input, std::int64_t halo);
 
-/// The tile of the smallest input that yields at least `wanted` output voxels, each axis by itself; of "same"
+/// The tile of the smallest input that yields at least `wanted` output voxels, each axis by itself; of padded
 /// networks all of their output. Nothing where none up to 2048 input voxels does.
 std::optional<Tile> smallest_tile(const NetworkOptions& network, const Shape3& wanted);
 

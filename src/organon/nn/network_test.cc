@@ -483,6 +483,46 @@ TEST(Network, EveryNormalizationLearnsAndIsSaved) {
   }
 }
 
+// A processor without instructions for it computes the same, slowly.
+TEST(Network, LearnsInBfloat16) {
+  OptimizerOptions optimizer;
+  optimizer.precision = Precision::kBfloat16;
+  try {
+    trains_in_bfloat16("cpu", Precision::kBfloat16);
+  } catch (const Error& error) {
+    Network network(small_info());
+    EXPECT_THROW(network.train_step(blobs(16, 2, 1), optimizer), Error);
+    GTEST_SKIP() << error.what();
+  }
+  EXPECT_FALSE(trains_in_bfloat16("cpu", Precision::kAuto));
+  EXPECT_FALSE(trains_in_bfloat16("cpu_bfloat16", Precision::kAuto));
+  EXPECT_TRUE(trains_in_bfloat16("cuda", Precision::kAuto));
+  for (const char* normalization : {"batch", "group", "instance", "none"}) {
+    SCOPED_TRACE(normalization);
+    NetworkInfo info = small_info();
+    info.options.normalization = normalization;
+    info.options.output_scale = 1;
+    Network network(info), exact(info);
+    const TrainingBatch batch = blobs(16, 4, 3);
+    const auto first = network.train_step(batch, optimizer);
+    const auto expected = exact.train_step(batch, {});
+    EXPECT_NE(first, expected);
+    for (std::size_t c = 0; c < first.size(); ++c) EXPECT_NEAR(first[c], expected[c], 0.01 * expected[c]);
+    // What is kept is float32, and a training goes on from it.
+    const TemporaryFolder folder;
+    network.save(folder.path() / "a.organon");
+    Network loaded = Network::load(folder.path() / "a.organon");
+    EXPECT_EQ(loaded.train_step(batch, optimizer), network.train_step(batch, optimizer));
+    std::vector<double> last, last_expected;
+    for (int i = 0; i < 30; ++i) {
+      last = network.train_step(batch, optimizer);
+      last_expected = exact.train_step(batch, {});
+    }
+    EXPECT_LT(last[0], 0.7 * first[0]);
+    EXPECT_NEAR(last[0], last_expected[0], 0.1 * first[0]);
+  }
+}
+
 TEST(Network, FinerOutputsLearn) {
   NetworkInfo info = small_info();
   info.options.output_scale = 2;

@@ -69,6 +69,12 @@ bool computes_bfloat16(const std::string& type, Precision precision) {
   return true;
 }
 
+bool trains_in_bfloat16(const std::string& type, Precision precision) {
+  // What a network on a processor learns must not depend on the processor's age.
+  if (precision == Precision::kAuto && type != "cuda") return false;
+  return computes_bfloat16(type, precision);
+}
+
 std::string best_prediction_device(Precision precision) {
   const auto types = prediction_device_types(precision);
   return *std::find_if(types.begin(), types.end(), has_prediction_device);

@@ -5,10 +5,10 @@
 
 namespace organon::nn {
 
-/// The numbers that predictions are computed with. bfloat16 has 8 bits of mantissa; sums, means and the last
-/// layer are float32 all the same.
+/// The numbers that networks are computed with. bfloat16 has 8 bits of mantissa; sums, means, the last layer,
+/// weights that learn and losses are float32 all the same.
 enum class Precision {
-  kAuto,      ///< bfloat16 where a device is made for it, float32 elsewhere
+  kAuto,      ///< predictions: bfloat16 where a device is made for it; training: bfloat16 on a GPU
   kFloat32,   ///< everywhere
   kBfloat16,  ///< everywhere; slow on processors that are not made for it
 };
@@ -24,6 +24,8 @@ std::vector<std::string> prediction_device_types(Precision precision);
 bool has_prediction_device(const std::string& type);
 /// Whether a device of the kind computes with bfloat16. Errors: kInvalidArgument where it should and cannot.
 bool computes_bfloat16(const std::string& type, Precision precision);
+/// The same of training.
+bool trains_in_bfloat16(const std::string& type, Precision precision);
 /// The first of prediction_device_types() that is here.
 std::string best_prediction_device(Precision precision);
 

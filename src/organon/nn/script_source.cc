@@ -163,11 +163,16 @@ class Writer {
   }
 
   void add_level(const std::string& name, std::int64_t level, std::int64_t features) {
-    const Shape3 padding = options_.is_valid() ? Shape3::cube(0) : halved(options_.kernel_at(level));
+    const Shape3 half = options_.is_valid() ? Shape3::cube(0) : halved(options_.kernel_at(level));
+    const bool is_replicated = options_.padding == "replicate";
     for (std::int64_t i = 0; i < options_.convolutions; ++i) {
       const std::string weight = fmt::format("self.{}_convolution{}_", name, i);
+      if (is_replicated) {
+        line("x = torch.replication_pad3d(x, [{2}, {2}, {1}, {1}, {0}, {0}])", half.z, half.y, half.x);
+      }
       line("x = torch.conv3d(x, {}weight, {}, [1, 1, 1], {})", weight,
-           options_.is_normalized() ? "None" : weight + "bias", list_of(padding));
+           options_.is_normalized() ? "None" : weight + "bias",
+           list_of(is_replicated ? Shape3::cube(0) : half));
       normalize(fmt::format("{}_norm{}", name, i), features);
       if (options_.is_residual() && i > 0 && i + 1 == options_.convolutions)
         line("x = x + self.crop_middle(first, x.size()[2:])");

@@ -10,7 +10,7 @@ namespace organon::nn {
 /// [-1, 1] to N classes D' H' W', for every input that fits (shapes_of()). A tensor of the network, such as
 /// `down0.convolution0.weight`, is the module's own `down0_convolution0_weight`.
 ///
-/// "same" networks yield their whole output, "valid" ones what tile_of() takes of it. Only operations that
+/// Padded networks yield their whole output, "valid" ones what tile_of() takes of it. Only operations that
 /// libtorch has from 1.13 on are used.
 std::string script_source(const NetworkOptions& options, std::int64_t num_classes);
 

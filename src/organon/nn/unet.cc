@@ -42,6 +42,21 @@ torch::Tensor convolve(torch::nn::Conv3d& convolution, const torch::Tensor& x,
   return torch::conv3d(x, weight, bias, 1, padding);
 }
 
+// The voxels of the faces repeated outwards. Piece by piece: libtorch's own does not take bfloat16 on
+// processors, and on cards its gradients differ from run to run.
+torch::Tensor replicate_faces(torch::Tensor x, const std::vector<std::int64_t>& padding) {
+  for (std::size_t axis = 0; axis < 3; ++axis) {
+    const std::int64_t width = padding[axis];
+    if (width == 0) continue;
+    const auto dim = static_cast<std::int64_t>(axis) + 2;
+    std::vector<std::int64_t> sizes = x.sizes().vec();
+    sizes[axis + 2] = width;
+    x = torch::cat({x.narrow(dim, 0, 1).expand(sizes), x, x.narrow(dim, x.size(dim) - 1, 1).expand(sizes)},
+                   dim);
+  }
+  return x;
+}
+
 torch::Tensor pool(const torch::Tensor& x, const Shape3& factor) {
   // libtorch 1.13 has none for bfloat16 on processors; of float32 the largest are the same.
   if (x.is_cpu() && x.scalar_type() == torch::kBFloat16)
@@ -84,13 +99,15 @@ torch::nn::Conv3d mix_of(std::int64_t in, std::int64_t out) {
 }  // namespace
 
 LevelImpl::LevelImpl(std::int64_t level, std::int64_t in, std::int64_t out, const NetworkOptions& options)
-    : is_residual_(options.is_residual()), padding_(3, 0) {
+    : is_residual_(options.is_residual()), replicated_(3, 0), zeros_(3, 0) {
   const Shape3 kernel = options.kernel_at(level);
-  if (!options.is_valid()) padding_ = {kernel.z / 2, kernel.y / 2, kernel.x / 2};
+  if (!options.is_valid()) {
+    (options.padding == "replicate" ? replicated_ : zeros_) = {kernel.z / 2, kernel.y / 2, kernel.x / 2};
+  }
   for (std::int64_t i = 0; i < options.convolutions; ++i) {
     const auto convolution = torch::nn::Conv3dOptions(i == 0 ? in : out, out, {kernel.z, kernel.y, kernel.x})
                                  .bias(!options.is_normalized())
-                                 .padding({padding_[0], padding_[1], padding_[2]});
+                                 .padding({zeros_[0], zeros_[1], zeros_[2]});
     convolutions_.push_back(register_module(fmt::format("convolution{}", i), torch::nn::Conv3d(convolution)));
     const std::string norm = fmt::format("norm{}", i);
     if (options.normalization == "batch") {
@@ -112,7 +129,7 @@ torch::Tensor LevelImpl::normalize(std::size_t i, const torch::Tensor& x) {
 torch::Tensor LevelImpl::forward(torch::Tensor x) {
   torch::Tensor first;
   for (std::size_t i = 0; i < convolutions_.size(); ++i) {
-    x = normalize(i, convolve(convolutions_[i], x, padding_));
+    x = normalize(i, convolve(convolutions_[i], replicate_faces(x, replicated_), zeros_));
     if (is_residual_ && i > 0 && i + 1 == convolutions_.size()) {
       const Shape3 shape = shape_of(x);
       const Shape3 margin = shape_of(first) - shape;
@@ -168,7 +185,7 @@ torch::Tensor UNetImpl::mix(torch::nn::Conv3d& convolution, const torch::Tensor&
 }
 
 void UNetImpl::freeze(torch::ScalarType type) {
-  ORGANON_CHECK(!frozen_type_.has_value());
+  ORGANON_CHECK(!is_frozen_);
   const torch::NoGradGuard no_gradient;
   eval();
   for (auto& level : down_) level->freeze(type);
@@ -178,13 +195,19 @@ void UNetImpl::freeze(torch::ScalarType type) {
     set_type(refining_mix_, type);
     refining_->freeze(type);
   }
-  frozen_type_ = type;
+  is_frozen_ = true;
+  type_ = type;
+}
+
+void UNetImpl::compute_in(torch::ScalarType type) {
+  ORGANON_CHECK(!is_frozen_);
+  type_ = type;
 }
 
 torch::Tensor UNetImpl::forward(torch::Tensor x) {
   const auto shapes = shapes_of(options_, shape_of(x));
   ORGANON_CHECK(shapes.has_value());
-  const torch::ScalarType type = frozen_type_.value_or(x.is_cuda() ? torch::kBFloat16 : torch::kFloat32);
+  const torch::ScalarType type = type_.value_or(x.is_cuda() ? torch::kBFloat16 : torch::kFloat32);
   x = fold(x).to(type, false, false, format_on(x.device()));
   std::vector<torch::Tensor> skips;
   for (std::size_t i = 0; i < down_.size(); ++i) {

@@ -21,7 +21,9 @@ class LevelImpl : public torch::nn::Module {
   torch::Tensor normalize(std::size_t i, const torch::Tensor& x);
 
   bool is_residual_;
-  std::vector<std::int64_t> padding_;
+  // Around maps before a convolution: their faces repeated, or zeros.
+  std::vector<std::int64_t> replicated_;
+  std::vector<std::int64_t> zeros_;
   std::vector<torch::nn::Conv3d> convolutions_;
   // One of these per convolution, or none.
   std::vector<torch::nn::BatchNorm3d> batch_norms_;
@@ -38,6 +40,9 @@ class UNetImpl : public torch::nn::Module {
   /// For predictions alone, once: statistics of "batch" normalization become part of the weights before them,
   /// and all weights but the head's take the type that is computed in, float32 or bfloat16.
   void freeze(torch::ScalarType type);
+  /// The type that maps are computed in while weights stay float32; unasked bfloat16 on a GPU, float32
+  /// elsewhere. Not after freeze().
+  void compute_in(torch::ScalarType type);
 
  private:
   torch::Tensor mix(torch::nn::Conv3d& convolution, const torch::Tensor& x) const;
@@ -46,7 +51,8 @@ class UNetImpl : public torch::nn::Module {
 
   NetworkOptions options_;
   std::int64_t num_classes_;
-  std::optional<torch::ScalarType> frozen_type_;
+  std::optional<torch::ScalarType> type_;
+  bool is_frozen_ = false;
   std::vector<Level> down_;
   std::vector<torch::nn::Conv3d> mix_;
   std::vector<Level> up_;

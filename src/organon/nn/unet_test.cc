@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "organon/base/random.h"
 #include "organon/nn/network_cost.h"
 
@@ -50,7 +53,7 @@ TEST(UNet, IsWhatItsOptionsSay) {
     options.convolutions = static_cast<std::int64_t>(1 + random.below(3));
     options.stem = static_cast<std::int64_t>(1 + random.below(2));
     options.output_scale = static_cast<std::int64_t>(1 + random.below(2));
-    options.padding = pick({"same", "valid"});
+    options.padding = pick({"same", "replicate", "valid"});
     options.alignment = pick({"centred", "paper"});
     options.normalization = pick({"batch", "group", "instance", "none"});
     options.residual = options.convolutions > 1 ? pick({"auto", "true", "false"}) : "auto";
@@ -74,7 +77,7 @@ TEST(UNet, IsWhatItsOptionsSay) {
 }
 
 TEST(UNet, ResidualsAddTheMiddleOfTheFirstResult) {
-  for (const char* padding : {"valid", "same"}) {
+  for (const char* padding : {"valid", "same", "replicate"}) {
     NetworkOptions options;
     options.features = {1};
     options.pooling = {};
@@ -95,6 +98,66 @@ TEST(UNet, ResidualsAddTheMiddleOfTheFirstResult) {
         x.narrow(2, lost, 7 - 2 * lost).narrow(3, lost, 8 - 2 * lost).narrow(4, lost, 9 - 2 * lost);
     EXPECT_TRUE(torch::equal(level->forward(x), middle)) << padding;
   }
+}
+
+// Maps whose faces go on as they are: to convolutions of uniform maps no face can be seen, and every kernel
+// of a volume, whatever its shape, finds at the faces what it would find where the volume was larger.
+TEST(UNet, ReplicatedFacesAreTheNearestVoxels) {
+  NetworkOptions options;
+  options.features = {1};
+  options.pooling = {};
+  options.kernels = {"3x1x5"};
+  options.convolutions = 1;
+  options.stem = 1;
+  options.padding = "replicate";
+  options.normalization = "none";
+  Level level(0, 1, 1, options);
+  const torch::NoGradGuard no_gradient;
+  const torch::Tensor x = torch::rand({2, 1, 4, 5, 6});
+  const torch::Tensor found = level->forward(x);
+  const auto weights = level->named_parameters();
+  const torch::Tensor& weight = weights["convolution0.weight"];
+  const float bias = weights["convolution0.bias"].item<float>();
+  for (std::int64_t n = 0; n < 2; ++n) {
+    for (std::int64_t z = 0; z < 4; ++z) {
+      for (std::int64_t y = 0; y < 5; ++y) {
+        for (std::int64_t w = 0; w < 6; ++w) {
+          float expected = bias;
+          for (std::int64_t i = -1; i <= 1; ++i) {
+            for (std::int64_t k = -2; k <= 2; ++k) {
+              expected +=
+                  weight[0][0][i + 1][0][k + 2].item<float>() *
+                  x[n][0][std::clamp<std::int64_t>(z + i, 0, 3)][y][std::clamp<std::int64_t>(w + k, 0, 5)]
+                      .item<float>();
+            }
+          }
+          ASSERT_NEAR((found[n][0][z][y][w].item<float>()), std::max(0.0F, expected), 1e-5F);
+        }
+      }
+    }
+  }
+}
+
+// What small patches teach holds in large tiles: a network learned, by maps of its own, from patches that are
+// nearly all face, predicts the same in the middle of a large uniform volume. (Zeros around maps fail this.)
+TEST(UNet, AUniformVolumeLooksTheSameInEveryTile) {
+  NetworkOptions options = compact_network();
+  options.features = {4, 6, 8};
+  options.pooling = {"2", "2"};
+  torch::manual_seed(5);
+  UNet network(options, 2);
+  network->eval();
+  const torch::NoGradGuard no_gradient;
+  const auto middle_of = [&](std::int64_t edge) {
+    const torch::Tensor output = network->forward(torch::full({1, 1, edge, edge, edge}, 0.5));
+    return output[0][0][edge / 2][edge / 2][edge / 2].item<float>();
+  };
+  EXPECT_NEAR(middle_of(8), middle_of(96), 1e-5F);
+  options.padding = "same";
+  torch::manual_seed(5);
+  network = UNet(options, 2);
+  network->eval();
+  EXPECT_GT(std::abs(middle_of(8) - middle_of(96)), 1e-4F);
 }
 
 }  // namespace

@@ -377,7 +377,7 @@ class PredictVolume : public Step {
   Tile compute(const Index3& position) const {
     if (!predictor_) predictor_.emplace(set_.network_files, nn::PredictorOptions{device_, set_.precision});
     const Box read = set_.tiles.input_box(position);
-    // "same" networks yield the halo, too.
+    // Padded networks yield the halo, too.
     const Box inner = Box::at(set_.tiles.begin, set_.tiles.shape);
     if (set_.raw->spec().data_type != DataType::kUint8)
       return {position, predictor_->predict_bytes(read_normalized(set_, read), set_.options.flips, inner)};
@@ -436,7 +436,7 @@ void PredictOptions::bind(OptionTable& table) {
             0,
             1e6,
             {}})
-      .add("halo", halo, {"read around each tile by networks with \"same\" padding", "voxels", 0, 1024, {}})
+      .add("halo", halo, {"read around each tile by padded networks", "voxels", 0, 1024, {}})
       .add("flips", flips, {"mirrored copies whose predictions are averaged: 1, 2, 4 or 8", "", 1, 8, {}})
       .add("precision", precision,
            {"numbers that networks compute with: bfloat16, float32, or auto: bfloat16 where the device is "

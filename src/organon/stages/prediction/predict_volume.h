@@ -35,7 +35,7 @@ struct PredictOptions {
 /// one processor results are equal bit for bit. A tolerance stage: on devices of different kinds the last
 /// bits differ, so that a run keeps to one kind (`blockwise/stage.h`).
 ///
-/// Halo: "valid" networks read exactly what their outputs depend on, so that tiles have no seams. For "same"
+/// Halo: "valid" networks read exactly what their outputs depend on, so that tiles have no seams. For padded
 /// networks the option `halo`; beyond half of the receptive field (nn::receptive_radius) seams vanish, in
 /// practice far sooner. Border: reflect.
 /// Voxels outside the mask are 0; tiles without any voxel of the mask are not computed, and of blocks without

@@ -300,7 +300,9 @@ TEST(PreviewSamples, ThePlanStatesCropsAndSheet) {
   const TemporaryFolder folder;
   const auto inputs = store_pair(folder.path());
   const auto bytes = [&](const std::string& num_samples) {
-    const std::string options = R"({"classes": ["a", "b"], "patch": 16, "num_samples": )" + num_samples + "}";
+    const std::string options =
+        R"({"classes": ["a", "b"], "patch": 16, "features": [4, 8], "pooling": [2], "num_samples": )" +
+        num_samples + "}";
     return make_samples_stage(description_of(inputs, folder.path(), options))->plans()[0].bytes_per_worker;
   };
   EXPECT_GT(bytes("1"), 24 * 28 * 32 * 8);

@@ -63,20 +63,6 @@ std::vector<std::string> RankPlace::words() const {
       "--rank",     std::to_string(rank)};
 }
 
-void choose_gpu(int local_rank) {
-  constexpr char kVariable[] = "CUDA_VISIBLE_DEVICES";
-  std::vector<std::string> devices;
-  if (const char* given = std::getenv(kVariable)) {
-    std::istringstream list(given);
-    for (std::string device; std::getline(list, device, ',');) devices.push_back(device);
-  } else {
-    while (std::filesystem::exists(fmt::format("/dev/nvidia{}", devices.size())))
-      devices.push_back(std::to_string(devices.size()));
-  }
-  if (devices.size() < 2) return;
-  ::setenv(kVariable, devices[static_cast<std::size_t>(local_rank) % devices.size()].c_str(), 1);
-}
-
 RankProcesses::RankProcesses(const std::filesystem::path& run, const std::filesystem::path& folder,
                              int num_ranks)
     : place_{run, folder, 0, num_ranks}, num_ranks_(num_ranks) {

@@ -26,10 +26,6 @@ struct RankPlace {
   std::vector<std::string> words() const;
 };
 
-/// Makes the process of a rank see one GPU of those that its machine has: the local rank's. Call before
-/// libtorch does anything.
-void choose_gpu(int local_rank);
-
 /// Exit code of a rank that ended because it lost another one.
 constexpr int kLostRankExitCode = 6;
 

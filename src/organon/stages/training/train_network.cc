@@ -18,6 +18,7 @@
 #include "organon/base/error.h"
 #include "organon/base/fault_point.h"
 #include "organon/base/files.h"
+#include "organon/base/gpu.h"
 #include "organon/base/json.h"
 #include "organon/blockwise/reading.h"
 #include "organon/blockwise/run_folder.h"
@@ -62,6 +63,8 @@ struct Set : TrainingSet {
                               "patches for as many parts, found one of {}",
                               verb, options.processes, options.accumulate, options.batch));
     }
+    // Refused here, not at the first step.
+    nn::trains_in_bfloat16("cpu", nn::precision_named(options.precision));
     // A training of other options or inputs begins anew, and what its folder held is gone.
     const auto inside = std::filesystem::weakly_canonical(start_from)
                             .lexically_relative(std::filesystem::weakly_canonical(folder));
@@ -98,6 +101,7 @@ class Training {
   void run(BlockOutput& output) {
     const auto num_ranks = static_cast<int>(set_.options.processes);
     if (num_ranks > 1) {
+      choose_gpu(0);  // whatever the number of the worker
       // What an attempt left that was cut short must not be met.
       std::filesystem::remove_all(run_ / "ranks");
       processes_.emplace(run_, run_ / "ranks", num_ranks);
@@ -366,6 +370,7 @@ class Training {
     optimizer.loss = options.loss;
     optimizer.least_share = options.least_share;
     optimizer.balance_as = set_.balance_as;
+    optimizer.precision = nn::precision_named(options.precision);
     optimizer.threads = threads_;
     optimizer.accumulate = static_cast<int>(options.accumulate);
     return optimizer;

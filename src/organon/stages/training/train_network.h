@@ -41,6 +41,7 @@ struct TrainOptions {
   double average = 0.995;
   double gradient_limit = 5;
   std::string loss = "mse";  ///< "mse", "dice" or "bce"
+  std::string precision = "auto";
   double least_share = 0.2;
   double foreground_share = 0.6;
   std::vector<std::string> rare_classes;  ///< crops that have one of them are sought

@@ -338,7 +338,10 @@ TEST(TrainNetwork, WhatDoesNotFitIsRefused) {
   };
   const std::vector<std::string> wrong = {
       with(R"("roles": ["train", "train"])"), with(R"("roles": ["test"])"),
-      with(R"("contrast_limits": [1, 2, 3])"), R"({"classes": ["a"], "patch": 10})", R"({"classes": []})"};
+      with(R"("contrast_limits": [1, 2, 3])"), R"({"classes": ["a"], "patch": 10})", R"({"classes": []})",
+      R"({"classes": ["a"], "features": [4, 8, 8], "pooling": [2, 2], "stem": 2, "patch": 8})",  // 1 voxel
+                                                                                                 // deep
+      with(R"("precision": "float16")")};
   for (const std::string& options : wrong) {
     EXPECT_THROW(make_train_stage(description_of(inputs, folder.path(), options)), Error) << options;
   }

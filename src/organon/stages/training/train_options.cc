@@ -1,4 +1,5 @@
 #include "organon/blockwise/reading.h"
+#include "organon/nn/precision.h"
 #include "organon/stages/training/train_network.h"
 
 namespace organon::stages {
@@ -54,7 +55,12 @@ void TrainOptions::bind(OptionTable& table) {
             0,
             2,
             {}})
-      .add("padding", padding, {"of the convolutions", "", -kAny, kAny, {"preset", "same", "valid"}})
+      .add("padding", padding,
+           {"of the convolutions: same (zeros), replicate (voxels of the faces) or valid (none)",
+            "",
+            -kAny,
+            kAny,
+            {"preset", "same", "replicate", "valid"}})
       .add("alignment", alignment,
            {"of the ways of valid networks: centred, or as the paper's, one voxel off",
             "",
@@ -90,6 +96,10 @@ void TrainOptions::bind(OptionTable& table) {
             -kAny,
             kAny,
             {"mse", "dice", "bce"}})
+      .add("precision", precision,
+           {"numbers that the network is computed with while it learns; weights and losses are float32: "
+            "bfloat16, float32, or auto: bfloat16 on a GPU",
+            "", -kAny, kAny, nn::precision_names()})
       .add("least_share", least_share,
            {"balance of the loss: a class's voxels count as at least this share; 0.5: unbalanced; paper 0.05",
             "",

@@ -67,6 +67,12 @@ TrainingSet::TrainingSet(const blockwise::StageDescription& description, const T
                        network.is_valid() ? "what leaves an output (the paper's: 198 + 18 k) plus " : "",
                        to_string(nn::input_multiple(network))));
   }
+  if (network.is_normalized() && nn::shapes_of(network, patch)->levels.back().down.product() == 1) {
+    refuse(verb,
+           fmt::format("patch: {} voxels leave one in the deepest maps, of which nothing can be normalised; "
+                       "choose a larger patch, fewer levels or normalization = \"none\"",
+                       to_string(patch)));
+  }
   if (!options.balance_as.empty() && options.balance_as.size() != options.classes.size()) {
     refuse(verb, fmt::format("balance_as: {} classes need as many names, found {}", options.classes.size(),
                              options.balance_as.size()));

@@ -29,7 +29,11 @@ torch::Tensor convolve(torch::nn::Conv3d& convolution, const torch::Tensor& x,
                        const std::vector<std::int64_t>& padding) {
   const bool is_learning = torch::GradMode::is_enabled();
   if (x.scalar_type() == torch::kFloat32 && (is_learning || x.is_cuda())) {
-    return torch::conv3d(x, convolution->weight, convolution->bias, 1, padding);
+    const torch::Tensor& kernel = convolution->weight;
+    const bool has_no_neighbours = kernel.size(2) * kernel.size(3) * kernel.size(4) == 1;
+    // Dilating one voxel changes nothing, but with one thread libtorch gives only dilated kernels of one
+    // voxel to oneDNN, which is four times as fast as its own product of matrices by Debian's BLAS.
+    return torch::conv3d(x, kernel, convolution->bias, 1, padding, has_no_neighbours && x.is_cpu() ? 2 : 1);
   }
   const torch::Tensor weight = convolution->weight.to(x.scalar_type(), false, false, format_on(x.device()));
   const torch::Tensor bias =

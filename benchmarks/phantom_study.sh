@@ -87,6 +87,7 @@ batch = 2
 patch = 64
 warmup_steps = 50
 average = 0.99
+least_share = 0.05
 
 [predict]
 flips = 1

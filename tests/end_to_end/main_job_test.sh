@@ -41,7 +41,7 @@ batch = 2
 patch = 40
 warmup_steps = 10
 average = 0.9
-# Balls are 7 % of the voxels: weighed as more, as the standard does, they would come out a voxel too small.
+# Balls are 7 % of the voxels: weighed as if they were a fifth, the standard, they would come out a voxel too small.
 least_share = 0.05
 [publish]
 portal_folder = "$portal"

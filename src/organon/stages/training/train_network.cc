@@ -63,8 +63,6 @@ struct Set : TrainingSet {
                               "patches for as many parts, found one of {}",
                               verb, options.processes, options.accumulate, options.batch));
     }
-    // Refused here, not at the first step.
-    nn::trains_in_bfloat16("cpu", nn::precision_named(options.precision));
     // A training of other options or inputs begins anew, and what its folder held is gone.
     const auto inside = std::filesystem::weakly_canonical(start_from)
                             .lexically_relative(std::filesystem::weakly_canonical(folder));

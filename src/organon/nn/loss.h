@@ -19,7 +19,7 @@ struct Balance {
 };
 
 /// Loss per class of some of the batch's samples; those of all samples add up to the batch's.
-/// Shapes: output, target, mask N C D H W (mask not 0: annotated); result C.
+/// Shapes: output and target (float32), mask (uint8, not 0: annotated) N C D H W; result C.
 ///
 ///     weight = positive or negative, by the sign of the target of the class it is balanced as, where both
 ///     are

@@ -45,7 +45,7 @@ torch::Tensor tensor_of(const TrainingBatch& batch, bool is_mask) {
       }
     }
   }
-  return all;
+  return is_mask ? all.to(torch::kUInt8) : all;
 }
 
 // Straight from the definitions, in double.
@@ -127,7 +127,10 @@ TEST(Loss, GradientsAreThoseOfFiniteDifferences) {
   const Balance balance(batch, {});
   for (const std::string loss : {"mse", "bce", "dice"}) {
     const auto value = [&](const torch::Tensor& output) {
-      return loss_per_class(output, tensor_of(batch, false), tensor_of(batch, true), balance, loss, 2).sum();
+      // Not the plain sum, which the squares take a short cut for.
+      const torch::Tensor losses =
+          loss_per_class(output, tensor_of(batch, false), tensor_of(batch, true), balance, loss, 2);
+      return (losses * torch::tensor({1.0F, 2.0F, 0.5F})).sum();
     };
     torch::Tensor output = start.clone().requires_grad_(true);
     value(output).backward();

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "organon/base/check.h"
 #include "organon/nn/network_shapes.h"
 
@@ -46,19 +49,66 @@ torch::Tensor convolve(torch::nn::Conv3d& convolution, const torch::Tensor& x,
   return torch::conv3d(x, weight, bias, 1, padding);
 }
 
-// The voxels of the faces repeated outwards. Piece by piece: libtorch's own does not take bfloat16 on
-// processors, and on cards its gradients differ from run to run.
-torch::Tensor replicate_faces(torch::Tensor x, const std::vector<std::int64_t>& padding) {
-  for (std::size_t axis = 0; axis < 3; ++axis) {
-    const std::int64_t width = padding[axis];
-    if (width == 0) continue;
-    const auto dim = static_cast<std::int64_t>(axis) + 2;
+// The voxels of the faces repeated outwards. libtorch's own does not take bfloat16 on processors, its
+// gradients differ from run to run on cards, and those of its pieces put together (cat) pass over memory a
+// dozen times.
+class ReplicateFaces : public torch::autograd::Function<ReplicateFaces> {
+ public:
+  static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& x,
+                               const std::vector<std::int64_t>& padding) {
+    context->saved_data["padding"] = padding;
     std::vector<std::int64_t> sizes = x.sizes().vec();
-    sizes[axis + 2] = width;
-    x = torch::cat({x.narrow(dim, 0, 1).expand(sizes), x, x.narrow(dim, x.size(dim) - 1, 1).expand(sizes)},
-                   dim);
+    for (std::size_t axis = 0; axis < 3; ++axis) sizes[axis + 2] += 2 * padding[axis];
+    torch::Tensor padded = torch::empty(sizes, x.options(), x.suggest_memory_format());
+    // What the axes that are not done yet leave of it.
+    std::array<torch::Tensor, 4> part;
+    part[3] = padded;
+    for (std::size_t axis = 3; axis-- > 0;)
+      part[axis] = part[axis + 1].narrow(dim(axis), padding[axis], x.size(dim(axis)));
+    part[0].copy_(x);
+    for (std::size_t axis = 0; axis < 3; ++axis) {
+      const std::int64_t width = padding[axis], size = x.size(dim(axis));
+      if (width == 0) continue;
+      const auto repeat = [&](std::int64_t face, std::int64_t begin) {
+        const torch::Tensor outside = part[axis + 1].narrow(dim(axis), begin, width);
+        outside.copy_(part[axis].narrow(dim(axis), face, 1).expand(outside.sizes()));
+      };
+      repeat(0, 0);
+      repeat(size - 1, width + size);
+    }
+    return padded;
   }
-  return x;
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& of_padded) {
+    return {fold(of_padded.front(), context->saved_data["padding"].toIntVector(), 3), torch::Tensor()};
+  }
+
+ private:
+  static std::int64_t dim(std::size_t axis) { return static_cast<std::int64_t>(axis) + 2; }
+
+  // The gradients of the first `num_axes` axes' copies added to those of the voxels that were copied.
+  static torch::Tensor fold(const torch::Tensor& padded, const std::vector<std::int64_t>& padding,
+                            std::size_t num_axes) {
+    if (num_axes == 0) return padded.clone(padded.suggest_memory_format());
+    const std::size_t axis = num_axes - 1;
+    const std::int64_t width = padding[axis], size = padded.size(dim(axis)) - 2 * width;
+    torch::Tensor inner = fold(padded.narrow(dim(axis), width, size), padding, axis);
+    if (width == 0) return inner;
+    const auto add = [&](std::int64_t face, std::int64_t begin) {
+      const torch::Tensor copies = padded.narrow(dim(axis), begin, width).sum({dim(axis)}, true);
+      inner.narrow(dim(axis), face, 1).add_(fold(copies, padding, axis));
+    };
+    add(0, 0);
+    add(size - 1, width + size);
+    return inner;
+  }
+};
+
+torch::Tensor replicate_faces(const torch::Tensor& x, const std::vector<std::int64_t>& padding) {
+  const bool is_any =
+      std::any_of(padding.begin(), padding.end(), [](std::int64_t width) { return width != 0; });
+  return is_any ? ReplicateFaces::apply(x, padding) : x;
 }
 
 torch::Tensor pool(const torch::Tensor& x, const Shape3& factor) {

@@ -100,6 +100,38 @@ TEST(UNet, ResidualsAddTheMiddleOfTheFirstResult) {
   }
 }
 
+// Against faces taken by number, whose gradients libtorch sums.
+TEST(UNet, ReplicatedFacesGiveTheirGradientsToTheNearestVoxels) {
+  for (const auto format : {torch::MemoryFormat::Contiguous, torch::MemoryFormat::ChannelsLast3d}) {
+    NetworkOptions options;
+    options.features = {3};
+    options.pooling = {};
+    options.kernels = {"3x1x5"};
+    options.convolutions = 1;
+    options.stem = 1;
+    options.padding = "replicate";
+    options.normalization = "none";
+    Level level(0, 2, 3, options);
+    const torch::Tensor start = torch::rand({2, 2, 4, 5, 6}).contiguous(format);
+    const torch::Tensor factor = torch::randn({2, 3, 4, 5, 6});
+    torch::Tensor x = start.clone().requires_grad_(true);
+    const torch::Tensor found = level->forward(x);
+    (found * factor).sum().backward();
+
+    torch::Tensor twin = start.clone().requires_grad_(true);
+    const auto nearest = [](std::int64_t size, std::int64_t width) {
+      return torch::arange(-width, size + width).clamp(0, size - 1);
+    };
+    const torch::Tensor padded = twin.index_select(2, nearest(4, 1)).index_select(4, nearest(6, 2));
+    const auto weights = level->named_parameters();
+    const torch::Tensor expected =
+        torch::conv3d(padded, weights["convolution0.weight"], weights["convolution0.bias"]).relu();
+    (expected * factor).sum().backward();
+    EXPECT_TRUE(torch::allclose(found, expected, 1e-5, 1e-5));
+    EXPECT_TRUE(torch::allclose(x.grad(), twin.grad(), 1e-4, 1e-5));
+  }
+}
+
 // Maps whose faces go on as they are: to convolutions of uniform maps no face can be seen, and every kernel
 // of a volume, whatever its shape, finds at the faces what it would find where the volume was larger.
 TEST(UNet, ReplicatedFacesAreTheNearestVoxels) {

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "organon/array/array.h"
+#include "organon/array/copy.h"
 #include "organon/geometry/integer_division.h"
 #include "organon/voxel/signed_distance.h"
 
@@ -26,13 +28,13 @@ void for_each_index(const Box& box, Function&& function) {
   }
 }
 
-// Distances of annotated cells to the outermost annotated ones; `known` has one cell that is not on each
-// side.
-Array<float> distance_to_border(const Array<std::uint8_t>& known, const SizeNm& cell_size_nm,
-                                double bound_nm) {
-  Array<float> distance = Array<float>::uninitialized(known.shape());
-  signed_distance(known, cell_size_nm, bound_nm, distance);
-  return distance;
+// The cells that a box of label voxels consists of.
+Box cells_of(const Box& voxels, const Shape3& f) {
+  const auto divided = [&](const Index3& at) { return Index3{at.z / f.z, at.y / f.y, at.x / f.x}; };
+  const Box cells{divided(voxels.begin), divided(voxels.end)};
+  const auto times = [&](const Index3& at) { return Index3{at.z * f.z, at.y * f.y, at.x * f.x}; };
+  ORGANON_CHECK(times(cells.begin) == voxels.begin && times(cells.end) == voxels.end);
+  return cells;
 }
 
 }  // namespace
@@ -46,29 +48,16 @@ Shape3 target_halo(const SizeNm& size, const TargetOptions& options) {
   return {axis(size.z, options.factor.z), axis(size.y, options.factor.y), axis(size.x, options.factor.x)};
 }
 
-void make_target(ArrayView<const std::uint8_t> member, ArrayView<const std::uint8_t> annotated,
-                 const Box& inner, const SizeNm& voxel_size_nm, const TargetOptions& options,
-                 ArrayView<float> target, ArrayView<std::uint8_t> mask) {
-  const Shape3 shape = member.shape();
+Array<float> distance_to_unannotated(ArrayView<const std::uint8_t> annotated, const Box& inner,
+                                     const SizeNm& voxel_size_nm, const TargetOptions& options,
+                                     double bound_nm) {
   const Shape3& f = options.factor;
-  const Shape3 cells{shape.z / f.z, shape.y / f.y, shape.x / f.x};
-  const Index3 first{inner.begin.z / f.z, inner.begin.y / f.y, inner.begin.x / f.x};
-  ORGANON_CHECK(annotated.shape() == shape && Box::of_shape(shape).contains(inner));
-  ORGANON_CHECK(cells.z * f.z == shape.z && cells.y * f.y == shape.y && cells.x * f.x == shape.x);
-  ORGANON_CHECK(first.z * f.z == inner.begin.z && first.y * f.y == inner.begin.y &&
-                first.x * f.x == inner.begin.x);
-  const Shape3 wanted = target.shape();
-  ORGANON_CHECK(mask.shape() == wanted && inner.shape().z == wanted.z * f.z &&
-                inner.shape().y == wanted.y * f.y && inner.shape().x == wanted.x * f.x);
-
-  // One voxel more than the limit, so that a distance at the limit is not lost to rounding.
-  const double reach_nm = options.limit_nm + std::abs(options.add_nm);
-  Array<float> to_boundary = Array<float>::uninitialized(shape);
-  signed_distance(member, voxel_size_nm, reach_nm + voxel_size_nm.largest(), to_boundary);
-
+  const Box cells = cells_of(Box::of_shape(annotated.shape()), f);
+  ORGANON_CHECK(Box::of_shape(annotated.shape()).contains(inner));
+  // One cell that is not annotated on each side.
   const Index3 one{1, 1, 1};
-  Array<std::uint8_t> known(cells + Shape3{2, 2, 2});
-  for_each_index(Box::of_shape(cells), [&](const Index3& cell) {
+  Array<std::uint8_t> known(cells.shape() + Shape3{2, 2, 2});
+  for_each_index(cells, [&](const Index3& cell) {
     std::uint8_t is_known = 1;
     for_each_index(sampled(cell, options),
                    [&](const Index3& at) { is_known &= static_cast<std::uint8_t>(annotated(at) != 0); });
@@ -77,22 +66,48 @@ void make_target(ArrayView<const std::uint8_t> member, ArrayView<const std::uint
   const SizeNm cell_size_nm{voxel_size_nm.z * static_cast<double>(f.z),
                             voxel_size_nm.y * static_cast<double>(f.y),
                             voxel_size_nm.x * static_cast<double>(f.x)};
-  const Array<float> to_border = distance_to_border(known, cell_size_nm, reach_nm + cell_size_nm.largest());
+  Array<float> distance = Array<float>::uninitialized(known.shape());
+  signed_distance(known, cell_size_nm, bound_nm + cell_size_nm.largest(), distance);
+  const Box wanted = cells_of(inner, f);
+  Array<float> result = Array<float>::uninitialized(wanted.shape());
+  copy_voxels<float>(std::as_const(distance).view().part(wanted.translate(one)), result);
+  return result;
+}
+
+void make_target(ArrayView<const std::uint8_t> member, ArrayView<const float> to_unannotated,
+                 const Box& inner, const SizeNm& voxel_size_nm, const TargetOptions& options,
+                 ArrayView<float> target, ArrayView<std::uint8_t> mask) {
+  const Shape3& f = options.factor;
+  (void)cells_of(Box::of_shape(member.shape()), f);
+  const Box wanted = cells_of(inner, f);
+  ORGANON_CHECK(Box::of_shape(member.shape()).contains(inner));
+  ORGANON_CHECK(target.shape() == wanted.shape() && mask.shape() == wanted.shape() &&
+                to_unannotated.shape() == wanted.shape());
+
+  // One voxel more than the limit, so that a distance at the limit is not lost to rounding.
+  const double reach_nm = options.limit_nm + std::abs(options.add_nm);
+  Array<float> to_boundary = Array<float>::uninitialized(member.shape());
+  signed_distance(member, voxel_size_nm, reach_nm + voxel_size_nm.largest(), to_boundary);
 
   const auto add = static_cast<float>(options.add_nm);
   const auto limit = static_cast<float>(options.limit_nm);
-  for_each_index(Box::of_shape(wanted), [&](const Index3& at) {
-    const Index3 cell = first + at;
-    const Box voxels = sampled(cell, options);
+  const auto scale = static_cast<float>(options.scale_nm);
+  // Most voxels lie at a limit, as their neighbours do: tanh is not taken anew.
+  float last_distance = -limit - add;
+  float last_target = std::tanh(-limit / scale);
+  for_each_index(Box::of_shape(wanted.shape()), [&](const Index3& at) {
+    const Box voxels = sampled(wanted.begin + at, options);
     float sum = 0;
     for_each_index(voxels, [&](const Index3& voxel) {
       sum += std::clamp(to_boundary(voxel), -limit - add, limit - add);
     });
     const float distance = sum / static_cast<float>(voxels.volume());
-    const float border = to_border(cell + one) + (distance < 0 ? 1.0F : 0.0F);
+    const float border = to_unannotated(at) + (distance < 0 ? 1.0F : 0.0F);
     const bool is_certain = border >= limit - add || std::abs(distance) < border;
-    mask(at) = known(cell + one) != 0 && is_certain;
-    target(at) = std::tanh((distance + add) / static_cast<float>(options.scale_nm));
+    mask(at) = to_unannotated(at) >= 0 && is_certain;
+    if (distance != last_distance) last_target = std::tanh((distance + add) / scale);
+    last_distance = distance;
+    target(at) = last_target;
   });
 }
 

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "organon/array/array_view.h"
+#include "organon/array/array.h"
 
 namespace organon::voxel {
 
@@ -26,6 +26,17 @@ struct TargetOptions {
 /// constant, and one voxel for the erosion.
 Shape3 target_halo(const SizeNm& label_voxel_size_nm, const TargetOptions& options);
 
+/// How far target voxels lie from what is not annotated, in nm: below 0 where they are not annotated
+/// themselves, 0 next to such, infinity where there is none within `bound_nm`. One for all classes that are
+/// annotated alike; `make_target()` needs a bound of limit + |add|.
+///
+/// Shapes: `annotated` (not 0: annotated) holds whole cells of `factor` label voxels counted from 0; `inner`
+/// is the wanted part of it, as whole cells; the result has inner / factor. An annotated cell is one whose
+/// sampled voxels are. Outside the view nothing is annotated. Cost: a distance transform of the view's cells.
+Array<float> distance_to_unannotated(ArrayView<const std::uint8_t> annotated, const Box& inner,
+                                     const SizeNm& label_voxel_size_nm, const TargetOptions& options,
+                                     double bound_nm);
+
 /// Target of one class on the part of a view of labels that its margins leave.
 ///
 ///     d = distance to outside of erode(M) inside, minus distance to M outside, in nm,
@@ -37,14 +48,13 @@ Shape3 target_halo(const SizeNm& label_voxel_size_nm, const TargetOptions& optio
 ///
 /// so that inside voxels on the boundary have d = 0, their neighbours outside one voxel size below 0, and
 /// where the nearest boundary may lie in what is not annotated a voxel has no say. Erosion is by 3 x 3 x 3
-/// voxels. Outside the view nothing is annotated, and M goes on as it is. Where the view holds no boundary at
-/// all, the paper takes the distance to the end of its patch and adds no constant: that differs by less than
-/// 0.004 of target.
+/// voxels. Outside the view M goes on as it is. Where the view holds no boundary at all, the paper takes the
+/// distance to the end of its patch and adds no constant: that differs by less than 0.004 of target.
 ///
-/// Shapes: `member` (not 0: M) and `annotated` share one shape, whole cells of `factor` voxels counted from
-/// 0; `inner` is the wanted part of it, as whole cells; `target` and `mask` have inner / factor. An annotated
-/// cell is one whose sampled voxels are. Cost: two distance transforms of the view.
-void make_target(ArrayView<const std::uint8_t> member, ArrayView<const std::uint8_t> annotated,
+/// Shapes: `member` (not 0: M) holds whole cells of `factor` voxels counted from 0; `inner` is the wanted
+/// part of it, as whole cells; `to_unannotated` (b, and K where it is not below 0), `target` and `mask` have
+/// inner / factor. Cost: a distance transform of the view.
+void make_target(ArrayView<const std::uint8_t> member, ArrayView<const float> to_unannotated,
                  const Box& inner, const SizeNm& label_voxel_size_nm, const TargetOptions& options,
                  ArrayView<float> target, ArrayView<std::uint8_t> mask);
 

@@ -115,6 +115,13 @@ struct Twin {
   }
 };
 
+void make(const Array<std::uint8_t>& member, const Array<std::uint8_t>& annotated, const Box& inner,
+          const SizeNm& size, const TargetOptions& options, Array<float>& target, Array<std::uint8_t>& mask) {
+  const Array<float> to_unannotated =
+      distance_to_unannotated(annotated, inner, size, options, options.limit_nm + std::abs(options.add_nm));
+  make_target(member, to_unannotated, inner, size, options, target, mask);
+}
+
 TEST(TrainingTargets, EqualTheDefinitionOnRandomLabels) {
   std::int64_t num_uncertain = 0;
   for (int i = 0; i < 12; ++i) {
@@ -137,7 +144,7 @@ TEST(TrainingTargets, EqualTheDefinitionOnRandomLabels) {
                           {inner.end.z / f.z, inner.end.y / f.y, inner.end.x / f.x}};
     Array<float> target(inner_cells.shape());
     Array<std::uint8_t> mask(inner_cells.shape());
-    make_target(member, annotated, inner, size, options, target, mask);
+    make(member, annotated, inner, size, options, target, mask);
     num_uncertain += Twin{member, annotated, size, options}.expect(inner_cells, target, mask);
   }
   EXPECT_GT(num_uncertain, 100);
@@ -156,7 +163,7 @@ TEST(TrainingTargets, TheHaloSuffices) {
   const Array<std::uint8_t> annotated = random_mask(shape, 0.9995, 7);
   Array<float> whole({22, 30, 20});
   Array<std::uint8_t> whole_mask({22, 30, 20});
-  make_target(member, annotated, Box::of_shape(shape), size, options, whole, whole_mask);
+  make(member, annotated, Box::of_shape(shape), size, options, whole, whole_mask);
   const Box inner{{18, 26, 14}, {24, 34, 22}};
   const Shape3 halo = target_halo(size, options);
   const Box view = inner.grow(halo, halo);
@@ -168,8 +175,7 @@ TEST(TrainingTargets, TheHaloSuffices) {
   };
   Array<float> target({3, 4, 4});
   Array<std::uint8_t> mask({3, 4, 4});
-  make_target(part(member), part(annotated), inner.translate(Index3{} - view.begin), size, options, target,
-              mask);
+  make(part(member), part(annotated), inner.translate(Index3{} - view.begin), size, options, target, mask);
   for_each(target.shape(), [&](const Index3& at) {
     const Index3 there = at + Index3{9, 13, 7};
     ASSERT_EQ(target(at), whole(there));
@@ -188,7 +194,7 @@ TEST(TrainingTargets, ABarHasTheDistancesOfThePaper) {
   options.limit_nm = 8;
   Array<float> target({15, 15, 15});
   Array<std::uint8_t> mask({15, 15, 15});
-  make_target(member, annotated, Box::of_shape(shape), {2, 2, 2}, options, target, mask);
+  make(member, annotated, Box::of_shape(shape), {2, 2, 2}, options, target, mask);
   //                            label voxel 0   2   4   6   8  10 12 14 16 18  20  22  24  26  28
   const std::vector<double> distance_nm = {-8, -8, -8, -8, -4, 0, 4, 8, 6, 2, -2, -6, -8, -8, -8};
   for (std::int64_t x = 0; x < 15; ++x) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <utility>
 
 #include "organon/base/error.h"
 #include "organon/blockwise/reading.h"
@@ -161,15 +162,30 @@ struct Set {
     return numbers;
   }
 
-  /// In target voxels: how far labels are needed around what is wanted.
-  Shape3 halo_of(const TargetClass& of) const {
+  SizeNm label_size_nm(const TargetClass& of) const {
     const Shape3& f = of.target.factor;
     const SizeNm& size = spec.grid.voxel_size_nm;
-    const Shape3 halo =
-        voxel::target_halo({size.z / static_cast<double>(f.z), size.y / static_cast<double>(f.y),
-                            size.x / static_cast<double>(f.x)},
-                           of.target);
-    return {halo.z / f.z, halo.y / f.y, halo.x / f.x};
+    return {size.z / static_cast<double>(f.z), size.y / static_cast<double>(f.y),
+            size.x / static_cast<double>(f.x)};
+  }
+
+  /// In target voxels: how far labels are needed around what is wanted. One for all classes, so that what is
+  /// read, and where it is annotated, is looked at once.
+  Shape3 halo() const {
+    Shape3 most;
+    for (const TargetClass& of : classes) {
+      const Shape3& f = of.target.factor;
+      const Shape3 own = voxel::target_halo(label_size_nm(of), of.target);
+      most = {std::max(most.z, own.z / f.z), std::max(most.y, own.y / f.y), std::max(most.x, own.x / f.x)};
+    }
+    return most;
+  }
+
+  double reach_nm() const {
+    double most = 0;
+    for (const TargetClass& of : classes)
+      most = std::max(most, of.target.limit_nm + std::abs(of.target.add_nm));
+    return most;
   }
 };
 
@@ -192,12 +208,9 @@ class MakeTargets : public Step {
     plan.domain =
         Box{chunks.box_of(positions.begin).begin, chunks.box_of(positions.end - Index3{1, 1, 1}).end};
     plan.block_shape = set_.block_shape;
-    Shape3 halo;
-    for (const TargetClass& of : set_.classes) {
+    for (const TargetClass& of : set_.classes)
       plan.outputs.push_back({target_address(set_.group, of.name), set_.spec});
-      const Shape3 own = set_.halo_of(of);
-      halo = {std::max(halo.z, own.z), std::max(halo.y, own.y), std::max(halo.x, own.x)};
-    }
+    const Shape3 halo = set_.halo();
     std::int64_t read_voxels = 0;
     std::int64_t most_voxels = 0;
     const Shape3 cells = set_.block_shape + halo * 2;
@@ -220,8 +233,9 @@ class MakeTargets : public Step {
   void process(const Block& block, BlockOutput& output) const override {
     const Box wanted = block.write_box.intersect(set_.domain);
     LabelsRead read(set_);
+    BorderSeen border(set_);
     std::vector<ClassTarget> made;
-    for (const TargetClass& of : set_.classes) made.push_back(make(of, wanted, read));
+    for (const TargetClass& of : set_.classes) made.push_back(make(of, wanted, read, border));
     for (std::size_t c = 0; c < made.size(); ++c) {
       Array<std::uint8_t> stored(block.write_box.shape());
       const auto part = stored.view().part(wanted.translate(Index3{} - block.write_box.begin));
@@ -262,11 +276,38 @@ class MakeTargets : public Step {
     std::map<std::size_t, std::pair<Box, Array<std::uint64_t>>> read_;
   };
 
-  ClassTarget make(const TargetClass& of, const Box& wanted, LabelsRead& read) const {
+  // How far voxels lie from what is not annotated: computed anew only where a class is annotated otherwise
+  // than the one before.
+  class BorderSeen {
+   public:
+    explicit BorderSeen(const Set& set) : set_(set) {}
+    const Array<float>& of(const TargetClass& seen, Array<std::uint8_t> annotated, const Box& inner) {
+      const bool is_same =
+          annotated.shape() == annotated_.shape() && inner == inner_ && seen.target.factor == factor_ &&
+          std::equal(annotated.data(), annotated.data() + annotated.size(), annotated_.data());
+      if (!is_same) {
+        distance_ = voxel::distance_to_unannotated(annotated, inner, set_.label_size_nm(seen), seen.target,
+                                                   set_.reach_nm());
+        annotated_ = std::move(annotated);
+        inner_ = inner;
+        factor_ = seen.target.factor;
+      }
+      return distance_;
+    }
+
+   private:
+    const Set& set_;
+    Array<std::uint8_t> annotated_;
+    Box inner_;
+    Shape3 factor_;
+    Array<float> distance_;
+  };
+
+  ClassTarget make(const TargetClass& of, const Box& wanted, LabelsRead& read, BorderSeen& border) const {
     // Without a source nothing is known, and -1 is what never wins where classes are joined.
     ClassTarget made{Array<float>(wanted.shape(), -1.0F), Array<std::uint8_t>(wanted.shape())};
     if (of.source.empty() || wanted.empty()) return made;
-    const Shape3 halo = set_.halo_of(of);
+    const Shape3 halo = set_.halo();
     Box view = wanted.grow(halo, halo).intersect(set_.domain);
     for (const VolumeIds& part : of.source)
       view = view.intersect(set_.volumes[part.volume].fitted.coverage());
@@ -287,11 +328,9 @@ class MakeTargets : public Step {
     if (of.mask >= 0) cut_by_mask(static_cast<std::size_t>(of.mask), view, f, read, annotated);
     Array<float> target = Array<float>::uninitialized(inner.shape());
     Array<std::uint8_t> mask = Array<std::uint8_t>::uninitialized(inner.shape());
-    const SizeNm& size = set_.spec.grid.voxel_size_nm;
-    const SizeNm label_size{size.z / static_cast<double>(f.z), size.y / static_cast<double>(f.y),
-                            size.x / static_cast<double>(f.x)};
-    voxel::make_target(member, annotated, scaled(inner.translate(Index3{} - view.begin)), label_size,
-                       of.target, target, mask);
+    const Box inner_labels = scaled(inner.translate(Index3{} - view.begin));
+    const Array<float>& to_unannotated = border.of(of, std::move(annotated), inner_labels);
+    voxel::make_target(member, to_unannotated, inner_labels, set_.label_size_nm(of), of.target, target, mask);
     const Box place = inner.translate(Index3{} - wanted.begin);
     copy_voxels<float>(std::as_const(target).view(), made.target.view().part(place));
     copy_voxels<std::uint8_t>(std::as_const(mask).view(), made.mask.view().part(place));

@@ -96,8 +96,10 @@ Array<std::uint8_t> whole(const Box& box, const std::vector<std::uint64_t>& ids)
   const Shape3 shape{box.shape().z / 2, box.shape().y / 2, box.shape().x / 2};
   Array<float> target(shape);
   Array<std::uint8_t> mask(shape);
-  voxel::make_target(member, annotated, Box::of_shape(box.shape()), kGrid.voxel_size_nm, options, target,
-                     mask);
+  const Box inner = Box::of_shape(box.shape());
+  const Array<float> to_unannotated =
+      voxel::distance_to_unannotated(annotated, inner, kGrid.voxel_size_nm, options, options.limit_nm);
+  voxel::make_target(member, to_unannotated, inner, kGrid.voxel_size_nm, options, target, mask);
   for (std::int64_t i = 0; i < mask.size(); ++i) {
     mask.data()[i] = mask.data()[i] != 0
                          ? std::max<std::uint8_t>(1, voxel::quantize_prediction(target.data()[i]))
@@ -219,8 +221,10 @@ TEST(MakeTargets, VolumesMasksConstantsAndJoinedClassesAreAsIfMadeByHand) {
     Array<float> target(cells);
     known = Array<std::uint8_t>(cells);
     const double size = 8.0 / static_cast<double>(factor);
-    voxel::make_target(member, annotated, Box::of_shape(member.shape()), {size, size, size}, options, target,
-                       known);
+    const Box inner = Box::of_shape(member.shape());
+    const Array<float> to_unannotated = voxel::distance_to_unannotated(
+        annotated, inner, {size, size, size}, options, options.limit_nm + std::abs(add_nm));
+    voxel::make_target(member, to_unannotated, inner, {size, size, size}, options, target, known);
     return target;
   };
   const Array<std::uint64_t> labels = make_labels<std::uint64_t>();

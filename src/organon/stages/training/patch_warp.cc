@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <numbers>
 
 #include "organon/array/border.h"
@@ -58,16 +59,42 @@ std::array<float, 4> cubic_weights(float t) {
           0.5F * t3 - 0.5F * t2};
 }
 
-// The eight crop voxels about a place, and their weights.
+// Where a voxel of a patch that is not turned lies in the crop: this many voxels behind its row's begin.
+struct Step {
+  std::int64_t voxels;
+  bool is_inside;
+};
+
+// The eight crop voxels about the place of a voxel of a turned patch, and their weights.
 struct Corners {
   std::array<std::int64_t, 8> voxel;
   std::array<float, 8> weight;
+  bool is_inside;
 };
 
-void set_target(float stored, bool is_known, std::int64_t voxel, Array<float>& target,
-                Array<std::uint8_t>& mask) {
-  target.data()[voxel] = is_known ? (stored - 127) / 128 : 0;
-  mask.data()[voxel] = is_known;
+float target_of(float stored) { return (stored - 127) / 128; }
+
+// The stored values at the corners of a place inside a class's targets, one byte each: neighbours along x lie
+// side by side.
+std::uint64_t values_at(const std::uint8_t* stored, const Corners& corners) {
+  std::uint64_t values = 0;
+  for (std::size_t k = 0; k < 8; k += 2) {
+    std::uint16_t pair = 0;
+    std::memcpy(&pair, stored + corners.voxel[k], sizeof pair);
+    values |= static_cast<std::uint64_t>(pair) << (8 * k);
+  }
+  return values;
+}
+
+constexpr std::uint64_t kEachByte = 0x0101010101010101;
+
+bool has_zero_byte(std::uint64_t values) { return ((values - kEachByte) & ~values & (kEachByte << 7)) != 0; }
+
+float interpolate(const std::uint8_t* stored, const Corners& corners) {
+  std::array<float, 2> sum{};
+  for (std::size_t k = 0; k < 8; ++k)
+    sum[k % 2] += corners.weight[k] * static_cast<float>(stored[corners.voxel[k]]);
+  return sum[0] + sum[1];
 }
 
 }  // namespace
@@ -169,37 +196,34 @@ std::array<float, 3> PatchWarp::displacement(const std::array<float, 3>& voxel) 
   return sum;
 }
 
-// Calls use(patch voxel, crop voxel, is inside): a table look-up per axis.
+// Calls use(patch voxel, crop voxel, is inside, steps) for each row of the patch, of which the first two are
+// the beginnings: a table look-up per axis.
 template <class Use>
-void PatchWarp::for_each_straight(const Window& window, const Shape3& crop, const Use& use) const {
+void PatchWarp::for_each_straight_row(const Window& window, const Shape3& crop, const Use& use) const {
   const Triple size = triple(Index3(crop));
   const Triple stride = {crop.y * crop.x, crop.x, 1};
   const Triple begin = triple(window.box.begin);
   const Triple shape = triple(Index3(window.box.shape()));
-  std::array<std::vector<std::int64_t>, 3> offset;
-  std::array<std::vector<std::uint8_t>, 3> is_inside;
+  std::array<std::vector<Step>, 3> steps;
   for (std::size_t i = 0; i < 3; ++i) {
     const std::size_t a = axis_[i];
     for (std::int64_t p = 0; p < shape[i]; ++p) {
       const std::int64_t at = begin[a] + (is_reversed_[i] ? shape[i] - 1 - p : p);
-      offset[i].push_back(border_index(at, size[a], Border::kReflect) * stride[a]);
-      is_inside[i].push_back(at >= 0 && at < size[a]);
+      steps[i].push_back({border_index(at, size[a], Border::kReflect) * stride[a], at >= 0 && at < size[a]});
     }
   }
   std::int64_t voxel = 0;
-  for (std::size_t z = 0; z < offset[0].size(); ++z) {
-    for (std::size_t y = 0; y < offset[1].size(); ++y) {
-      const std::int64_t row = offset[0][z] + offset[1][y];
-      const bool row_is_inside = is_inside[0][z] != 0 && is_inside[1][y] != 0;
-      for (std::size_t x = 0; x < offset[2].size(); ++x, ++voxel)
-        use(voxel, row + offset[2][x], row_is_inside && is_inside[2][x] != 0);
+  for (const Step& z : steps[0]) {
+    for (const Step& y : steps[1]) {
+      use(voxel, z.voxels + y.voxels, z.is_inside && y.is_inside, steps[2]);
+      voxel += shape[2];
     }
   }
 }
 
-// Calls use(patch voxel, corners, is inside).
+// Calls use(patch voxel, corners) for each row of the patch, which begins with that voxel.
 template <class Use>
-void PatchWarp::for_each_turned(const Window& window, const Shape3& crop, const Use& use) const {
+void PatchWarp::for_each_turned_row(const Window& window, const Shape3& crop, const Use& use) const {
   const Triple size = triple(Index3(crop));
   const Triple stride = {crop.y * crop.x, crop.x, 1};
   const Triple begin = triple(window.box.begin);
@@ -213,18 +237,19 @@ void PatchWarp::for_each_turned(const Window& window, const Shape3& crop, const 
     raw_middle[a] = static_cast<float>(raw_shape[a] - 1) / 2;
   }
   const bool is_deformed = !displacements_.empty();
-  Corners corners{};
+  std::vector<Corners> row(static_cast<std::size_t>(shape[2]));
   std::int64_t voxel = 0;
   for (std::int64_t z = 0; z < shape[0]; ++z) {
     for (std::int64_t y = 0; y < shape[1]; ++y) {
-      for (std::int64_t x = 0; x < shape[2]; ++x, ++voxel) {
+      for (std::int64_t x = 0; x < shape[2]; ++x) {
+        Corners& corners = row[static_cast<std::size_t>(x)];
         const std::array<float, 3> d = {static_cast<float>(z) - middle[0], static_cast<float>(y) - middle[1],
                                         static_cast<float>(x) - middle[2]};
         std::array<float, 3> shift{};
         if (is_deformed)
           shift = displacement(
               {d[0] / scale + raw_middle[0], d[1] / scale + raw_middle[1], d[2] / scale + raw_middle[2]});
-        bool is_inside = true;
+        corners.is_inside = true;
         std::array<std::array<std::int64_t, 2>, 3> at{};
         std::array<float, 3> t{};
         for (std::size_t a = 0; a < 3; ++a) {
@@ -236,7 +261,7 @@ void PatchWarp::for_each_turned(const Window& window, const Shape3& crop, const 
           if (first >= 0 && first + 1 < size[a]) {
             at[a] = {first * stride[a], (first + 1) * stride[a]};
           } else {
-            is_inside = false;
+            corners.is_inside = false;
             at[a] = {border_index(first, size[a], Border::kReflect) * stride[a],
                      border_index(first + 1, size[a], Border::kReflect) * stride[a]};
           }
@@ -244,14 +269,15 @@ void PatchWarp::for_each_turned(const Window& window, const Shape3& crop, const 
         const std::array<float, 3> s = {1 - t[0], 1 - t[1], 1 - t[2]};
         const std::array<float, 4> zy = {s[0] * s[1], s[0] * t[1], t[0] * s[1], t[0] * t[1]};
         for (std::size_t k = 0; k < 4; ++k) {
-          const std::int64_t row = at[0][k >> 1] + at[1][k & 1];
-          corners.voxel[2 * k] = row + at[2][0];
-          corners.voxel[2 * k + 1] = row + at[2][1];
+          const std::int64_t zy_at = at[0][k >> 1] + at[1][k & 1];
+          corners.voxel[2 * k] = zy_at + at[2][0];
+          corners.voxel[2 * k + 1] = zy_at + at[2][1];
           corners.weight[2 * k] = zy[k] * s[2];
           corners.weight[2 * k + 1] = zy[k] * t[2];
         }
-        use(voxel, corners, is_inside);
       }
+      use(voxel, row);
+      voxel += shape[2];
     }
   }
 }
@@ -262,14 +288,18 @@ void PatchWarp::take_raw(ArrayView<const float> crop, ArrayView<float> patch) co
   float* to = patch.data();
   const Window window{window_, 1};
   if (!is_turned_) {
-    for_each_straight(window, crop.shape(),
-                      [&](std::int64_t voxel, std::int64_t at, bool) { to[voxel] = from[at]; });
+    for_each_straight_row(window, crop.shape(),
+                          [&](std::int64_t voxel, std::int64_t begin, bool, const std::vector<Step>& steps) {
+                            for (const Step& step : steps) to[voxel++] = from[begin + step.voxels];
+                          });
     return;
   }
-  for_each_turned(window, crop.shape(), [&](std::int64_t voxel, const Corners& corners, bool) {
-    float sum = 0;
-    for (std::size_t k = 0; k < 8; ++k) sum += corners.weight[k] * from[corners.voxel[k]];
-    to[voxel] = sum;
+  for_each_turned_row(window, crop.shape(), [&](std::int64_t voxel, const std::vector<Corners>& row) {
+    for (const Corners& corners : row) {
+      float sum = 0;
+      for (std::size_t k = 0; k < 8; ++k) sum += corners.weight[k] * from[corners.voxel[k]];
+      to[voxel++] = sum;
+    }
   });
 }
 
@@ -281,29 +311,44 @@ void PatchWarp::take_targets(const std::vector<Array<std::uint8_t>>& crop, std::
   ORGANON_CHECK(margins.z % 2 == 0 && margins.y % 2 == 0 && margins.x % 2 == 0);
   const Index3 margin{margins.z / 2, margins.y / 2, margins.x / 2};
   const Window window{Box::at(window_.begin * scale + margin, shape), scale};
+  // Row by row and class by class, so that one row at a time is written.
   if (!is_turned_) {
-    for_each_straight(window, crop.front().shape(), [&](std::int64_t voxel, std::int64_t at, bool is_inside) {
-      for (std::size_t c = 0; c < crop.size(); ++c) {
-        const std::uint8_t stored = crop[c].data()[at];
-        set_target(stored, is_inside && stored != 0, voxel, targets[c], masks[c]);
-      }
-    });
+    for_each_straight_row(
+        window, crop.front().shape(),
+        [&](std::int64_t voxel, std::int64_t begin, bool row_is_inside, const std::vector<Step>& steps) {
+          for (std::size_t c = 0; c < crop.size(); ++c) {
+            const std::uint8_t* stored = crop[c].data() + begin;
+            float* target = targets[c].data() + voxel;
+            std::uint8_t* mask = masks[c].data() + voxel;
+            for (const Step& step : steps) {
+              const std::uint8_t value = stored[step.voxels];
+              const bool is_known = row_is_inside && step.is_inside && value != 0;
+              *target++ = is_known ? target_of(value) : 0;
+              *mask++ = is_known;
+            }
+          }
+        });
     return;
   }
-  for_each_turned(window, crop.front().shape(),
-                  [&](std::int64_t voxel, const Corners& corners, bool is_inside) {
-                    for (std::size_t c = 0; c < crop.size(); ++c) {
-                      const std::uint8_t* stored = crop[c].data();
-                      float sum = 0;
-                      bool is_known = is_inside;
-                      for (std::size_t k = 0; k < 8; ++k) {
-                        const std::uint8_t value = stored[corners.voxel[k]];
-                        is_known = is_known && value != 0;
-                        sum += corners.weight[k] * static_cast<float>(value);
-                      }
-                      set_target(sum, is_known, voxel, targets[c], masks[c]);
-                    }
-                  });
+  for_each_turned_row(window, crop.front().shape(), [&](std::int64_t voxel, const std::vector<Corners>& row) {
+    for (std::size_t c = 0; c < crop.size(); ++c) {
+      const std::uint8_t* stored = crop[c].data();
+      float* target = targets[c].data() + voxel;
+      std::uint8_t* mask = masks[c].data() + voxel;
+      for (const Corners& corners : row) {
+        const std::uint64_t values = corners.is_inside ? values_at(stored, corners) : 0;
+        const bool is_known = !has_zero_byte(values);
+        float value = 127;
+        if (is_known) {
+          // Far from all boundaries, as most places are, the corners are alike.
+          const std::uint64_t first = values & 0xFF;
+          value = values == first * kEachByte ? static_cast<float>(first) : interpolate(stored, corners);
+        }
+        *target++ = target_of(value);
+        *mask++ = is_known;
+      }
+    }
+  });
 }
 
 std::size_t PatchWarp::slice_axis() const {

@@ -46,9 +46,9 @@ class PatchWarp {
     std::int64_t scale;
   };
   template <class Use>
-  void for_each_straight(const Window& window, const Shape3& crop, const Use& use) const;
+  void for_each_straight_row(const Window& window, const Shape3& crop, const Use& use) const;
   template <class Use>
-  void for_each_turned(const Window& window, const Shape3& crop, const Use& use) const;
+  void for_each_turned_row(const Window& window, const Shape3& crop, const Use& use) const;
   std::array<float, 3> displacement(const std::array<float, 3>& voxel) const;
   void draw_displacements(const AugmentOptions& options, const SizeNm& voxel_size_nm, Random& random);
 

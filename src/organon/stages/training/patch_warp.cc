@@ -1,6 +1,7 @@
 #include "organon/stages/training/patch_warp.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <numbers>
@@ -81,20 +82,23 @@ std::uint64_t values_at(const std::uint8_t* stored, const Corners& corners) {
   for (std::size_t k = 0; k < 8; k += 2) {
     std::uint16_t pair = 0;
     std::memcpy(&pair, stored + corners.voxel[k], sizeof pair);
-    values |= static_cast<std::uint64_t>(pair) << (8 * k);
+    values |= std::uint64_t{pair} << (8 * k);
   }
   return values;
 }
+
+static_assert(std::endian::native == std::endian::little, "the first byte is the first corner's");
 
 constexpr std::uint64_t kEachByte = 0x0101010101010101;
 
 bool has_zero_byte(std::uint64_t values) { return ((values - kEachByte) & ~values & (kEachByte << 7)) != 0; }
 
-float interpolate(const std::uint8_t* stored, const Corners& corners) {
-  std::array<float, 2> sum{};
-  for (std::size_t k = 0; k < 8; ++k)
-    sum[k % 2] += corners.weight[k] * static_cast<float>(stored[corners.voxel[k]]);
-  return sum[0] + sum[1];
+float interpolate(std::uint64_t values, const std::array<float, 8>& weight) {
+  const auto bytes = std::bit_cast<std::array<std::uint8_t, 8>>(values);
+  std::array<float, 8> part;  // in an order in which processors do several at once
+  for (std::size_t k = 0; k < 8; ++k) part[k] = weight[k] * static_cast<float>(bytes[k]);
+  for (std::size_t k = 0; k < 4; ++k) part[k] += part[k + 4];
+  return (part[0] + part[2]) + (part[1] + part[3]);
 }
 
 }  // namespace
@@ -342,7 +346,8 @@ void PatchWarp::take_targets(const std::vector<Array<std::uint8_t>>& crop, std::
         if (is_known) {
           // Far from all boundaries, as most places are, the corners are alike.
           const std::uint64_t first = values & 0xFF;
-          value = values == first * kEachByte ? static_cast<float>(first) : interpolate(stored, corners);
+          value =
+              values == first * kEachByte ? static_cast<float>(first) : interpolate(values, corners.weight);
         }
         *target++ = target_of(value);
         *mask++ = is_known;

@@ -29,7 +29,8 @@ organon=${ORGANON:-$root/out/build/release/bin/organon}
 mkdir -p "$folder"
 cd "$folder"
 
-# Four "cells": another stain, noise and arrangement each. A cell of less than 1200 nm has no centrosome.
+# Four "cells": another stain, noise and arrangement each. Their centrosomes lie where networks learn; in what is judged
+# they are absent. (Cells of less than 1200 nm have none.)
 seed=40
 for cell in hela macrophage sum159 jurkat; do
   seed=$((seed + 1))

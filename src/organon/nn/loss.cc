@@ -139,7 +139,10 @@ Balance::Balance(const TrainingBatch& batch, const OptimizerOptions& options, Pr
 torch::Tensor loss_per_class(const torch::Tensor& output, const torch::Tensor& target,
                              const torch::Tensor& mask, const Balance& balance, const std::string& loss,
                              std::size_t batch_size) {
-  if (loss == "mse" && output.is_cpu()) return BalancedSquares::apply(output, target, mask, balance);
+  ORGANON_CHECK(output.dim() == 5 && target.sizes() == output.sizes() && mask.sizes() == output.sizes());
+  ORGANON_CHECK(balance.balance_as.size() == static_cast<std::size_t>(output.size(1)));
+  if (loss == "mse" && output.is_cpu() && output.scalar_type() == torch::kFloat32)
+    return BalancedSquares::apply(output, target, mask, balance);
   const torch::Tensor is_known = mask != 0;
   if (loss == "dice") {
     const torch::Tensor inside = (target > 0).to(torch::kFloat32) * is_known;

@@ -104,6 +104,28 @@ TEST(Loss, EqualsItsDefinition) {
   }
 }
 
+// float32 on a processor has a pass of its own; all else goes by libtorch's operations.
+TEST(Loss, SquaresAreTheSameByBothWays) {
+  const TrainingBatch batch = random_batch();
+  torch::manual_seed(8);
+  OptimizerOptions options;
+  options.balance_as = {0, 0, 2};
+  const Balance balance(batch, options);
+  // Not in memory's order, as networks on cards give it.
+  const torch::Tensor start =
+      torch::randn({2, 3, kShape.z, kShape.y, kShape.x}).contiguous(torch::MemoryFormat::ChannelsLast3d);
+  std::vector<torch::Tensor> losses, gradients;
+  for (const auto type : {torch::kFloat32, torch::kFloat64}) {
+    torch::Tensor output = start.to(type, false, true).requires_grad_(true);
+    losses.push_back(
+        loss_per_class(output, tensor_of(batch, false).to(type), tensor_of(batch, true), balance, "mse", 2));
+    losses.back().sum().backward();
+    gradients.push_back(output.grad());
+  }
+  EXPECT_TRUE(torch::allclose(losses[0].to(torch::kFloat64), losses[1].to(torch::kFloat64), 1e-5, 1e-7));
+  EXPECT_TRUE(torch::allclose(gradients[0].to(torch::kFloat64), gradients[1], 1e-5, 1e-8));
+}
+
 TEST(Loss, PartsOfTheBatchAddUp) {
   const TrainingBatch batch = random_batch();
   torch::manual_seed(6);
@@ -125,12 +147,14 @@ TEST(Loss, GradientsAreThoseOfFiniteDifferences) {
   torch::manual_seed(7);
   const torch::Tensor start = torch::randn({2, 3, kShape.z, kShape.y, kShape.x});
   const Balance balance(batch, {});
-  for (const std::string loss : {"mse", "bce", "dice"}) {
-    const auto value = [&](const torch::Tensor& output) {
-      // Not the plain sum, which the squares take a short cut for.
+  // The plain sum, as in training, and another, for which the squares have their own way.
+  const torch::Tensor ones = torch::ones({3}), others = torch::tensor({1.0F, 2.0F, 0.5F});
+  for (const auto& [loss, factors] :
+       {std::pair{"mse", ones}, {"mse", others}, {"bce", others}, {"dice", others}}) {
+    const auto value = [&, loss = loss, factors = factors](const torch::Tensor& output) {
       const torch::Tensor losses =
           loss_per_class(output, tensor_of(batch, false), tensor_of(batch, true), balance, loss, 2);
-      return (losses * torch::tensor({1.0F, 2.0F, 0.5F})).sum();
+      return (losses * factors).sum();
     };
     torch::Tensor output = start.clone().requires_grad_(true);
     value(output).backward();

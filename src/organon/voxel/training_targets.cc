@@ -78,7 +78,7 @@ void make_target(ArrayView<const std::uint8_t> member, ArrayView<const float> to
                  const Box& inner, const SizeNm& voxel_size_nm, const TargetOptions& options,
                  ArrayView<float> target, ArrayView<std::uint8_t> mask) {
   const Shape3& f = options.factor;
-  (void)cells_of(Box::of_shape(member.shape()), f);
+  (void)cells_of(Box::of_shape(member.shape()), f);  // whole ones
   const Box wanted = cells_of(inner, f);
   ORGANON_CHECK(Box::of_shape(member.shape()).contains(inner));
   ORGANON_CHECK(target.shape() == wanted.shape() && mask.shape() == wanted.shape() &&
@@ -94,7 +94,7 @@ void make_target(ArrayView<const std::uint8_t> member, ArrayView<const float> to
   const auto scale = static_cast<float>(options.scale_nm);
   // Most voxels lie at a limit, as their neighbours do: tanh is not taken anew.
   float last_distance = -limit - add;
-  float last_target = std::tanh(-limit / scale);
+  float last_target = std::tanh((last_distance + add) / scale);
   for_each_index(Box::of_shape(wanted.shape()), [&](const Index3& at) {
     const Box voxels = sampled(wanted.begin + at, options);
     float sum = 0;

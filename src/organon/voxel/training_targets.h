@@ -27,8 +27,8 @@ struct TargetOptions {
 Shape3 target_halo(const SizeNm& label_voxel_size_nm, const TargetOptions& options);
 
 /// How far target voxels lie from what is not annotated, in nm: below 0 where they are not annotated
-/// themselves, 0 next to such, infinity where there is none within `bound_nm`. One for all classes that are
-/// annotated alike; `make_target()` needs a bound of limit + |add|.
+/// themselves, 0 next to such, exact as far as `bound_nm` at least, beyond it perhaps infinite. One for all
+/// classes that are annotated alike; `make_target()` needs a bound of limit + |add|.
 ///
 /// Shapes: `annotated` (not 0: annotated) holds whole cells of `factor` label voxels counted from 0; `inner`
 /// is the wanted part of it, as whole cells; the result has inner / factor. An annotated cell is one whose

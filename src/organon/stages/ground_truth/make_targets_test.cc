@@ -207,8 +207,8 @@ TEST(MakeTargets, VolumesMasksConstantsAndJoinedClassesAreAsIfMadeByHand) {
   description.inputs.push_back(store_bytes(base + "/own", own, {{2, 2, 2}, {1, 1, 1}}));
   description.inputs.push_back(store_bytes(base + "/mask", mask, {{8, 8, 8}, {4, 4, 4}}));
   description.options_json =
-      R"({"classes": ["all", "own", "both", "none"], "ids": ["3+4", "1:2+3", "0:3+4", "-"],
-          "add_nm": [0, 6, 0, 0], "joined": ["", "", "own+none", "all"], "masks": [2, -1, -1, -1],
+      R"({"classes": ["all", "own", "both", "thin", "none"], "ids": ["3+4", "1:2+3", "0:3+4", "3+4", "-"],
+          "add_nm": [0, 6, 0, -3, 0], "joined": ["", "", "own+none", "", "all"], "masks": [2, -1, -1, -1, -1],
           "unlabelled_id": [9, 0, -1], "voxel_size_nm": 8, "limit_nm": 24, "chunk_shape": [8, 8, 8]})";
   ASSERT_TRUE(run(description).failures.empty());
 
@@ -243,10 +243,13 @@ TEST(MakeTargets, VolumesMasksConstantsAndJoinedClassesAreAsIfMadeByHand) {
     own_member.data()[i] = own.data()[i] >= 2;
     own_annotated.data()[i] = own.data()[i] != 0;
   }
-  Array<std::uint8_t> known_all, known_own, known_both;
+  Array<std::uint8_t> known_all, known_own, known_both, known_thin;
   const Array<float> all = make(member, masked, 0, 2, known_all);
   const Array<float> own_target = make(own_member, own_annotated, 6, 4, known_own);
   const Array<float> both = make(member, annotated, 0, 2, known_both);
+  // Annotated as "both" is, so that what lies near the border is not looked at anew, with another constant.
+  const Array<float> thin = make(member, annotated, -3, 2, known_thin);
+  const auto found_thin = read_class(description, "thin");
   const auto found_all = read_class(description, "all");
   const auto found_own = read_class(description, "own");
   const auto found_both = read_class(description, "both");
@@ -260,6 +263,7 @@ TEST(MakeTargets, VolumesMasksConstantsAndJoinedClassesAreAsIfMadeByHand) {
     const bool is_own = known_own.data()[i] != 0;
     ASSERT_EQ(found_all.data()[i], stored(all.data()[i], is_all)) << i;
     ASSERT_EQ(found_own.data()[i], stored(own_target.data()[i], is_own)) << i;
+    ASSERT_EQ(found_thin.data()[i], stored(thin.data()[i], known_thin.data()[i] != 0)) << i;
     ASSERT_EQ(found_both.data()[i],
               stored(std::max(both.data()[i], own_target.data()[i]), known_both.data()[i] != 0 || is_own))
         << i;

@@ -60,8 +60,9 @@ std::array<float, 4> cubic_weights(float t) {
           0.5F * t3 - 0.5F * t2};
 }
 
-// Where a voxel of a patch that is not turned lies in the crop: this many voxels behind its row's begin.
-struct Step {
+// Along one axis, where a voxel of a patch that is not turned lies in the crop: so many voxels of memory from
+// 0.
+struct AxisStep {
   std::int64_t voxels;
   bool is_inside;
 };
@@ -75,6 +76,8 @@ struct Corners {
 
 float target_of(float stored) { return (stored - 127) / 128; }
 
+static_assert(std::endian::native == std::endian::little, "the first byte is the first corner's");
+
 // The stored values at the corners of a place inside a class's targets, one byte each: neighbours along x lie
 // side by side.
 std::uint64_t values_at(const std::uint8_t* stored, const Corners& corners) {
@@ -86,8 +89,6 @@ std::uint64_t values_at(const std::uint8_t* stored, const Corners& corners) {
   }
   return values;
 }
-
-static_assert(std::endian::native == std::endian::little, "the first byte is the first corner's");
 
 constexpr std::uint64_t kEachByte = 0x0101010101010101;
 
@@ -208,7 +209,7 @@ void PatchWarp::for_each_straight_row(const Window& window, const Shape3& crop, 
   const Triple stride = {crop.y * crop.x, crop.x, 1};
   const Triple begin = triple(window.box.begin);
   const Triple shape = triple(Index3(window.box.shape()));
-  std::array<std::vector<Step>, 3> steps;
+  std::array<std::vector<AxisStep>, 3> steps;
   for (std::size_t i = 0; i < 3; ++i) {
     const std::size_t a = axis_[i];
     for (std::int64_t p = 0; p < shape[i]; ++p) {
@@ -217,8 +218,8 @@ void PatchWarp::for_each_straight_row(const Window& window, const Shape3& crop, 
     }
   }
   std::int64_t voxel = 0;
-  for (const Step& z : steps[0]) {
-    for (const Step& y : steps[1]) {
+  for (const AxisStep& z : steps[0]) {
+    for (const AxisStep& y : steps[1]) {
       use(voxel, z.voxels + y.voxels, z.is_inside && y.is_inside, steps[2]);
       voxel += shape[2];
     }
@@ -259,8 +260,9 @@ void PatchWarp::for_each_turned_row(const Window& window, const Shape3& crop, co
         for (std::size_t a = 0; a < 3; ++a) {
           const float p = centre[a] + matrix_[a][0] * d[0] + matrix_[a][1] * d[1] + matrix_[a][2] * d[2] +
                           shift[a] * scale;
-          // Truncation after a shift is floor, and cheaper.
-          const auto first = static_cast<std::int64_t>(p + 65536.0F) - 65536;
+          // Cheaper than std::floor(), which is a call.
+          const auto truncated = static_cast<std::int64_t>(p);
+          const std::int64_t first = truncated - (p < static_cast<float>(truncated) ? 1 : 0);
           t[a] = p - static_cast<float>(first);
           if (first >= 0 && first + 1 < size[a]) {
             at[a] = {first * stride[a], (first + 1) * stride[a]};
@@ -292,10 +294,11 @@ void PatchWarp::take_raw(ArrayView<const float> crop, ArrayView<float> patch) co
   float* to = patch.data();
   const Window window{window_, 1};
   if (!is_turned_) {
-    for_each_straight_row(window, crop.shape(),
-                          [&](std::int64_t voxel, std::int64_t begin, bool, const std::vector<Step>& steps) {
-                            for (const Step& step : steps) to[voxel++] = from[begin + step.voxels];
-                          });
+    for_each_straight_row(
+        window, crop.shape(),
+        [&](std::int64_t voxel, std::int64_t begin, bool, const std::vector<AxisStep>& steps) {
+          for (const AxisStep& step : steps) to[voxel++] = from[begin + step.voxels];
+        });
     return;
   }
   for_each_turned_row(window, crop.shape(), [&](std::int64_t voxel, const std::vector<Corners>& row) {
@@ -319,12 +322,12 @@ void PatchWarp::take_targets(const std::vector<Array<std::uint8_t>>& crop, std::
   if (!is_turned_) {
     for_each_straight_row(
         window, crop.front().shape(),
-        [&](std::int64_t voxel, std::int64_t begin, bool row_is_inside, const std::vector<Step>& steps) {
+        [&](std::int64_t voxel, std::int64_t begin, bool row_is_inside, const std::vector<AxisStep>& steps) {
           for (std::size_t c = 0; c < crop.size(); ++c) {
             const std::uint8_t* stored = crop[c].data() + begin;
             float* target = targets[c].data() + voxel;
             std::uint8_t* mask = masks[c].data() + voxel;
-            for (const Step& step : steps) {
+            for (const AxisStep& step : steps) {
               const std::uint8_t value = stored[step.voxels];
               const bool is_known = row_is_inside && step.is_inside && value != 0;
               *target++ = is_known ? target_of(value) : 0;

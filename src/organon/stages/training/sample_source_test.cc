@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "organon/array/copy.h"
 #include "organon/base/error.h"
 
 namespace organon::stages {
@@ -144,6 +145,60 @@ TEST(SampleSource, UnannotatedVoxelsAreMasked) {
     }
   }
   EXPECT_GT(known, 30 * 4096 / 2);
+}
+
+// Several classes at once are what each is alone, and a voxel of a turned patch has a say only where all
+// voxels do between which it lies: of a crop that says 1 or nothing, at random, an eighth power of the share.
+TEST(SampleSource, ClassesAreTakenEachByItself) {
+  Random random(21);
+  std::vector<TrainingCrop> crops(1);
+  crops[0].raw.emplace_back(Shape3::cube(40));
+  for (const double known : {0.9, 0.5, 1.0}) {
+    Array<std::uint8_t> stored(Shape3::cube(40));
+    for (std::int64_t i = 0; i < stored.size(); ++i) {
+      const std::uint8_t values[] = {1, 127, 128, 255};
+      stored.data()[i] = random.uniform() < known ? values[random.below(4)] : std::uint8_t{0};
+    }
+    crops[0].targets.push_back(std::move(stored));
+  }
+  find_places(crops[0]);
+  std::vector<std::vector<TrainingCrop>> alone(3);
+  for (std::size_t c = 0; c < 3; ++c) {
+    TrainingCrop& crop = alone[c].emplace_back();
+    crop.raw.emplace_back(Shape3::cube(40));
+    crop.targets.emplace_back(Shape3::cube(40));
+    copy_voxels<std::uint8_t>(std::as_const(crops[0].targets[c]).view(), crop.targets[0]);
+    crop.annotated = crops[0].annotated;
+    crop.foreground.emplace_back();
+  }
+  for (const double turned : {0.0, 1.0}) {
+    SampleOptions options;
+    options.shape = options.output_shape = Shape3::cube(16);
+    options.foreground_share = 0;
+    options.augment.turned_share = turned;
+    const SampleSource source(crops, options);
+    std::vector<std::int64_t> known(3, 0), inside(3, 0);
+    for (std::int64_t step = 0; step < 20; ++step) {
+      const TrainingSample sample = source.sample(step, 0);
+      for (std::size_t c = 0; c < 3; ++c) {
+        const TrainingSample own = SampleSource(alone[c], options).sample(step, 0);
+        for (std::int64_t i = 0; i < own.raw.size(); ++i) {
+          ASSERT_EQ(sample.masks[c].data()[i], own.masks[0].data()[i]);
+          ASSERT_EQ(sample.targets[c].data()[i], own.targets[0].data()[i]);
+          known[c] += own.masks[0].data()[i];
+          inside[c] += sample.masks[2].data()[i];
+          ASSERT_GE(own.targets[0].data()[i], (1 - 127) / 128.0F - 1e-5F);
+          ASSERT_LE(own.targets[0].data()[i], 1 + 1e-5F);
+        }
+      }
+    }
+    ASSERT_GT(inside[0], 10000);
+    for (std::size_t c = 0; c < 2; ++c) {
+      const double share = static_cast<double>(known[c]) / static_cast<double>(inside[c]);
+      const double of_one = c == 0 ? 0.9 : 0.5;
+      EXPECT_NEAR(share, turned > 0 ? std::pow(of_one, 8) : of_one, 0.03) << c;
+    }
+  }
 }
 
 TEST(SampleSource, ForegroundIsSoughtAsOftenAsAsked) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "organon/app/crop_volumes.h"
@@ -11,7 +12,6 @@
 #include "organon/blockwise/reading.h"
 #include "organon/stages/ground_truth/class_source.h"
 #include "organon/stages/ground_truth/look_at_labels.h"
-#include "organon/storage/fitted_dataset.h"
 #include "organon/storage/multiscale.h"
 
 namespace organon::app {
@@ -117,15 +117,24 @@ void compare_with_raw(const std::string& raw, const Volume& volume, CropReport& 
   }
 }
 
+// Voxels of a class's volume that are annotated, by its mask, too: of its box the share that is not 0.
+std::int64_t annotated_of(const Volume& volume, const Volume* mask) {
+  if (mask == nullptr || mask->box.volume() == 0) return volume.annotated();
+  const auto known = static_cast<double>(mask->box.volume() - mask->count_of(0));
+  const double share = known / static_cast<double>(mask->box.volume());
+  const double voxels = std::round(share * static_cast<double>(volume.box.volume()));
+  return std::min(volume.annotated(), static_cast<std::int64_t>(voxels));
+}
+
 CropClass class_of(const config::CropConfig& crop, const config::ClassConfig& organelle,
-                   const config::CellConfig& cell, const stages::ClassSource& source, bool is_group,
-                   const std::vector<Volume>& volumes) {
+                   const config::CellConfig& cell, const stages::ClassSource& source, const Volume* mask,
+                   bool is_group, const std::vector<Volume>& volumes) {
   CropClass found;
   found.name = organelle.name;
   found.is_learned = !source.empty();
   if (found.is_learned) {
     found.voxels = voxels_of(source, volumes);
-    found.annotated = volumes[source.front().volume].annotated();
+    found.annotated = annotated_of(volumes[source.front().volume], mask);
   }
   if (is_group) {
     found.state = !found.is_learned ? "no array" : found.voxels > 0 ? "present" : "absent";
@@ -199,8 +208,11 @@ CropReport report_crop(const config::CellConfig& cell, const CellStages& stages,
   std::size_t at = 0;
   for (const config::ClassConfig& organelle : cell.classes) {
     if (!organelle.is_predicted()) continue;
-    const auto source = stages::parse_class_source(described.ids[at++], volumes.size());
-    CropClass found = class_of(crop, organelle, cell, source, is_group, volumes);
+    const auto source = stages::parse_class_source(described.ids[at], volumes.size());
+    const std::int64_t mask = described.masks[at++];
+    CropClass found =
+        class_of(crop, organelle, cell, source, mask < 0 ? nullptr : &volumes[static_cast<std::size_t>(mask)],
+                 is_group, volumes);
     const bool says_anything = !crop.present.empty() || !crop.absent.empty();
     if (!is_group && says_anything && found.is_learned && found.state == "present" && found.voxels == 0)
       report.problems.push_back(

@@ -16,7 +16,7 @@ struct CropClass {
   std::string state;           ///< "present", "absent", or why it is not learned
   bool is_learned = false;     ///< it has a say in the loss
   std::int64_t voxels = 0;     ///< of the class, in its volumes of labels
-  std::int64_t annotated = 0;  ///< voxels of them that say anything
+  std::int64_t annotated = 0;  ///< voxels of them that say anything, by the share that a mask has
 };
 
 /// What a set-up of the taxonomy learns from a crop.
@@ -43,7 +43,7 @@ struct CropReport {
 /// raw where `pictures` is a folder.
 ///
 /// Found are: ids that no class or atom has, classes said to be present without a voxel, or absent with some,
-/// crops that raw does not cover, voxel sizes that do not fit. Errors: those of reading.
+/// crops that raw does not cover. Errors: those of reading.
 CropReport report_crop(const config::CellConfig& cell, const CellStages& stages, std::size_t number,
                        const std::filesystem::path& pictures);
 

@@ -73,6 +73,7 @@ void find_in_group(const std::string& group, const config::CellConfig& cell, Cro
           fmt::format("{}:{}", volume, array.has_instances ? "any" : std::to_string(array.present)));
     }
     volumes.ids.push_back(parts.empty() ? "-" : fmt::format("{}", fmt::join(parts, "&")));
+    volumes.masks.push_back(-1);
   }
 }
 
@@ -81,9 +82,10 @@ void find_in_volume(const config::CropConfig& crop, const std::string& labels, c
   VolumeList list(volumes);
   // Whoever paints by a taxonomy leaves 0 where nothing was painted.
   const std::int64_t unlabelled = crop.unlabelled_id.value_or(cell.taxonomy.atoms.empty() ? -1 : 0);
-  list.add(labels, unlabelled);
+  const auto common = static_cast<std::int64_t>(list.add(labels, unlabelled));
   for (const config::ClassConfig& organelle : cell.classes) {
     if (!organelle.is_predicted()) continue;
+    volumes.masks.push_back(-1);
     const config::ClassInCrop known = config::class_in_crop(crop, organelle, cell.taxonomy);
     const bool has_mask = crop.masks.contains(organelle.name);
     if (!known.is_annotated() && !has_mask) {
@@ -98,6 +100,16 @@ void find_in_volume(const config::CropConfig& crop, const std::string& labels, c
     }
     const std::size_t volume = list.add(storage::open_multiscale(own->second).levels.front()->address(), -1);
     volumes.ids.push_back(fmt::format("{}:{}", volume, plus_list(organelle.ids)));
+    if (unlabelled < 0 || has_mask) continue;
+    if (unlabelled > 0) {
+      throw Error(
+          ErrorKind::kInvalidArgument,
+          fmt::format("crop {}: unlabelled_id {}: {} has own_labels, so it must be 0, or -1 where there is "
+                      "none; masks may say where {} is annotated",
+                      crop.name, unlabelled, organelle.name, organelle.name));
+    }
+    // Its own volume cannot tell what nobody looked at from what is not there; the common one can.
+    volumes.masks.back() = common;
   }
 }
 
@@ -123,15 +135,14 @@ CropVolumes volumes_of_crop(const config::CropConfig& crop, const std::string& l
     find_in_volume(crop, labels, cell, volumes);
   }
   VolumeList list(volumes);
+  std::size_t at = 0;
   for (const config::ClassConfig& organelle : cell.classes) {
     if (!organelle.is_predicted()) continue;
+    std::int64_t& number = volumes.masks[at++];
     const auto mask = crop.masks.find(organelle.name);
-    if (mask == crop.masks.end()) {
-      volumes.masks.push_back(-1);
-      continue;
-    }
+    if (mask == crop.masks.end()) continue;
     const std::string address = storage::open_multiscale(mask->second).levels.front()->address();
-    volumes.masks.push_back(static_cast<std::int64_t>(list.add(address, -1)));
+    number = static_cast<std::int64_t>(list.add(address, -1));
   }
   return volumes;
 }

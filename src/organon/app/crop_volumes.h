@@ -25,10 +25,11 @@ bool has_arrays(const std::string& group, const config::ClassConfig& organelle,
 
 /// Of a crop whose labels lie at `labels`: a dataset of ids, or a group of CellMap's arrays. Classes that the
 /// crop's lists say are not annotated get no ids, and in a group those without an array, unless all of their
-/// atoms have one.
+/// atoms have one. A class in a volume of its own is known where the common one is not 0, if there 0 is what
+/// is not annotated; a mask of its own goes before that. Source: [heinrich2021cosem] and its training code.
 ///
-/// Errors: kInvalidArgument where a group has an array of none of the classes, or has them and lists besides;
-/// kNotFound for masks and volumes of single classes that are not there.
+/// Errors: kInvalidArgument where another id than 0 is what is not annotated, and a class has a volume of its
+/// own and no mask; kNotFound for masks and volumes of single classes that are not there.
 CropVolumes volumes_of_crop(const config::CropConfig& crop, const std::string& labels,
                             const config::CellConfig& cell);
 

@@ -130,7 +130,7 @@ TEST_F(StudyStagesTest, ScoresKnowWhatACropSaysOfItsClasses) {
   EXPECT_EQ(options["classes"], (Json{"mito", "mito-mem", "ribo"}));
   EXPECT_EQ(options["ids"], (Json{"3+4+5", "3", "34"}));
   EXPECT_EQ(options["truth_volumes"], (Json{0, 0, 1}));
-  EXPECT_EQ(options["masks"], (Json{0, 0, -1}));
+  EXPECT_EQ(options["masks"], (Json{0, 0, 0}));
   EXPECT_EQ(options["truth_expand_nm"], (Json{0, 0, 8}));
   EXPECT_EQ(options["iteration"], 20);
   EXPECT_EQ(options["dataset"], "hela");

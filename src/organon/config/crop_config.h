@@ -29,7 +29,7 @@ struct CropConfig {
   std::vector<std::string> partial;      ///< annotated in part
 
   std::map<std::string, std::string> masks;       ///< class -> volume, not 0 where it is annotated
-  std::map<std::string, std::string> own_labels;  ///< class -> volume of labels that holds it alone
+  std::map<std::string, std::string> own_labels;  ///< class -> its own labels, known where `labels` is
 };
 
 /// How an atom or class stands in a crop.

@@ -181,7 +181,7 @@ TEST(MakeTargets, ObeysTheStageContract) {
 }
 
 // A second volume at half the voxel size, 0 where nothing was painted; a third, at that of the targets, a
-// mask.
+// mask; a fourth, as coarse, known where something is painted in the first.
 std::string store_bytes(const std::string& address, const Array<std::uint8_t>& voxels,
                         const VoxelGrid& grid) {
   storage::DatasetSpec spec;
@@ -204,12 +204,16 @@ TEST(MakeTargets, VolumesMasksConstantsAndJoinedClassesAreAsIfMadeByHand) {
   }
   Array<std::uint8_t> mask({12, 17, 20}, 1);  // one voxel short of the targets along x
   for (std::int64_t i = 0; i < mask.size(); ++i) mask.data()[i] = random.uniform() < 0.99;
+  Array<std::uint8_t> coarse({12, 17, 21});
+  for (std::int64_t i = 0; i < coarse.size(); ++i) coarse.data()[i] = random.uniform() < 0.3 ? 2 : 0;
   description.inputs.push_back(store_bytes(base + "/own", own, {{2, 2, 2}, {1, 1, 1}}));
   description.inputs.push_back(store_bytes(base + "/mask", mask, {{8, 8, 8}, {4, 4, 4}}));
+  description.inputs.push_back(store_bytes(base + "/coarse", coarse, {{8, 8, 8}, {4, 4, 4}}));
   description.options_json =
-      R"({"classes": ["all", "own", "both", "thin", "none"], "ids": ["3+4", "1:2+3", "0:3+4", "3+4", "-"],
-          "add_nm": [0, 6, 0, -3, 0], "joined": ["", "", "own+none", "", "all"], "masks": [2, -1, -1, -1, -1],
-          "unlabelled_id": [9, 0, -1], "voxel_size_nm": 8, "limit_nm": 24, "chunk_shape": [8, 8, 8]})";
+      R"({"classes": ["all", "own", "both", "thin", "none", "coarse"],
+          "ids": ["3+4", "1:2+3", "0:3+4", "3+4", "-", "3:2"], "add_nm": [0, 6, 0, -3, 0, 0],
+          "joined": ["", "", "own+none", "", "all", ""], "masks": [2, -1, -1, -1, -1, 0],
+          "unlabelled_id": [9, 0, -1, -1], "voxel_size_nm": 8, "limit_nm": 24, "chunk_shape": [8, 8, 8]})";
   ASSERT_TRUE(run(description).failures.empty());
 
   const Shape3 cells{12, 17, 21};
@@ -243,10 +247,20 @@ TEST(MakeTargets, VolumesMasksConstantsAndJoinedClassesAreAsIfMadeByHand) {
     own_member.data()[i] = own.data()[i] >= 2;
     own_annotated.data()[i] = own.data()[i] != 0;
   }
-  Array<std::uint8_t> known_all, known_own, known_both, known_thin;
+  Array<std::uint8_t> coarse_member(cells), coarse_annotated(cells);
+  for (std::int64_t z = 0; z < cells.z; ++z) {
+    for (std::int64_t y = 0; y < cells.y; ++y) {
+      for (std::int64_t x = 0; x < cells.x; ++x) {
+        coarse_member(z, y, x) = coarse(z, y, x) == 2;
+        coarse_annotated(z, y, x) = labels(2 * z, 2 * y, 2 * x) != 0;
+      }
+    }
+  }
+  Array<std::uint8_t> known_all, known_own, known_both, known_thin, known_coarse;
   const Array<float> all = make(member, masked, 0, 2, known_all);
   const Array<float> own_target = make(own_member, own_annotated, 6, 4, known_own);
   const Array<float> both = make(member, annotated, 0, 2, known_both);
+  const Array<float> coarse_target = make(coarse_member, coarse_annotated, 0, 1, known_coarse);
   // Annotated as "both" is, so that what lies near the border is not looked at anew, with another constant.
   const Array<float> thin = make(member, annotated, -3, 2, known_thin);
   const auto found_thin = read_class(description, "thin");
@@ -254,10 +268,11 @@ TEST(MakeTargets, VolumesMasksConstantsAndJoinedClassesAreAsIfMadeByHand) {
   const auto found_own = read_class(description, "own");
   const auto found_both = read_class(description, "both");
   const auto found_none = read_class(description, "none");
+  const auto found_coarse = read_class(description, "coarse");
   const auto stored = [](float target, bool is_known) {
     return is_known ? std::max<std::uint8_t>(1, voxel::quantize_prediction(target)) : std::uint8_t{0};
   };
-  std::int64_t num_joined = 0;
+  std::int64_t num_joined = 0, num_coarse = 0;
   for (std::int64_t i = 0; i < cells.product(); ++i) {
     const bool is_all = known_all.data()[i] != 0;
     const bool is_own = known_own.data()[i] != 0;
@@ -268,9 +283,12 @@ TEST(MakeTargets, VolumesMasksConstantsAndJoinedClassesAreAsIfMadeByHand) {
               stored(std::max(both.data()[i], own_target.data()[i]), known_both.data()[i] != 0 || is_own))
         << i;
     ASSERT_EQ(found_none.data()[i], stored(all.data()[i], is_all)) << i;
+    ASSERT_EQ(found_coarse.data()[i], stored(coarse_target.data()[i], known_coarse.data()[i] != 0)) << i;
+    num_coarse += known_coarse.data()[i];
     num_joined += is_own && own_target.data()[i] > both.data()[i];
   }
   EXPECT_GT(num_joined, 0);
+  EXPECT_GT(num_coarse, 0);
 }
 
 TEST(MakeTargets, LabelsThatDoNotReduceToTheTargetsAreRefused) {

@@ -7,6 +7,7 @@
 #include <list>
 #include <numeric>
 #include <optional>
+#include <utility>
 
 #include "organon/base/error.h"
 #include "organon/base/files.h"
@@ -209,14 +210,25 @@ Array<std::uint8_t> read_mask(const Set& set, const Box& box) {
   return inside;
 }
 
-// What the paper's predictions say of themselves beside their grid, for programs made for them. Source:
-// [heinrich2021cosem] and its inference code.
-Json paper_attributes(const Set& set, const std::string& class_name) {
-  std::filesystem::path container;
-  std::filesystem::path in_container;
-  for (const auto& part : set.raw->path()) {
+// The folder of a container, and the place of a dataset below it.
+std::pair<std::filesystem::path, std::filesystem::path> split_at_container(
+    const std::filesystem::path& path) {
+  std::filesystem::path container, below;
+  for (const auto& part : path) {
     const bool is_found = container.extension() == ".n5" || container.extension() == ".zarr";
-    (is_found ? in_container : container) /= part;
+    (is_found ? below : container) /= part;
+  }
+  return {container, below};
+}
+
+// What the paper's predictions say of themselves beside their grid, for programs made for them. Its id of the
+// cell is the name of the container of raw. Source: [heinrich2021cosem] and its inference code.
+Json paper_attributes(const Set& set, const std::string& class_name) {
+  const auto [container, raw_place] = split_at_container(set.raw->path());
+  Json mask;
+  if (set.mask) {
+    const auto [other, mask_place] = split_at_container(set.mask->path());
+    mask = (other == container ? mask_place : set.mask->path()).string();
   }
   const DataType type = set.raw->spec().data_type;
   const double factor = type == DataType::kUint8 ? 255 : type == DataType::kUint16 ? 65535 : 1;
@@ -224,13 +236,14 @@ Json paper_attributes(const Set& set, const std::string& class_name) {
   return {{"label", class_name},
           {"iteration", set.info.step},
           {"raw_data_path", container.string()},
-          {"raw_ds", in_container.string()},
-          {"raw_normalize_factor", 1 / factor},
+          {"raw_ds", raw_place.string()},
+          {"parent_dataset_id", container.has_extension() ? Json(container.stem().string()) : Json()},
+          {"raw_normalize_factor", factor},
           {"raw_scale", scale},
           {"raw_shift", -scale * set.limits[0] / factor - 1},
           {"float_range", {-1, 1}},
           {"safe_scale", false},
-          {"mask_ds", set.mask ? set.mask->path().string() : ""}};
+          {"mask_ds", mask}};
 }
 
 class PredictVolume : public Step {

@@ -28,7 +28,7 @@ struct PredictOptions {
 /// class, clip(round(128 y + 127), 0, 255), on the grid of the raw level that was taken: the one whose voxel
 /// size is nearest to the network's; of networks with finer outputs on that grid refined (`output_scale`).
 /// Attributes `prediction` say which level, tile and halo that was; beside them stand those of the paper's
-/// predictions (iteration, raw_ds, raw_scale, raw_shift, ...).
+/// predictions (iteration, raw_ds, raw_scale, raw_shift, ...), but for ids of labels: networks know names.
 ///
 /// The volume is cut into tiles on one grid that depends on its shape and the options alone. A voxel's value
 /// comes from its tile, and a tile is a pure function of its place, so blocks and workers change nothing: on

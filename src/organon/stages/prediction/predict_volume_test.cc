@@ -271,6 +271,7 @@ TEST(PredictVolume, OutsideTheMaskIsZeroAndTheRestUnchanged) {
   }
   const auto dataset = storage::open_dataset(masked.outputs[0] + "/a");
   EXPECT_FALSE(dataset->chunk_exists({0, 3, 0}));
+  EXPECT_EQ(dataset->attributes()["mask_ds"], "mask");
 }
 
 TEST(PredictVolume, BlocksOutsideACoarseMaskNeedNoRaw) {
@@ -352,14 +353,17 @@ TEST(PredictVolume, RawOfAnotherVoxelSizeNeedsAWord) {
   const Json attributes = dataset->attributes();
   EXPECT_EQ(attributes["prediction"]["raw"], "s1");
   // As the paper's: grey values over 255, times scale, plus shift, are -1 at 20 and 1 at 220.
-  EXPECT_NEAR(20 * attributes["raw_normalize_factor"].get<double>() * attributes["raw_scale"].get<double>() +
-                  attributes["raw_shift"].get<double>(),
-              -1, 1e-9);
-  EXPECT_NEAR(220 * attributes["raw_normalize_factor"].get<double>() * attributes["raw_scale"].get<double>() +
-                  attributes["raw_shift"].get<double>(),
-              1, 1e-9);
+  EXPECT_EQ(attributes["raw_normalize_factor"], 255);
+  const auto seen = [&](double grey) {
+    return grey / attributes["raw_normalize_factor"].get<double>() * attributes["raw_scale"].get<double>() +
+           attributes["raw_shift"].get<double>();
+  };
+  EXPECT_NEAR(seen(20), -1, 1e-9);
+  EXPECT_NEAR(seen(220), 1, 1e-9);
   EXPECT_EQ(attributes["raw_data_path"], (folder.path() / "in.n5").string());
   EXPECT_EQ(attributes["raw_ds"], "pyramid/s1");
+  EXPECT_EQ(attributes["parent_dataset_id"], "in");
+  EXPECT_EQ(attributes["mask_ds"], nullptr);
   EXPECT_EQ(attributes["label"], "a");
   EXPECT_EQ(attributes["iteration"], 0);
 }

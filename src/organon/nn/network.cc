@@ -255,9 +255,15 @@ struct Network::Impl {
 
   // The gradients of all samples of the batch in the weights, and the means of the statistics over all
   // shards; returns the loss per class. Summed in the order of the shards, however many are run at once.
-  torch::Tensor differentiate(std::size_t num_shards, std::size_t at_once, int threads, ProcessGroup* group,
+  torch::Tensor differentiate(std::size_t num_shards, std::size_t at_once, const OptimizerOptions& options,
+                              ProcessGroup* group,
                               const std::function<torch::Tensor(UNet&, std::size_t)>& loss_of) {
     const torch::NoGradGuard no_gradient;
+    if (options.is_settled) {
+      auto own = statistics_of(*weights);
+      const auto settled = statistics_of(*mean);
+      for (std::size_t i = 0; i < own.size(); ++i) own[i].copy_(settled[i]);
+    }
     std::vector<torch::Tensor> before, sums;
     for (const torch::Tensor& one : statistics_of(*weights)) {
       before.push_back(one.clone());
@@ -273,9 +279,9 @@ struct Network::Impl {
         auto own = statistics_of(*networks[r]);
         for (std::size_t i = 0; i < own.size(); ++i) own[i].copy_(before[i]);
       }
-      run_parallel(count, threads, [&](std::size_t r) {
+      run_parallel(count, options.threads, [&](std::size_t r) {
         const torch::AutoGradMode with_gradient(true);
-        networks[r]->train();
+        networks[r]->train(!options.is_settled);
         const torch::Tensor per_class = loss_of(networks[r], first + r);
         losses[r] = per_class.detach();
         per_class.sum().backward();
@@ -297,6 +303,7 @@ struct Network::Impl {
       sum_over_ranks(*group, all);
       num_shards *= static_cast<std::size_t>(group->size());
     }
+    if (options.is_settled) return loss;
     auto statistics = statistics_of(*weights);
     for (std::size_t i = 0; i < sums.size(); ++i)
       statistics[i].copy_(sums[i].div_(static_cast<double>(num_shards)));
@@ -357,9 +364,8 @@ std::vector<double> Network::train_step(const TrainingBatch& batch, const Optimi
     return loss_per_class(output, per_class(stack_on(self.device, targets)),
                           per_class(stack_on(self.device, masks)), balance, options.loss, num_of_all);
   };
-  const torch::Tensor sum =
-      self.differentiate(num_pieces(num_samples, shard_size), num_pieces(part_size, shard_size),
-                         options.threads, group, loss_of_shard);
+  const torch::Tensor sum = self.differentiate(
+      num_pieces(num_samples, shard_size), num_pieces(part_size, shard_size), options, group, loss_of_shard);
   std::vector<double> losses;
   for (std::size_t c = 0; c < num_classes; ++c) {
     losses.push_back(sum[static_cast<std::int64_t>(c)].item<double>());

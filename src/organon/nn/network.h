@@ -37,6 +37,10 @@ struct OptimizerOptions {
   /// Parts in which the batch is run, one after the other, so that memory holds the maps of one part only.
   /// On the processor the result does not depend on it; on other devices each part normalises by itself.
   int accumulate = 1;
+  /// Batch normalisation as predictions have it, by the running mean of its statistics, which then stays.
+  /// What is learned by statistics of two samples alone errs where a place is unlike most: source:
+  /// [ioffe2017renormalization].
+  bool is_settled = false;
   Precision precision = Precision::kAuto;
   int threads = 1;  ///< on the processor; the result does not depend on it
 };

@@ -87,6 +87,14 @@ void TrainOptions::bind(OptionTable& table) {
       .add("beta2", beta2, {"of Adam", "", 0, 1, {}})
       .add("average", average,
            {"decay of the running mean of the weights that predictions use", "", 0, 1, {}})
+      .add("settled_share", settled_share,
+           {"of the steps, the last: batch normalisation as predictions have it, by means over the training, "
+            "where "
+            "before it is by the batch's own statistics, two patches at a time",
+            "",
+            0,
+            1,
+            {}})
       .add("gradient_limit", gradient_limit, {"largest norm of the gradient; 0: any", "", 0, 1e9, {}})
       .add("loss", loss,
            {"mse: of boundary distances, balanced, as in the paper; dice and bce: of inside against outside, "

@@ -186,6 +186,9 @@ std::string to_text(const NetworkReport& report) {
     const Json& how = report.training["options"];
     for (const char* name : {"steps", "batch", "patch", "learning_rate", "foreground_share", "seed"})
       if (how.contains(name)) line(fmt::format("  {}", name), how[name].dump());
+    const auto waited = report.training.find("waited_share");
+    if (waited != report.training.end() && waited->is_number())
+      line("  waited", fmt::format("{:.1f} % of its time for samples", 100 * waited->get<double>()));
   }
   line("sees", radius_text(report));
   line("parameters", fmt::format("{} ({})", report.num_parameters, bytes(4 * report.num_parameters)));

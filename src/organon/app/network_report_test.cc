@@ -66,7 +66,8 @@ TEST(NetworkReport, AFileTellsWhatItWasTrainedFor) {
   file.info.voxel_size_nm = {8, 8, 8};
   file.step = 1200;
   write_text_atomically(folder.path() / "network.organon", nn::encode_network(file));
-  write_text_atomically(folder.path() / "training.json", R"({"options": {"steps": 2000, "patch": 64}})");
+  write_text_atomically(folder.path() / "training.json",
+                        R"({"options": {"steps": 2000, "patch": 64}, "waited_share": 0.123})");
   const NetworkReport report = report_on({folder.path().string(), {}, 0, 8 * kGib});
   EXPECT_EQ(report.classes, file.info.classes);
   EXPECT_EQ(report.num_classes, 2);
@@ -77,6 +78,7 @@ TEST(NetworkReport, AFileTellsWhatItWasTrainedFor) {
   EXPECT_EQ(json["num_parameters"], nn::num_parameters(nn::compact_network(), 2));
   EXPECT_EQ(json["receptive_radius_nm"][0], 8 * json["receptive_radius_voxels"][0].get<double>());
   EXPECT_NE(to_text(report).find("mito, er"), std::string::npos);
+  EXPECT_NE(to_text(report).find("12.3 % of its time for samples"), std::string::npos);
   EXPECT_THROW(report_on({folder.path().string(), {"stem=1"}}), Error);
   EXPECT_THROW(report_on({(folder.path() / "none").string(), {}}), Error);
   try {

@@ -90,6 +90,10 @@ double unix_seconds_now() {
       std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count());
 }
 
+double seconds_since(const std::chrono::steady_clock::time_point& begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
 class Training {
  public:
   Training(const Set& set, std::string identity, std::filesystem::path run = {})
@@ -125,12 +129,16 @@ class Training {
     const double seconds_before = curves_.rows().empty() ? 0 : curves_.rows().back().seconds;
     std::vector<double> sums(set_.options.classes.size(), 0);
     std::int64_t summed = 0;
+    double step_seconds = 0;
     while (network.step() < steps) {
       fault_point("train");
       const nn::OptimizerOptions optimizer = optimizer_options(network.step());
+      const auto step_begin = std::chrono::steady_clock::now();
       const nn::TrainingBatch batch = queue->take();
       const std::vector<double> losses =
           with_ranks([&] { return network.train_step(batch, optimizer, group_.get()); });
+      step_seconds += seconds_since(step_begin);
+      waited_share_ = queue->waited_seconds() / step_seconds;
       for (std::size_t c = 0; c < sums.size(); ++c) sums[c] += losses[c];
       ++summed;
       const std::int64_t step = network.step();
@@ -140,8 +148,7 @@ class Training {
 
       CurveRow row;
       row.step = step;
-      row.seconds =
-          seconds_before + std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+      row.seconds = seconds_before + seconds_since(begin);
       row.learning_rate = optimizer.learning_rate;
       for (double& sum : sums) row.losses.push_back(std::exchange(sum, 0) / static_cast<double>(summed));
       summed = 0;
@@ -155,7 +162,7 @@ class Training {
       double total = 0;
       for (const double loss : row.losses) total += loss;
       output.report(static_cast<double>(step) / static_cast<double>(steps),
-                    fmt::format("step {} loss {:.4f}", step, total));
+                    fmt::format("step {} loss {:.4f}, {}", step, total, describe_wait(*waited_share_)));
       curves_.add(row);
       const bool stops = is_cancelled();
       if (step % set_.options.checkpoint_every == 0 || stops || is_last) save(network);
@@ -167,6 +174,7 @@ class Training {
     live_samples.write(network);
     // Also where no step was left to do.
     curves_.write(set_.folder, began_unix_seconds_);
+    if (waited_share_) write_description();
     if (set_.options.patience > 0) {
       std::filesystem::copy_file(best_path(), set_.folder / "network.organon",
                                  std::filesystem::copy_options::overwrite_existing);
@@ -329,15 +337,16 @@ class Training {
   }
 
   void write_description() const {
-    write_text_atomically(
-        set_.folder / "training.json",
-        to_text({{"name", set_.folder.filename().string()},
-                 {"options", parse_json(options_to_json(set_.options), "options")},
-                 {"network", parse_json(options_to_json(set_.network), "network")},
-                 {"num_parameters", nn::num_parameters(set_.network, num_classes())},
-                 {"voxel_size_nm", {crops_.voxel_size_nm.z, crops_.voxel_size_nm.y, crops_.voxel_size_nm.x}},
-                 {"began_unix_seconds", static_cast<std::int64_t>(began_unix_seconds_)},
-                 {"raw", crops_.notes}}));
+    const SizeNm& size = crops_.voxel_size_nm;
+    Json description = {{"name", set_.folder.filename().string()},
+                        {"options", parse_json(options_to_json(set_.options), "options")},
+                        {"network", parse_json(options_to_json(set_.network), "network")},
+                        {"num_parameters", nn::num_parameters(set_.network, num_classes())},
+                        {"voxel_size_nm", {size.z, size.y, size.x}},
+                        {"began_unix_seconds", static_cast<std::int64_t>(began_unix_seconds_)},
+                        {"raw", crops_.notes}};
+    if (waited_share_) description["waited_share"] = *waited_share_;
+    write_text_atomically(set_.folder / "training.json", to_text(description));
   }
 
   nn::TrainingBatch make_batch(const SampleSource& source, std::int64_t step) const {
@@ -415,6 +424,7 @@ class Training {
   void save(const nn::Network& network) {
     // The curve first: a checkpoint never stands without the rows up to it.
     curves_.write(set_.folder, began_unix_seconds_);
+    write_description();
     network.save(nn::checkpoint_path(set_.folder, network.step()));
     fault_point("checkpoint");
     auto found = nn::checkpoints_in(set_.folder);
@@ -434,7 +444,9 @@ class Training {
   int threads_ = set_.threads;
   std::optional<RankProcesses> processes_;  ///< of rank 0, where there are several
   std::unique_ptr<nn::ProcessGroup> group_;
-  double began_unix_seconds_ = 0;  ///< for people: no weight depends on it
+  // For people: no weight depends on these.
+  double began_unix_seconds_ = 0;
+  std::optional<double> waited_share_;  ///< of the time of the steps done here, for samples
 };
 
 class TrainNetwork : public Step {

@@ -79,7 +79,8 @@ struct TrainOptions {
 ///     samples/            pictures of what the network predicts, for the page of `organon serve FOLDER`:
 ///                         LiveSamples
 ///     training.json       name, effective options, parameters, the datasets that were read, when training
-///     began
+///                         began, and since it last went on, which share of the time of its steps it waited
+///                         for samples (waited_share, of rank 0); a device is busy for the rest
 ///
 /// One solve. The sample of a step depends on seed and step alone, and sums do not depend on the number of
 /// threads, so that a training that was killed goes on from its newest checkpoint along the same curve. A

@@ -181,7 +181,10 @@ TEST(TrainNetwork, LearnsAndLeavesNetworkCurvesAndCheckpoints) {
   ASSERT_EQ(steps.size(), 3U);
   EXPECT_EQ(steps[0].at("step"), 50);
   EXPECT_EQ(steps[2].at("file"), "step_000150.png");
-  EXPECT_EQ(parse_json(read_text(network / "training.json"), "training.json").at("name"), "network");
+  const Json told = parse_json(read_text(network / "training.json"), "training.json");
+  EXPECT_EQ(told.at("name"), "network");
+  EXPECT_GT(told.at("waited_share").get<double>(), 0) << "for the first batch, at least";
+  EXPECT_LE(told.at("waited_share").get<double>(), 1);
   EXPECT_TRUE(run(description).was_unchanged);
 }
 

@@ -378,7 +378,9 @@ TEST(TrainNetwork, WhatDoesNotFitIsRefused) {
       with(R"("contrast_limits": [1, 2, 3])"), R"({"classes": ["a"], "patch": 10})", R"({"classes": []})",
       R"({"classes": ["a"], "features": [4, 8, 8], "pooling": [2, 2], "stem": 2, "patch": 8})",  // 1 voxel
                                                                                                  // deep
-      with(R"("precision": "float16")")};
+      with(R"("precision": "float16")"),
+      // Adam divides by 1 - beta^step.
+      with(R"("beta1": 1)"), with(R"("beta2": 1)")};
   for (const std::string& options : wrong) {
     EXPECT_THROW(make_train_stage(description_of(inputs, folder.path(), options)), Error) << options;
   }

@@ -1,9 +1,11 @@
 #include "organon/stages/training/train_network.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <map>
+#include <numbers>
 #include <sstream>
 
 #include "organon/base/cancellation.h"
@@ -188,6 +190,41 @@ TEST(TrainNetwork, LearnsAndLeavesNetworkCurvesAndCheckpoints) {
   EXPECT_TRUE(run(description).was_unchanged);
 }
 
+TEST(TrainNetwork, TheLearningRateRisesAndThenFallsByACosine) {
+  constexpr double kLargest = 0.008;
+  constexpr int kSteps = 20;
+  const TemporaryFolder folder;
+  const auto rates_of = [&](const std::string& name, int warmup_steps) {
+    const auto at = folder.path() / name;
+    const auto result = run(description_of(
+        store_pair(at), at,
+        fmt::format(R"({{"classes": ["a"], "features": [2, 4], "pooling": [2], "steps": {}, "batch": 2,
+            "patch": 16, "learning_rate": {}, "warmup_steps": {}, "log_every": 1}})",
+                    kSteps, kLargest, warmup_steps)));
+    EXPECT_TRUE(result.failures.empty());
+    Curves curves({"a"});
+    curves.read(at / "network" / "curves.csv", kSteps);
+    std::vector<double> rates;
+    for (const CurveRow& row : curves.rows()) rates.push_back(row.learning_rate.value_or(-1));
+    return rates;
+  };
+  const std::vector<double> rates = rates_of("warm", 4);
+  const std::vector<double> cold = rates_of("cold", 0);
+  ASSERT_EQ(rates.size(), std::size_t{kSteps});
+  ASSERT_EQ(cold.size(), std::size_t{kSteps});
+  for (int step = 0; step < kSteps; ++step) {
+    // From 1 to 0.01 over all steps, the first of which take 1/5 ... 4/5 of it.
+    const double fall = 0.505 + 0.495 * std::cos(std::numbers::pi * step / kSteps);
+    const double rise = step < 4 ? (step + 1) / 5.0 : 1;
+    const auto i = static_cast<std::size_t>(step);
+    EXPECT_NEAR(cold[i], kLargest * fall, 1e-5 * kLargest) << step;
+    EXPECT_NEAR(rates[i], kLargest * fall * rise, 1e-5 * kLargest) << step;
+  }
+  EXPECT_EQ(cold.front(), kLargest);
+  EXPECT_GT(cold.back(), 0.01 * kLargest);
+  EXPECT_LT(cold.back(), 0.02 * kLargest);
+}
+
 TEST(TrainNetwork, StartsFromANetworkAndTakesItsTopology) {
   const TemporaryFolder folder;
   auto inputs = store_pair(folder.path());
@@ -344,7 +381,9 @@ TEST(TrainNetwork, WhatDoesNotFitIsRefused) {
       with(R"("contrast_limits": [1, 2, 3])"), R"({"classes": ["a"], "patch": 10})", R"({"classes": []})",
       R"({"classes": ["a"], "features": [4, 8, 8], "pooling": [2, 2], "stem": 2, "patch": 8})",  // 1 voxel
                                                                                                  // deep
-      with(R"("precision": "float16")")};
+      with(R"("precision": "float16")"),
+      // Adam divides by 1 - beta^step.
+      with(R"("beta1": 1)"), with(R"("beta2": 1)")};
   for (const std::string& options : wrong) {
     EXPECT_THROW(make_train_stage(description_of(inputs, folder.path(), options)), Error) << options;
   }

@@ -6,6 +6,7 @@ namespace organon::stages {
 
 void TrainOptions::bind(OptionTable& table) {
   constexpr double kAny = 1e300;
+  constexpr double kLargestDecay = 0.999999;  // with 1 no gradient would ever count
   table.add("classes", classes, {"names of the classes, read at TARGETS/<class>", "", -kAny, kAny, {}})
       .add("balance_as", balance_as,
            {"per class the class by whose voxels its loss is balanced, as an organelle for its membrane; "
@@ -83,8 +84,8 @@ void TrainOptions::bind(OptionTable& table) {
       .add("learning_rate", learning_rate,
            {"of Adam, at its largest: falls by a cosine to 1 %", "", 0, 10, {}})
       .add("warmup_steps", warmup_steps, {"steps in which the learning rate rises", "steps", 0, 1e9, {}})
-      .add("beta1", beta1, {"of Adam", "", 0, 1, {}})
-      .add("beta2", beta2, {"of Adam", "", 0, 1, {}})
+      .add("beta1", beta1, {"of Adam", "", 0, kLargestDecay, {}})
+      .add("beta2", beta2, {"of Adam", "", 0, kLargestDecay, {}})
       .add("average", average,
            {"decay of the running mean of the weights that predictions use", "", 0, 1, {}})
       .add("settled_share", settled_share,

@@ -107,6 +107,39 @@ TEST(Network, ThreadsChangeNothing) {
   EXPECT_EQ(train(one, 4, 1), train(three, 4, 3));
 }
 
+TEST(Network, SettledItLearnsFromWhatPredictionsSee) {
+  Network network(small_info());
+  train(network, 20, 1);
+  // Samples unlike each other, which their own statistics would hide.
+  TrainingBatch batch = blobs(16, 4, 77);
+  for (std::int64_t k = 0; k < batch.raw[0].size(); ++k) batch.raw[0].data()[k] += 2;
+  OptimizerOptions still;
+  still.learning_rate = 0;
+  still.average = 0;  // what predicts has the weights of the last step
+  still.least_share = 0.5;
+  const std::vector<double> by_pairs = network.train_step(batch, still);
+  std::vector<Array<float>> inputs;
+  for (const auto& raw : batch.raw) inputs.push_back(raw.clone());
+  const auto predictions = network.predict(inputs);
+  std::vector<double> expected(2, 0);
+  for (std::size_t c = 0; c < 2; ++c) {
+    for (std::size_t i = 0; i < 4; ++i) {
+      for (std::int64_t k = 0; k < inputs[i].size(); ++k) {
+        const double error = predictions[i][c].data()[k] - batch.targets[i][c].data()[k];
+        expected[c] += error * error / static_cast<double>(4 * inputs[i].size());
+      }
+    }
+  }
+  still.is_settled = true;
+  const std::vector<double> settled = network.train_step(batch, still);
+  for (std::size_t c = 0; c < 2; ++c) {
+    EXPECT_NEAR(settled[c], expected[c], 1e-4 * expected[c]);
+    EXPECT_GT(std::abs(by_pairs[c] - expected[c]), 0.02 * expected[c]);
+  }
+  still.threads = 2;
+  EXPECT_EQ(network.train_step(batch, still), settled);  // and the statistics stay
+}
+
 TEST(Network, ASavedTrainingGoesOnAlongTheSameCurve) {
   const TemporaryFolder folder;
   Network network(small_info());

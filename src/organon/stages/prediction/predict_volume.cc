@@ -449,7 +449,12 @@ void PredictOptions::bind(OptionTable& table) {
             0,
             1e6,
             {}})
-      .add("halo", halo, {"read around each tile by padded networks", "voxels", 0, 1024, {}})
+      .add("halo", halo,
+           {"read around each tile by padded networks: the wider, the less results depend on the tile",
+            "voxels",
+            0,
+            1024,
+            {}})
       .add("flips", flips, {"mirrored copies whose predictions are averaged: 1, 2, 4 or 8", "", 1, 8, {}})
       .add("precision", precision,
            {"numbers that networks compute with: bfloat16, float32, or auto: bfloat16 where the device is "

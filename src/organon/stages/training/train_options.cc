@@ -79,7 +79,7 @@ void TrainOptions::bind(OptionTable& table) {
       .add("skip", skip,
            {"how the way down joins the way up", "", -kAny, kAny, {"preset", "add", "concatenate"}})
       .add("steps", steps, {"length of the training", "steps", 1, 1e9, {}})
-      .add("batch", batch, {"patches per step", "", 1, 1024, {}})
+      .add("batch", batch, {"patches per step; a processor's core takes two at a time", "", 1, 1024, {}})
       .add("patch", patch, {"shape of the patches of raw, one edge or z,y,x", "voxels", 8, 1024, {}})
       .add("learning_rate", learning_rate,
            {"of Adam, at its largest: falls by a cosine to 1 %", "", 0, 10, {}})

@@ -113,6 +113,7 @@ voxel_size_nm = 10
 [train]
 steps = 1500
 learning_rate = 1e-3
+settled_share = 1
 warmup_steps = 100
 average = 0.998
 least_share = 0.3

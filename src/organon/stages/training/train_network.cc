@@ -373,7 +373,7 @@ class Training {
     optimizer.beta1 = options.beta1;
     optimizer.beta2 = options.beta2;
     optimizer.average = options.average;
-    optimizer.is_settled = step > 0 && done >= 1 - options.settled_share;
+    optimizer.is_settled = done >= 1 - options.settled_share;
     optimizer.gradient_limit = options.gradient_limit;
     optimizer.loss = options.loss;
     optimizer.least_share = options.least_share;

@@ -89,9 +89,8 @@ void TrainOptions::bind(OptionTable& table) {
       .add("average", average,
            {"decay of the running mean of the weights that predictions use", "", 0, 1, {}})
       .add("settled_share", settled_share,
-           {"of the steps, the last: batch normalisation as predictions have it, by means over the training, "
-            "where "
-            "before it is by the batch's own statistics, two patches at a time",
+           {"of the steps, the last: batch normalisation by means over the training, as predictions have it; "
+            "before, two patches at a time by their own statistics. 1: where a trained network is taught on",
             "",
             0,
             1,

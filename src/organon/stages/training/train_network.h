@@ -39,7 +39,7 @@ struct TrainOptions {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double average = 0.995;
-  double settled_share = 0.75;
+  double settled_share = 0.2;
   double gradient_limit = 5;
   std::string loss = "mse";  ///< "mse", "dice" or "bce"
   std::string precision = "auto";

@@ -140,7 +140,7 @@ std::int64_t prediction_bytes(const NetworkOptions& network, std::int64_t num_cl
   if (!shapes) return kLibraryBytes + 10 * weights;
   std::int64_t waiting = 0;  // maps of the way down that the way up will join
   std::int64_t peak = 0;
-  const std::int64_t padded = network.padding == "replicate" ? 2 : 0;  // copies while faces are repeated
+  const std::int64_t padded = network.padding == "replicate" ? 1 : 0;  // the copy with its faces repeated
   std::int64_t in = folded_voxels(network);
   const auto take = [&](std::int64_t working) { peak = std::max(peak, waiting + working); };
   for (std::int64_t level = 0; level < network.num_levels(); ++level) {

@@ -100,18 +100,22 @@ TEST(UNet, ResidualsAddTheMiddleOfTheFirstResult) {
   }
 }
 
+NetworkOptions one_replicated_convolution(std::int64_t features) {
+  NetworkOptions options;
+  options.features = {features};
+  options.pooling = {};
+  options.kernels = {"3x1x5"};
+  options.convolutions = 1;
+  options.stem = 1;
+  options.padding = "replicate";
+  options.normalization = "none";
+  return options;
+}
+
 // Against faces taken by number, whose gradients libtorch sums.
 TEST(UNet, ReplicatedFacesGiveTheirGradientsToTheNearestVoxels) {
   for (const auto format : {torch::MemoryFormat::Contiguous, torch::MemoryFormat::ChannelsLast3d}) {
-    NetworkOptions options;
-    options.features = {3};
-    options.pooling = {};
-    options.kernels = {"3x1x5"};
-    options.convolutions = 1;
-    options.stem = 1;
-    options.padding = "replicate";
-    options.normalization = "none";
-    Level level(0, 2, 3, options);
+    Level level(0, 2, 3, one_replicated_convolution(3));
     const torch::Tensor start = torch::rand({2, 2, 4, 5, 6}).contiguous(format);
     const torch::Tensor factor = torch::randn({2, 3, 4, 5, 6});
     torch::Tensor x = start.clone().requires_grad_(true);
@@ -135,15 +139,7 @@ TEST(UNet, ReplicatedFacesGiveTheirGradientsToTheNearestVoxels) {
 // Maps whose faces go on as they are: to convolutions of uniform maps no face can be seen, and every kernel
 // of a volume, whatever its shape, finds at the faces what it would find where the volume was larger.
 TEST(UNet, ReplicatedFacesAreTheNearestVoxels) {
-  NetworkOptions options;
-  options.features = {1};
-  options.pooling = {};
-  options.kernels = {"3x1x5"};
-  options.convolutions = 1;
-  options.stem = 1;
-  options.padding = "replicate";
-  options.normalization = "none";
-  Level level(0, 1, 1, options);
+  Level level(0, 1, 1, one_replicated_convolution(1));
   const torch::NoGradGuard no_gradient;
   const torch::Tensor x = torch::rand({2, 1, 4, 5, 6});
   const torch::Tensor found = level->forward(x);

@@ -43,6 +43,7 @@ void read_file(NetworkReport& report) {
   report.options = file.info.options;
   report.classes = file.info.classes;
   report.voxel_size_nm = file.info.voxel_size_nm;
+  report.boundary_levels = file.info.boundary_levels;
   report.step = file.step;
   report.training = training_beside(path);
 }
@@ -177,6 +178,8 @@ std::string to_text(const NetworkReport& report) {
   } else {
     line("classes", fmt::format("{}", fmt::join(report.classes, ", ")));
   }
+  if (!report.boundary_levels.empty())
+    line("less", fmt::format("{:.3f}, so that 0 is their boundary", fmt::join(report.boundary_levels, ", ")));
   if (report.voxel_size_nm.smallest() > 0) {
     line("voxel size", fmt::format("{} nm in, {} nm out", nm_text(report.voxel_size_nm),
                                    nm_text(output_voxel_size_nm(report))));
@@ -231,6 +234,7 @@ std::string to_json(const NetworkReport& report) {
                {"options", parse_json(options_to_json(report.options), "network options")},
                {"num_classes", report.num_classes},
                {"classes", report.classes},
+               {"boundary_levels", report.boundary_levels},
                {"voxel_size_nm", has_size ? size_json(report.voxel_size_nm) : Json()},
                {"output_voxel_size_nm", has_size ? size_json(output_voxel_size_nm(report)) : Json()},
                {"step", report.step ? Json(*report.step) : Json()},

@@ -27,7 +27,8 @@ struct NetworkReport {
   std::int64_t num_classes = 0;
   // Of a file; else empty.
   std::vector<std::string> classes;
-  SizeNm voxel_size_nm{0, 0, 0};  ///< zeros: not known
+  SizeNm voxel_size_nm{0, 0, 0};        ///< zeros: not known
+  std::vector<double> boundary_levels;  ///< per class, or none
   std::optional<std::int64_t> step;
   Json training;  ///< what stands beside the file in training.json; null: nothing
 

@@ -40,6 +40,21 @@ std::string bytes_text(double bytes) {
   return unit == 0 ? fmt::format("{:.0f} B", bytes) : fmt::format("{:.1f} {}", bytes, kUnits[unit]);
 }
 
+void Pace::note(std::int64_t done, double seconds) {
+  if (first_done_ == 0) {
+    first_done_ = done;
+    first_seconds_ = seconds;
+  }
+  done_ = done;
+  seconds_ = seconds;
+}
+
+double Pace::rate() const {
+  return done_ == first_done_
+             ? 0
+             : static_cast<double>(done_ - first_done_) / std::max(seconds_ - first_seconds_, 1e-3);
+}
+
 TerminalProgress::TerminalProgress() : is_terminal_(::isatty(STDERR_FILENO) != 0) {}
 
 double TerminalProgress::seconds() const {
@@ -50,8 +65,7 @@ void TerminalProgress::start(const std::string& what, std::int64_t total, const 
   what_ = what;
   unit_ = unit;
   total_ = total;
-  first_done_ = -1;
-  done_ = 0;
+  pace_ = {};
   begin_ = std::chrono::steady_clock::now();
   last_shown_ = begin_;
 }
@@ -60,7 +74,7 @@ std::string TerminalProgress::line(std::int64_t done, const std::string& note) c
   const double elapsed = seconds();
   const double fraction =
       total_ > 0 ? std::min(1.0, static_cast<double>(done) / static_cast<double>(total_)) : 0;
-  const double rate = static_cast<double>(done - first_done_) / std::max(elapsed, 1e-3);
+  const double rate = pace_.rate();
   std::string text = unit_ == "permille" ? fmt::format("{:.1f} %", fraction * 100)
                                          : fmt::format("{}/{} {}, {:.1f}/s", done, total_, unit_, rate);
   text += fmt::format(", {}", clock_text(elapsed));
@@ -71,8 +85,7 @@ std::string TerminalProgress::line(std::int64_t done, const std::string& note) c
 }
 
 void TerminalProgress::update(std::int64_t done, const std::string& note) {
-  if (first_done_ < 0) first_done_ = done;
-  done_ = done;
+  pace_.note(done, seconds());
   const auto now = std::chrono::steady_clock::now();
   if (std::chrono::duration<double>(now - last_shown_).count() <
       (is_terminal_ ? kTerminalInterval : kPlainInterval))

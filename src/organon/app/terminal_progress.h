@@ -7,6 +7,20 @@
 
 namespace organon::app {
 
+/// How fast work goes on here: what an earlier run had done does not count.
+class Pace {
+ public:
+  /// At each count that is known. The first that is not 0 says where this run began: a training that goes on
+  /// tells it with its first steps.
+  void note(std::int64_t done, double seconds);
+  /// Per second; 0: not known yet.
+  double rate() const;
+
+ private:
+  std::int64_t first_done_ = 0, done_ = 0;
+  double first_seconds_ = 0, seconds_ = 0;
+};
+
 /// Progress on stderr: a bar with rate and time left where it is a terminal; elsewhere a plain line every
 /// half minute and at the end.
 class TerminalProgress : public Progress {
@@ -25,8 +39,7 @@ class TerminalProgress : public Progress {
   std::string what_;
   std::string unit_;
   std::int64_t total_ = 0;
-  std::int64_t first_done_ = -1;  ///< what an earlier run had finished: does not count for the rate
-  std::int64_t done_ = 0;
+  Pace pace_;
   std::chrono::steady_clock::time_point begin_;
   std::chrono::steady_clock::time_point last_shown_;
 };

@@ -3,15 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <sstream>
 
 #include "organon/base/error.h"
 #include "organon/base/files.h"
+#include "organon/nn/load_unet.h"
 #include "organon/nn/network_shapes.h"
 #include "organon/nn/script_source.h"
 #include "organon/nn/torch.h"
-#include "organon/nn/unet.h"
 
 namespace organon::nn {
 namespace {
@@ -42,31 +41,15 @@ ScriptInfo facts_of(const NetworkInfo& network, const Shape3& tile) {
 }
 
 // The tensors of the network under the names that its source uses.
-void add_tensors(const NetworkFile& file, torch::jit::Module& module) {
-  std::map<std::string, const std::vector<float>*> stored;
-  for (const NetworkFile::Tensor& tensor : file.tensors) stored[tensor.name] = &tensor.values;
-  const auto values_of = [&](const std::string& name, const torch::Tensor& like) {
-    const auto place = stored.find("mean." + name);
-    if (place == stored.end() || static_cast<std::int64_t>(place->second->size()) != like.numel()) {
-      throw Error(ErrorKind::kCorruptData,
-                  fmt::format("the network's weights {} do not fit its options: expected {} numbers", name,
-                              like.numel()));
-    }
-    torch::Tensor values = torch::empty(like.sizes(), torch::kFloat32);
-    std::copy(place->second->begin(), place->second->end(), values.data_ptr<float>());
-    return values;
-  };
+void add_tensors(const UNet& network, torch::jit::Module& module) {
   const auto own_name = [](std::string name) {
     std::replace(name.begin(), name.end(), '.', '_');
     return name;
   };
-  const UNet shapes(file.info.options, static_cast<std::int64_t>(file.info.classes.size()));
-  for (const auto& item : shapes->named_parameters())
-    module.register_parameter(own_name(item.key()), values_of(item.key(), item.value()), false);
-  for (const auto& item : shapes->named_buffers()) {
-    if (item.value().is_floating_point())
-      module.register_buffer(own_name(item.key()), values_of(item.key(), item.value()));
-  }
+  for (const auto& item : network->named_parameters())
+    module.register_parameter(own_name(item.key()), item.value().detach(), false);
+  for (const auto& item : network->named_buffers())
+    if (item.value().is_floating_point()) module.register_buffer(own_name(item.key()), item.value());
 }
 
 }  // namespace
@@ -83,7 +66,7 @@ ScriptInfo export_script(const NetworkFile& file, const std::filesystem::path& p
   }
   ScriptInfo info = facts_of(file.info, tile);
   torch::jit::Module module("organon_network");
-  add_tensors(file, module);
+  add_tensors(load_unet(file, "the network"), module);
   module.define(script_source(file.info.options, static_cast<std::int64_t>(file.info.classes.size())));
   module.eval();
   std::ostringstream bytes;

@@ -72,6 +72,7 @@ void expect_same(const NetworkOptions& options, const Shape3& tile, std::size_t 
   info.voxel_size_nm = {8, 4, 4};
   Network network(info, "cpu");
   if (options.normalization == "batch") train_once(network, smallest_input(options, Shape3::cube(1)));
+  network.set_boundary_levels({0.0625, -0.25});
   network.save(folder.path() / "network.organon");
   const auto path = folder.path() / "exported.pt";
   const ScriptInfo facts = export_script(

@@ -389,6 +389,11 @@ std::vector<double> Network::train_step(const TrainingBatch& batch, const Optimi
   return losses;
 }
 
+void Network::set_boundary_levels(const std::vector<double>& levels) {
+  ORGANON_CHECK(levels.empty() || levels.size() == impl_->info.classes.size());
+  impl_->info.boundary_levels = levels;
+}
+
 std::vector<std::vector<Array<float>>> Network::predict(const std::vector<Array<float>>& inputs) const {
   torch::set_num_threads(1);
   const torch::NoGradGuard no_gradient;
@@ -397,7 +402,9 @@ std::vector<std::vector<Array<float>>> Network::predict(const std::vector<Array<
     ORGANON_CHECK(input.shape() == inputs[0].shape());
     tensors.push_back(view_of(input, torch::kFloat32).unsqueeze(0));
   }
-  const torch::Tensor output = impl_->mean->forward(torch::stack(tensors).to(impl_->device)).to(torch::kCPU);
+  torch::Tensor output = impl_->mean->forward(torch::stack(tensors).to(impl_->device)).to(torch::kCPU);
+  const std::vector<double>& levels = impl_->info.boundary_levels;
+  if (!levels.empty()) output = output - torch::tensor(levels, torch::kFloat32).view({1, -1, 1, 1, 1});
   std::vector<std::vector<Array<float>>> result;
   for (std::int64_t i = 0; i < output.size(0); ++i) result.push_back(arrays_of(output[i]));
   return result;

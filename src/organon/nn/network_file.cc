@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <bit>
+#include <cmath>
 #include <cstring>
 
 #include "organon/base/error.h"
@@ -112,6 +113,16 @@ NetworkInfo info_of(const Json& header, const std::string& where) {
   info.voxel_size_nm = voxel_size_of(field(header, "voxel_size_nm", where), where);
   info.seed = static_cast<std::uint64_t>(count_field(header, "seed", where));
   info.training = text_field(header, "training", where);
+  if (header.contains("boundary_levels")) {  // else the file is older than they are
+    const Json& levels = header.at("boundary_levels");
+    if (!levels.is_array() || (!levels.empty() && levels.size() != info.classes.size()))
+      refuse(where, "it has no boundary level for each class");
+    for (const Json& level : levels) {
+      if (!level.is_number() || !(std::abs(level.get<double>()) < 1))
+        refuse(where, "a boundary level is no number between -1 and 1");
+      info.boundary_levels.push_back(level);
+    }
+  }
   if (num_parameters(info.options, static_cast<std::int64_t>(info.classes.size())) > kMaxParameters) {
     refuse(where, "its network is larger than any that is believed");
   }
@@ -137,6 +148,7 @@ std::string encode_network(const NetworkFile& file) {
             {"voxel_size_nm", to_json(file.info.voxel_size_nm)},
             {"seed", file.info.seed},
             {"training", file.info.training},
+            {"boundary_levels", file.info.boundary_levels},
             {"step", file.step},
             {"tensors", tensors}})
           .dump();

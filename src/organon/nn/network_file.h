@@ -17,6 +17,9 @@ struct NetworkInfo {
   SizeNm voxel_size_nm;    ///< of the input
   std::uint64_t seed = 1;  ///< of the first weights
   std::string training;    ///< identity of the options and inputs it was trained with
+  /// Per class the output of the trained weights that divides inside from outside best; predictions are the
+  /// outputs less these, so that 0 is the boundary. Empty: all 0.
+  std::vector<double> boundary_levels;
 
   SizeNm output_voxel_size_nm() const {
     return voxel_size_nm * (1 / static_cast<double>(options.output_scale));

@@ -16,6 +16,7 @@ NetworkFile example() {
   file.info.voxel_size_nm = {4.5, 4.5, 4.5};
   file.info.seed = 7;
   file.info.training = "abc";
+  file.info.boundary_levels = {0, -0.125};
   file.step = 1200;
   file.tensors = {{"a", {1, 2.5F, -3}}, {"empty", {}}, {"b", {0.125F}}};
   return file;
@@ -50,6 +51,7 @@ TEST(NetworkFile, RoundTrip) {
   EXPECT_EQ(read.info.voxel_size_nm, (SizeNm{4.5, 4.5, 4.5}));
   EXPECT_EQ(read.info.seed, 7U);
   EXPECT_EQ(read.info.training, "abc");
+  EXPECT_EQ(read.info.boundary_levels, file.info.boundary_levels);
   EXPECT_EQ(read.step, 1200);
   ASSERT_EQ(read.tensors.size(), 3U);
   EXPECT_EQ(read.tensors[0].values, file.tensors[0].values);
@@ -73,6 +75,7 @@ TEST(NetworkFile, FilesOlderThanAnOptionAreReadAsTheyWere) {
   EXPECT_EQ(old.options.kernel_at(1), Shape3::cube(3));
   EXPECT_FALSE(old.options.is_residual());
   EXPECT_EQ(old.output_voxel_size_nm(), (SizeNm{4, 4, 4}));
+  EXPECT_TRUE(old.boundary_levels.empty());
   // What is written now says it.
   NetworkFile file = example();
   file.info.options.output_scale = 2;
@@ -116,6 +119,10 @@ TEST(NetworkFile, WhatIsSealedButSenselessIsRefused) {
                                                         {"[\"mito\",\"er\"]", "3"},
                                                         {"[\"mito\",\"er\"]", "[\"../er\"]"},
                                                         {"[\"mito\",\"er\"]", "[\"a/b\"]"},
+                                                        {"[0.0,-0.125]", "[0.0]"},
+                                                        {"[0.0,-0.125]", "[0.0,-1.125]"},
+                                                        {"[0.0,-0.125]", "[0.0,null]"},
+                                                        {"[0.0,-0.125]", "\"none\""},
                                                         {"4.5", "0"},
                                                         {"4.5", "\"x\""},
                                                         {"[\"3\"]", "[]"},

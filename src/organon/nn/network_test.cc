@@ -172,6 +172,25 @@ TEST(Network, WhatIsSavedForPredictionPredictsAlikeAndIsAQuarter) {
   }
 }
 
+TEST(Network, PredictionsAreLessTheBoundaryLevelsAndTrainingKnowsNothingOfThem) {
+  const TemporaryFolder folder;
+  Network network(small_info());
+  train(network, 3, 2);
+  const TrainingBatch batch = blobs(16, 2, 999);
+  const auto plain = network.predict(batch.raw);
+  network.set_boundary_levels({-0.25, 0.125});
+  network.save(folder.path() / "a.organon");
+  Network loaded = Network::load(folder.path() / "a.organon");
+  const auto lowered = loaded.predict(batch.raw);
+  for (std::int64_t i = 0; i < plain[0][0].size(); ++i) {
+    ASSERT_EQ(lowered[1][0].data()[i], plain[1][0].data()[i] + 0.25F);
+    ASSERT_EQ(lowered[1][1].data()[i], plain[1][1].data()[i] - 0.125F);
+  }
+  network.set_boundary_levels({});
+  EXPECT_EQ(train(loaded, 3, 2), train(network, 3, 2));
+  EXPECT_EQ(loaded.hash(), network.hash());
+}
+
 TEST(Network, ATrainingStartsFromANetworkOfOtherClasses) {
   const TemporaryFolder folder;
   Network network(small_info());

@@ -11,6 +11,7 @@
 
 #include "organon/base/error.h"
 #include "organon/base/files.h"
+#include "organon/nn/load_unet.h"
 #include "organon/nn/network_file.h"
 #include "organon/nn/quantize.h"
 #include "organon/nn/torch.h"
@@ -67,7 +68,7 @@ class Model {
 class TrainedNetwork : public Model {
  public:
   TrainedNetwork(const std::filesystem::path& path, const torch::Device& device, torch::ScalarType type)
-      : network_(load(path)) {
+      : network_(load_unet(decode_network(read_text(path), path.string()), path.string())) {
     network_->to(device);
     network_->freeze(type);
   }
@@ -76,27 +77,6 @@ class TrainedNetwork : public Model {
   }
 
  private:
-  // The running mean of the weights alone.
-  static UNet load(const std::filesystem::path& path) {
-    const NetworkFile file = decode_network(read_text(path), path.string());
-    UNet network(file.info.options, static_cast<std::int64_t>(file.info.classes.size()));
-    std::map<std::string, const std::vector<float>*> stored;
-    for (const NetworkFile::Tensor& tensor : file.tensors) stored[tensor.name] = &tensor.values;
-    const auto fill = [&](const std::string& name, const torch::Tensor& tensor) {
-      const auto found = stored.find("mean." + name);
-      if (found == stored.end() || static_cast<std::int64_t>(found->second->size()) != tensor.numel()) {
-        throw Error(
-            ErrorKind::kCorruptData,
-            fmt::format("{}: {} does not fit the network that its options make", path.string(), name));
-      }
-      std::copy(found->second->begin(), found->second->end(), tensor.data_ptr<float>());
-    };
-    for (const auto& item : network->named_parameters()) fill(item.key(), item.value());
-    for (const auto& item : network->named_buffers())
-      if (item.value().is_floating_point()) fill(item.key(), item.value());
-    return network;
-  }
-
   UNet network_;
 };
 

@@ -177,6 +177,9 @@ TEST(Predictor, ANetworkPredictsAsItself) {
     const TemporaryFolder folder;
     const auto path = folder.path() / "network.organon";
     store_network(path, 1, normalization);
+    NetworkFile with_levels = decode_network(read_text(path), "network");
+    with_levels.info.boundary_levels = {0.0625, -0.25};
+    write_text_atomically(path, encode_network(with_levels));
     const PredictorInfo read = read_predictor_info(path);
     ASSERT_TRUE(read.network.has_value());
     EXPECT_EQ(read.classes, (std::vector<std::string>{"a", "b"}));

@@ -238,6 +238,14 @@ torch::Tensor UNetImpl::mix(torch::nn::Conv3d& convolution, const torch::Tensor&
   return options_.is_normalized() ? mixed : torch::relu(mixed);
 }
 
+void UNetImpl::lower_outputs(const std::vector<double>& levels) {
+  if (levels.empty()) return;
+  ORGANON_CHECK(static_cast<std::int64_t>(levels.size()) == num_classes_);
+  const torch::NoGradGuard no_gradient;
+  // The outputs of a class lie together.
+  head_->bias.view({num_classes_, -1}).sub_(torch::tensor(levels, head_->bias.options()).unsqueeze(1));
+}
+
 void UNetImpl::freeze(torch::ScalarType type) {
   ORGANON_CHECK(!is_frozen_);
   const torch::NoGradGuard no_gradient;

@@ -37,6 +37,8 @@ class UNetImpl : public torch::nn::Module {
   UNetImpl(const NetworkOptions& options, std::int64_t num_classes);
   /// Shapes: N 1 D H W -> N classes D' H' W', see output_shape().
   torch::Tensor forward(torch::Tensor x);
+  /// Outputs of each class less its level from now on; none: as they are.
+  void lower_outputs(const std::vector<double>& levels);
   /// For predictions alone, once: statistics of "batch" normalization become part of the weights before them,
   /// and all weights but the head's take the type that is computed in, float32 or bfloat16.
   void freeze(torch::ScalarType type);

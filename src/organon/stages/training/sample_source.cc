@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "organon/base/error.h"
 #include "organon/geometry/integer_division.h"
@@ -19,11 +20,14 @@ constexpr int kMaxTries = 50;
 
 void find_places(TrainingCrop& crop) {
   crop.foreground.clear();
+  crop.num_voxels.clear();
   crop.annotated = {};
   for (const Array<std::uint8_t>& target : crop.targets) {
     const Shape3 shape = target.shape();
-    std::int64_t count = 0;
-    for (std::int64_t i = 0; i < target.size(); ++i) count += target.data()[i] >= kForegroundValue;
+    std::array<std::int64_t, 256> num_voxels{};
+    for (std::int64_t i = 0; i < target.size(); ++i) ++num_voxels[target.data()[i]];
+    const std::int64_t count =
+        std::accumulate(num_voxels.begin() + kForegroundValue, num_voxels.end(), std::int64_t{0});
     const std::int64_t every = std::max<std::int64_t>(1, (count + kMaxForeground - 1) / kMaxForeground);
     std::vector<Index3> places;
     std::int64_t seen = 0;
@@ -42,6 +46,7 @@ void find_places(TrainingCrop& crop) {
       }
     }
     crop.foreground.push_back(std::move(places));
+    crop.num_voxels.push_back(num_voxels);
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -21,9 +22,12 @@ struct TrainingCrop {
   Box annotated;  ///< the voxels of targets that have a say for any class lie in it
   /// Per class, some of the voxels of the foreground, to centre patches on.
   std::vector<std::vector<Index3>> foreground;
+  /// Per class, how many voxels have each value of a target.
+  std::vector<std::array<std::int64_t, 256>> num_voxels;
 };
 
-/// Sets `annotated`, and `foreground` to at most 20,000 voxels per class, evenly taken, from `targets`.
+/// Sets `annotated`, `num_voxels`, and `foreground` to at most 20,000 voxels per class, evenly taken, from
+/// `targets`.
 void find_places(TrainingCrop& crop);
 
 /// What one training sample holds: raw, and per class target in [-1, 1] and mask on its central part.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <csignal>
@@ -28,6 +29,7 @@
 #include "organon/nn/network_cost.h"
 #include "organon/nn/process_group.h"
 #include "organon/stages/training/batch_queue.h"
+#include "organon/stages/training/boundary_levels.h"
 #include "organon/stages/training/curves.h"
 #include "organon/stages/training/live_samples.h"
 #include "organon/stages/training/training_set.h"
@@ -121,6 +123,7 @@ class Training {
     const std::int64_t steps = set_.options.steps;
     const SampleOptions sample_options = set_.sample_options(crops_.voxel_size_nm);
     const SampleSource source(crops_.training, sample_options);
+    num_voxels_ = sum_num_voxels(crops_.training);
     LiveSamples live_samples(set_.folder, set_.options.classes,
                              crops_.validation.empty() ? crops_.training : crops_.validation, sample_options,
                              network.step());
@@ -146,13 +149,18 @@ class Training {
       with_ranks([&] { check_equal_weights(network); });
       if (step % set_.options.log_every != 0 && !is_last) continue;
 
+      const bool validates =
+          !crops_.validation.empty() && (step % set_.options.validate_every == 0 || is_last);
+      const bool reaches_checkpoint = step % set_.options.checkpoint_every == 0 || is_last;
+      if (validates || reaches_checkpoint) calibrate(network);
+
       CurveRow row;
       row.step = step;
       row.seconds = seconds_before + seconds_since(begin);
       row.learning_rate = optimizer.learning_rate;
       for (double& sum : sums) row.losses.push_back(std::exchange(sum, 0) / static_cast<double>(summed));
       summed = 0;
-      if (!crops_.validation.empty() && (step % set_.options.validate_every == 0 || is_last)) {
+      if (validates) {
         row.scores = validate(network);
         const std::optional<double> best = best_score();
         row = curves_.as_kept(row);  // ties among scores are those that a training that goes on sees
@@ -165,7 +173,7 @@ class Training {
                     fmt::format("step {} loss {:.4f}, {}", step, total, describe_wait(*waited_share_)));
       curves_.add(row);
       const bool stops = is_cancelled();
-      if (step % set_.options.checkpoint_every == 0 || stops || is_last) save(network);
+      if (reaches_checkpoint || stops) save(network);
       if (step % (10 * set_.options.log_every) == 0) curves_.write(set_.folder, began_unix_seconds_);
       if (step % set_.options.validate_every == 0) live_samples.write_if_affordable(network);
       throw_if_cancelled();
@@ -320,8 +328,12 @@ class Training {
   }
 
   nn::Network new_network() const {
-    const nn::NetworkInfo info{set_.network, set_.options.classes, crops_.voxel_size_nm,
-                               static_cast<std::uint64_t>(set_.options.seed), identity_};
+    const nn::NetworkInfo info{set_.network,
+                               set_.options.classes,
+                               crops_.voxel_size_nm,
+                               static_cast<std::uint64_t>(set_.options.seed),
+                               identity_,
+                               {}};
     return set_.start_from.empty() ? nn::Network(info) : nn::Network::start_from(set_.start_from, info);
   }
 
@@ -384,6 +396,23 @@ class Training {
     return optimizer;
   }
 
+  // On samples as those learned from, the same at each step.
+  void calibrate(nn::Network& network) const {
+    if (set_.options.calibration_patches == 0) return;
+    network.set_boundary_levels({});
+    SampleOptions options = set_.sample_options(crops_.voxel_size_nm);
+    options.seed = mix64(options.seed);
+    const SampleSource source(crops_.training, options);
+    std::vector<BoundaryLevel> levels(set_.options.classes.size());
+    predict_samples(network, source, set_.options.calibration_patches,
+                    [&](std::size_t c, const Array<float>& prediction, const TrainingSample& sample) {
+                      levels[c].add(prediction, sample.targets[c], sample.masks[c]);
+                    });
+    std::vector<double> best;
+    for (std::size_t c = 0; c < levels.size(); ++c) best.push_back(levels[c].best(num_voxels_[c]));
+    network.set_boundary_levels(best);
+  }
+
   // F1 of "inside" on the same patches every time, evenly drawn, not varied.
   std::vector<double> validate(const nn::Network& network) const {
     SampleOptions evenly = set_.sample_options(crops_.voxel_size_nm);
@@ -393,7 +422,28 @@ class Training {
     const SampleSource source(crops_.validation, evenly);
     const std::size_t num_classes = set_.options.classes.size();
     std::vector<double> both(num_classes, 0), either(num_classes, 0);
-    for (std::int64_t i = 0; i < set_.options.validation_patches; i += 2) {
+    predict_samples(network, source, set_.options.validation_patches,
+                    [&](std::size_t c, const Array<float>& prediction, const TrainingSample& sample) {
+                      const Array<float>& target = sample.targets[c];
+                      for (std::int64_t k = 0; k < target.size(); ++k) {
+                        if (sample.masks[c].data()[k] == 0) continue;
+                        const bool is_true = target.data()[k] > 0;
+                        const bool is_found = prediction.data()[k] > 0;
+                        both[c] += is_true && is_found;
+                        either[c] += static_cast<double>(is_true) + static_cast<double>(is_found);
+                      }
+                    });
+    std::vector<double> scores;
+    for (std::size_t c = 0; c < num_classes; ++c)
+      scores.push_back(either[c] == 0 ? 1 : 2 * both[c] / either[c]);
+    return scores;
+  }
+
+  // The first samples of a source, two at a time: visit(class, prediction, sample) for each of their classes.
+  template <class Visit>
+  static void predict_samples(const nn::Network& network, const SampleSource& source, std::int64_t count,
+                              const Visit& visit) {
+    for (std::int64_t i = 0; i < count; i += 2) {
       std::vector<TrainingSample> samples;
       std::vector<Array<float>> raw;
       for (std::int64_t place = 0; place < 2; ++place) {
@@ -402,23 +452,10 @@ class Training {
       }
       const auto predictions = network.predict(raw);
       for (std::size_t s = 0; s < samples.size(); ++s) {
-        for (std::size_t c = 0; c < num_classes; ++c) {
-          const Array<float>& target = samples[s].targets[c];
-          for (std::int64_t k = 0; k < target.size(); ++k) {
-            if (samples[s].masks[c].data()[k] == 0) continue;
-            const bool is_true = target.data()[k] > 0;
-            const bool is_found = predictions[s][c].data()[k] > 0;
-            both[c] += is_true && is_found;
-            either[c] += static_cast<double>(is_true) + static_cast<double>(is_found);
-          }
-        }
+        for (std::size_t c = 0; c < predictions[s].size(); ++c) visit(c, predictions[s][c], samples[s]);
       }
       throw_if_cancelled();
     }
-    std::vector<double> scores;
-    for (std::size_t c = 0; c < num_classes; ++c)
-      scores.push_back(either[c] == 0 ? 1 : 2 * both[c] / either[c]);
-    return scores;
   }
 
   void save(const nn::Network& network) {
@@ -440,6 +477,7 @@ class Training {
   std::string identity_;
   std::filesystem::path run_;  ///< where ranks meet
   LoadedCrops crops_;
+  std::vector<std::array<std::int64_t, 256>> num_voxels_;  ///< of all training crops, per class
   Curves curves_;
   int threads_ = set_.threads;
   std::optional<RankProcesses> processes_;  ///< of rank 0, where there are several

@@ -54,6 +54,7 @@ struct TrainOptions {
   std::int64_t log_every = 10;
   std::int64_t checkpoint_every = 250;
   std::int64_t keep_checkpoints = 3;
+  std::int64_t calibration_patches = 32;  ///< where boundary levels are found; 0: they are 0
   std::int64_t validate_every = 250;
   std::int64_t validation_patches = 24;
   std::int64_t patience = 0;  ///< scores without a better one after which training stops; 0: it does not

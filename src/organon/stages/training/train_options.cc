@@ -135,6 +135,13 @@ void TrainOptions::bind(OptionTable& table) {
       .add("checkpoint_every", checkpoint_every, {"steps between checkpoints", "steps", 1, 1e9, {}})
       .add("keep_checkpoints", keep_checkpoints,
            {"how many of the last checkpoints are kept", "", 1, 1e9, {}})
+      .add("calibration_patches", calibration_patches,
+           {"samples on which, at each checkpoint, the output of each class that divides inside from outside "
+            "best is found; predictions have it at 0. 0: none, outputs are distances as they are learned",
+            "",
+            0,
+            1e6,
+            {}})
       .add("validate_every", validate_every,
            {"steps between scores on the validation pairs", "steps", 1, 1e9, {}})
       .add("validation_patches", validation_patches, {"patches that are scored", "", 2, 1e6, {}})

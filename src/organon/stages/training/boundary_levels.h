@@ -1,0 +1,38 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "organon/array/array.h"
+#include "organon/stages/training/sample_source.h"
+
+namespace organon::stages {
+
+/// Where the outputs of a network for one class divide inside from outside best.
+///
+/// A network that is taught distances gives their mean where it cannot tell them: over a membrane of two
+/// voxels whose place it knows to a voxel that mean is outside, although the membrane is seen. The division
+/// that makes F1 largest is found on samples. These are drawn to have many voxels of each class; so voxels
+/// inside, near (target above -0.9) and far are each weighed as there are in whole crops.
+class BoundaryLevel {
+ public:
+  /// Voxels of a sample where the mask is not 0. Shapes: equal.
+  void add(const Array<float>& prediction, const Array<float>& target, const Array<std::uint8_t>& mask);
+
+  /// Of -0.3 .. 0.3 in steps of 1/128 the output of which F1 of inside is largest, nearest to 0 among equals.
+  /// 0 where no sample has a voxel inside, or F1 is below 0.1 at every output: what was not learned shall
+  /// not be found everywhere. `num_voxels`: of whole crops, by value of their targets.
+  double best(const std::array<std::int64_t, 256>& num_voxels) const;
+
+ private:
+  static constexpr std::size_t kInside = 0, kNear = 1, kFar = 2;
+  static constexpr std::size_t kNumLevels = 77;  // -38/128 .. 38/128
+  // Per stratum, voxels whose prediction is above the first n levels and no more.
+  std::array<std::array<std::int64_t, kNumLevels + 1>, 3> counts_{};
+};
+
+/// The sums of `num_voxels` of all crops, per class.
+std::vector<std::array<std::int64_t, 256>> sum_num_voxels(const std::vector<TrainingCrop>& crops);
+
+}  // namespace organon::stages

@@ -179,7 +179,7 @@ std::string to_text(const NetworkReport& report) {
     line("classes", fmt::format("{}", fmt::join(report.classes, ", ")));
   }
   if (!report.boundary_levels.empty())
-    line("less", fmt::format("{:.3f}, so that 0 is their boundary", fmt::join(report.boundary_levels, ", ")));
+    line("boundary levels", fmt::format("{:.3f}", fmt::join(report.boundary_levels, ", ")));
   if (report.voxel_size_nm.smallest() > 0) {
     line("voxel size", fmt::format("{} nm in, {} nm out", nm_text(report.voxel_size_nm),
                                    nm_text(output_voxel_size_nm(report))));

@@ -41,7 +41,7 @@ std::string bytes_text(double bytes) {
 }
 
 void Pace::note(std::int64_t done, double seconds) {
-  if (first_done_ == 0) {
+  if (first_done_ < 0 || (is_late_ && first_done_ == 0)) {
     first_done_ = done;
     first_seconds_ = seconds;
   }
@@ -65,7 +65,7 @@ void TerminalProgress::start(const std::string& what, std::int64_t total, const 
   what_ = what;
   unit_ = unit;
   total_ = total;
-  pace_ = {};
+  pace_ = Pace(unit == "permille");
   begin_ = std::chrono::steady_clock::now();
   last_shown_ = begin_;
 }

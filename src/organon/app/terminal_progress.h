@@ -10,14 +10,17 @@ namespace organon::app {
 /// How fast work goes on here: what an earlier run had done does not count.
 class Pace {
  public:
-  /// At each count that is known. The first that is not 0 says where this run began: a training that goes on
-  /// tells it with its first steps.
+  /// Of work that begins where its first count is, or, `is_late`, where the first one above 0 is: a training
+  /// that goes on tells it with its first steps.
+  explicit Pace(bool is_late = false) : is_late_(is_late) {}
+  /// At each count that is known.
   void note(std::int64_t done, double seconds);
   /// Per second; 0: not known yet.
   double rate() const;
 
  private:
-  std::int64_t first_done_ = 0, done_ = 0;
+  bool is_late_;
+  std::int64_t first_done_ = -1, done_ = -1;
   double first_seconds_ = 0, seconds_ = 0;
 };
 

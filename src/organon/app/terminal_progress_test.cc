@@ -14,12 +14,19 @@ TEST(Pace, CountsWhatThisRunDid) {
   EXPECT_DOUBLE_EQ(fresh.rate(), 2);
 
   // As a training at 700 of 1000 that goes on, and says so with its first steps.
-  Pace resumed;
+  Pace resumed(true);
   resumed.note(0, 0);
   resumed.note(700, 20);
   EXPECT_EQ(resumed.rate(), 0);
   resumed.note(710, 40);
   EXPECT_DOUBLE_EQ(resumed.rate(), 0.5);
+}
+
+TEST(Pace, BlocksThatEndTogetherCountFromTheBeginning) {
+  Pace blocks;
+  blocks.note(0, 0);
+  for (int i = 1; i <= 8; ++i) blocks.note(i, 600 + 0.1 * i);
+  EXPECT_NEAR(blocks.rate(), 8 / 600.0, 1e-4);
 }
 
 TEST(Clock, IsShort) {

@@ -381,6 +381,7 @@ std::vector<double> Network::train_step(const TrainingBatch& batch, const Optimi
   if (options.gradient_limit > 0)
     torch::nn::utils::clip_grad_norm_(self.weights->parameters(), options.gradient_limit);
   self.descend(options);
+  self.info.boundary_levels.clear();
   ++self.step;
   const torch::NoGradGuard no_gradient;
   // A short memory first, so that the mean does not hold on to the first random weights.
@@ -391,6 +392,7 @@ std::vector<double> Network::train_step(const TrainingBatch& batch, const Optimi
 
 void Network::set_boundary_levels(const std::vector<double>& levels) {
   ORGANON_CHECK(levels.empty() || levels.size() == impl_->info.classes.size());
+  for (const double level : levels) ORGANON_CHECK(std::abs(level) < 1);
   impl_->info.boundary_levels = levels;
 }
 

@@ -89,13 +89,14 @@ class Network {
   std::vector<double> train_step(const TrainingBatch& batch, const OptimizerOptions& optimizer,
                                  ProcessGroup* group = nullptr);
 
-  /// See NetworkInfo: kept with the network, for its predictions alone. Requires: one per class, or none.
+  /// See NetworkInfo: kept with the network, for its predictions alone, until the next step of training.
+  /// Requires: one per class, above -1 and below 1, or none.
   void set_boundary_levels(const std::vector<double>& levels);
 
   /// Predictions of all classes, by the running mean of the weights, less the boundary levels. On the
   /// processor by the calling thread alone; two inputs at once take little longer than one (see kShardSize).
   /// Shapes: inputs of one shape that fits; result per input and class of output_shape(). Values about [-1,
-  /// 1].
+  /// 1], less the levels.
   std::vector<std::vector<Array<float>>> predict(const std::vector<Array<float>>& inputs) const;
 
   /// Of all numbers that training goes on from: equal where weights, their mean and the optimiser's state

@@ -17,7 +17,7 @@ struct NetworkInfo {
   SizeNm voxel_size_nm;    ///< of the input
   std::uint64_t seed = 1;  ///< of the first weights
   std::string training;    ///< identity of the options and inputs it was trained with
-  /// Per class the output of the trained weights that divides inside from outside best; predictions are the
+  /// Per class the output of the mean weights that divides inside from outside best; predictions are the
   /// outputs less these, so that 0 is the boundary. Empty: all 0.
   std::vector<double> boundary_levels;
 

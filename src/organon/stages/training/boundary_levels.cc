@@ -10,11 +10,12 @@ namespace organon::stages {
 namespace {
 
 constexpr float kLevelsPerUnit = 128;
-constexpr float kFarTarget = -0.9F;
+constexpr double kLeastInside = 100;
 constexpr double kLeastF1 = 0.1;
-// Values of stored targets: 128 t + 127; 0 has no say.
-constexpr std::size_t kFirstNear = 12;
-constexpr std::size_t kFirstInside = 128;
+constexpr double kLeastGain = 1.1;  // over the F1 of all voxels
+
+constexpr std::size_t kInside = 0, kNear = 1, kFar = 2;
+std::size_t stratum_of(float target) { return target > 0 ? kInside : target > -0.9F ? kNear : kFar; }
 
 }  // namespace
 
@@ -24,30 +25,26 @@ void BoundaryLevel::add(const Array<float>& prediction, const Array<float>& targ
   constexpr auto kMiddle = static_cast<float>(kNumLevels / 2);
   for (std::int64_t i = 0; i < target.size(); ++i) {
     if (mask.data()[i] == 0) continue;
-    const float t = target.data()[i];
-    const std::size_t stratum = t > 0 ? kInside : t > kFarTarget ? kNear : kFar;
     const float above = std::ceil(prediction.data()[i] * kLevelsPerUnit + kMiddle);
-    ++counts_[stratum][static_cast<std::size_t>(std::clamp(above, 0.0F, static_cast<float>(kNumLevels)))];
+    const float limited = above > 0 ? std::min(above, static_cast<float>(kNumLevels)) : 0;
+    ++counts_[stratum_of(target.data()[i])][static_cast<std::size_t>(limited)];
   }
 }
 
 double BoundaryLevel::best(const std::array<std::int64_t, 256>& num_voxels) const {
-  const auto voxels = [&](std::size_t begin, std::size_t end) {
-    return static_cast<double>(std::accumulate(num_voxels.begin() + static_cast<std::ptrdiff_t>(begin),
-                                               num_voxels.begin() + static_cast<std::ptrdiff_t>(end),
-                                               std::int64_t{0}));
-  };
-  const std::array<double, 3> totals = {voxels(kFirstInside, 256), voxels(kFirstNear, kFirstInside),
-                                        voxels(1, kFirstNear)};
-  std::array<double, 3> weights{};
+  std::array<double, 3> totals{}, sampled{}, weights{};
+  // As load_crop() stores targets; 0 has no say.
+  for (std::size_t value = 1; value < num_voxels.size(); ++value)
+    totals[stratum_of((static_cast<float>(value) - 127) / 128)] += static_cast<double>(num_voxels[value]);
   for (std::size_t s = 0; s < weights.size(); ++s) {
-    const auto sampled =
-        static_cast<double>(std::accumulate(counts_[s].begin(), counts_[s].end(), std::int64_t{0}));
-    weights[s] = sampled == 0 ? 0 : totals[s] / sampled;
+    sampled[s] = static_cast<double>(std::accumulate(counts_[s].begin(), counts_[s].end(), std::int64_t{0}));
+    weights[s] = sampled[s] == 0 ? 0 : totals[s] / sampled[s];
   }
+  if (sampled[kInside] < kLeastInside) return 0;
+  const double f1_of_all = 2 * totals[kInside] / (2 * totals[kInside] + totals[kNear] + totals[kFar]);
   constexpr auto kMiddle = static_cast<std::int64_t>(kNumLevels / 2);
   std::array<double, 3> found{};  // above the level
-  double best_f1 = kLeastF1;
+  double best_f1 = std::max(kLeastF1, kLeastGain * f1_of_all);
   std::int64_t best = kMiddle;
   for (std::int64_t level = kNumLevels - 1; level >= 0; --level) {
     for (std::size_t s = 0; s < found.size(); ++s)

@@ -17,16 +17,17 @@ namespace organon::stages {
 /// inside, near (target above -0.9) and far are each weighed as there are in whole crops.
 class BoundaryLevel {
  public:
-  /// Voxels of a sample where the mask is not 0. Shapes: equal.
+  /// Voxels of a sample where the mask is not 0. Shapes: equal. An output that is no number is below all
+  /// levels.
   void add(const Array<float>& prediction, const Array<float>& target, const Array<std::uint8_t>& mask);
 
-  /// Of -0.3 .. 0.3 in steps of 1/128 the output of which F1 of inside is largest, nearest to 0 among equals.
-  /// 0 where no sample has a voxel inside, or F1 is below 0.1 at every output: what was not learned shall
-  /// not be found everywhere. `num_voxels`: of whole crops, by value of their targets.
+  /// Of -0.3 .. 0.3 in steps of 1/128 the level for which F1 of outputs above it is largest, nearest to 0
+  /// among equals. 0 where samples have fewer than 100 voxels inside, or where no level has an F1 above 0.1
+  /// and 1.1 times that of all voxels: what was not learned shall not be found everywhere. `num_voxels`: of
+  /// whole crops, by value of their targets.
   double best(const std::array<std::int64_t, 256>& num_voxels) const;
 
  private:
-  static constexpr std::size_t kInside = 0, kNear = 1, kFar = 2;
   static constexpr std::size_t kNumLevels = 77;  // -38/128 .. 38/128
   // Per stratum, voxels whose prediction is above the first n levels and no more.
   std::array<std::array<std::int64_t, kNumLevels + 1>, 3> counts_{};

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "organon/base/random.h"
 
@@ -78,7 +79,7 @@ double f1_at(const std::vector<Sample>& samples, double level, const std::array<
 
 TEST(BoundaryLevel, IsTheBestOfAllThatAreTriedOneByOne) {
   for (const double lowered : {-0.1, 0.0, 0.07, 0.2}) {
-    for (const double share : {0.02, 0.3}) {
+    for (const double share : {0.08, 0.3}) {
       const std::vector<Sample> samples = samples_of(3, share, lowered, 0.1);
       const double found = best_of(samples, as_stored(samples));
       double best = 0;
@@ -110,12 +111,34 @@ TEST(BoundaryLevel, VoxelsWeighAsInWholeCropsNotAsInSamples) {
 }
 
 TEST(BoundaryLevel, WhatWasNotLearnedIsNotFoundEverywhere) {
-  std::vector<Sample> samples = samples_of(1, 0.01, 0, 0);
-  for (std::int64_t i = 0; i < samples[0].prediction.size(); ++i) samples[0].prediction.data()[i] = -0.2F;
-  EXPECT_EQ(best_of(samples, as_stored(samples)), 0);
+  for (const double share : {0.15, 0.3, 0.6}) {
+    for (const double noise : {0.0, 0.05}) {
+      Random random(9);
+      std::vector<Sample> samples = samples_of(1, share, 0, 0);
+      for (std::int64_t i = 0; i < samples[0].prediction.size(); ++i)
+        samples[0].prediction.data()[i] = static_cast<float>(-0.15 + random.uniform(-noise, noise));
+      EXPECT_EQ(best_of(samples, as_stored(samples)), 0) << share << " " << noise;
+    }
+  }
+  // A handful of voxels says nothing.
+  const std::vector<Sample> few = samples_of(1, 0.05, 0.1, 0);
+  EXPECT_EQ(best_of(few, as_stored(few)), 0);
   const std::vector<Sample> none = samples_of(1, 0, 0, 0.1);
   EXPECT_EQ(best_of(none, as_stored(none)), 0);
   EXPECT_EQ(BoundaryLevel().best({}), 0);
+}
+
+TEST(BoundaryLevel, OutputsThatAreNoNumbersAreBelowAllLevels) {
+  const std::vector<Sample> samples = samples_of(1, 0.3, 0.1, 0);
+  const double level = best_of(samples, as_stored(samples));
+  EXPECT_NE(level, 0);
+  std::vector<Sample> odd = samples_of(1, 0.3, 0.1, 0);
+  for (std::int64_t i = 0; i < odd[0].prediction.size(); ++i) {
+    float& value = odd[0].prediction.data()[i];
+    if (value < -0.5F) value = i % 2 == 0 ? std::numeric_limits<float>::quiet_NaN() : -INFINITY;
+    if (value > 0.08F) value = INFINITY;
+  }
+  EXPECT_EQ(best_of(odd, as_stored(odd)), level);
 }
 
 TEST(BoundaryLevel, CropsAreSummedPerClass) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "organon/array/copy.h"
@@ -25,6 +26,15 @@ std::vector<TrainingCrop> numbered_crop() {
   }
   find_places(crop);
   return crops;
+}
+
+TEST(SampleSource, VoxelsAreCountedByTheirValue) {
+  const TrainingCrop crop = std::move(numbered_crop()[0]);
+  ASSERT_EQ(crop.num_voxels.size(), 1U);
+  for (std::size_t value = 0; value < 256; ++value) {
+    EXPECT_EQ(crop.num_voxels[0][value],
+              std::count(crop.targets[0].data(), crop.targets[0].data() + crop.targets[0].size(), value));
+  }
 }
 
 SampleOptions plain(std::int64_t edge, std::int64_t output_edge) {

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cmath>
 #include <csignal>
@@ -29,9 +28,9 @@
 #include "organon/nn/network_cost.h"
 #include "organon/nn/process_group.h"
 #include "organon/stages/training/batch_queue.h"
-#include "organon/stages/training/boundary_levels.h"
 #include "organon/stages/training/curves.h"
 #include "organon/stages/training/live_samples.h"
+#include "organon/stages/training/score_samples.h"
 #include "organon/stages/training/training_set.h"
 
 namespace organon::stages {
@@ -46,6 +45,7 @@ using blockwise::StepPlan;
 
 constexpr double kLastLearningRate = 0.01;  // at the end of the cosine, of the largest
 constexpr std::size_t kBatchesAhead = 2;
+constexpr std::int64_t kCalibrationPatchesPerClass = 2;
 constexpr double kGigaflopsPerSecond = 50;  // of one core of today, for the first estimate of time
 
 struct Set : TrainingSet {
@@ -83,6 +83,11 @@ struct Set : TrainingSet {
 
   /// Patches of a step's batch that one process takes.
   std::int64_t share() const { return options.batch / options.processes; }
+  std::int64_t calibration_patches() const {
+    if (options.calibration_patches == 0) return 0;
+    return std::max(options.calibration_patches,
+                    kCalibrationPatchesPerClass * static_cast<std::int64_t>(options.classes.size()));
+  }
   /// Of one process where so many share this machine.
   int threads_of(int num_processes) const { return std::max(1, threads / num_processes); }
 };
@@ -123,7 +128,6 @@ class Training {
     const std::int64_t steps = set_.options.steps;
     const SampleOptions sample_options = set_.sample_options(crops_.voxel_size_nm);
     const SampleSource source(crops_.training, sample_options);
-    num_voxels_ = sum_num_voxels(crops_.training);
     LiveSamples live_samples(set_.folder, set_.options.classes,
                              crops_.validation.empty() ? crops_.training : crops_.validation, sample_options,
                              network.step());
@@ -149,10 +153,10 @@ class Training {
       with_ranks([&] { check_equal_weights(network); });
       if (step % set_.options.log_every != 0 && !is_last) continue;
 
-      const bool validates =
-          !crops_.validation.empty() && (step % set_.options.validate_every == 0 || is_last);
+      const bool is_looked_at = step % set_.options.validate_every == 0 || is_last;
       const bool reaches_checkpoint = step % set_.options.checkpoint_every == 0 || is_last;
-      if (validates || reaches_checkpoint) calibrate(network);
+      // One of a training that was stopped does without: those who stop it do not wait long.
+      if (is_looked_at || reaches_checkpoint) calibrate(network);
 
       CurveRow row;
       row.step = step;
@@ -160,8 +164,9 @@ class Training {
       row.learning_rate = optimizer.learning_rate;
       for (double& sum : sums) row.losses.push_back(std::exchange(sum, 0) / static_cast<double>(summed));
       summed = 0;
-      if (validates) {
-        row.scores = validate(network);
+      if (is_looked_at && !crops_.validation.empty()) {
+        row.scores = f1_on_samples(network, crops_.validation, sample_options,
+                                   set_.options.validation_patches, num_makers());
         const std::optional<double> best = best_score();
         row = curves_.as_kept(row);  // ties among scores are those that a training that goes on sees
         if (set_.options.patience > 0 && (!best || mean_of(row.scores) > *best))
@@ -175,7 +180,7 @@ class Training {
       const bool stops = is_cancelled();
       if (reaches_checkpoint || stops) save(network);
       if (step % (10 * set_.options.log_every) == 0) curves_.write(set_.folder, began_unix_seconds_);
-      if (step % set_.options.validate_every == 0) live_samples.write_if_affordable(network);
+      if (is_looked_at) live_samples.write_if_affordable(network);
       throw_if_cancelled();
       if (has_waited_enough()) break;
     }
@@ -256,11 +261,18 @@ class Training {
 
   // Of this process's share.
   std::unique_ptr<BatchQueue> start_batches(const SampleSource& source, std::int64_t first_step) const {
-    // A processor that trains has no time to spare; where another device does, all its cores make batches.
-    const auto num_makers = static_cast<std::size_t>(nn::has_device("cuda") ? threads_ : 1);
     return std::make_unique<BatchQueue>([&](std::int64_t step) { return make_batch(source, step); },
-                                        first_step, set_.options.steps, kBatchesAhead - 1 + num_makers,
-                                        num_makers);
+                                        first_step, set_.options.steps, kBatchesAhead - 1 + num_makers(),
+                                        num_makers());
+  }
+  // A processor that trains has no time to spare; where another device does, all its cores make batches.
+  std::size_t num_makers() const { return static_cast<std::size_t>(nn::has_device("cuda") ? threads_ : 1); }
+
+  void calibrate(nn::Network& network) const {
+    const std::int64_t patches = set_.calibration_patches();
+    if (patches == 0) return;
+    network.set_boundary_levels(find_boundary_levels(
+        network, crops_.training, set_.sample_options(crops_.voxel_size_nm), patches, num_makers()));
   }
 
   static double mean_of(const std::vector<double>& scores) {
@@ -396,68 +408,6 @@ class Training {
     return optimizer;
   }
 
-  // On samples as those learned from, the same at each step.
-  void calibrate(nn::Network& network) const {
-    if (set_.options.calibration_patches == 0) return;
-    network.set_boundary_levels({});
-    SampleOptions options = set_.sample_options(crops_.voxel_size_nm);
-    options.seed = mix64(options.seed);
-    const SampleSource source(crops_.training, options);
-    std::vector<BoundaryLevel> levels(set_.options.classes.size());
-    predict_samples(network, source, set_.options.calibration_patches,
-                    [&](std::size_t c, const Array<float>& prediction, const TrainingSample& sample) {
-                      levels[c].add(prediction, sample.targets[c], sample.masks[c]);
-                    });
-    std::vector<double> best;
-    for (std::size_t c = 0; c < levels.size(); ++c) best.push_back(levels[c].best(num_voxels_[c]));
-    network.set_boundary_levels(best);
-  }
-
-  // F1 of "inside" on the same patches every time, evenly drawn, not varied.
-  std::vector<double> validate(const nn::Network& network) const {
-    SampleOptions evenly = set_.sample_options(crops_.voxel_size_nm);
-    evenly.augment = AugmentOptions::none();
-    evenly.foreground_share = 0;
-    evenly.rare_classes.clear();
-    const SampleSource source(crops_.validation, evenly);
-    const std::size_t num_classes = set_.options.classes.size();
-    std::vector<double> both(num_classes, 0), either(num_classes, 0);
-    predict_samples(network, source, set_.options.validation_patches,
-                    [&](std::size_t c, const Array<float>& prediction, const TrainingSample& sample) {
-                      const Array<float>& target = sample.targets[c];
-                      for (std::int64_t k = 0; k < target.size(); ++k) {
-                        if (sample.masks[c].data()[k] == 0) continue;
-                        const bool is_true = target.data()[k] > 0;
-                        const bool is_found = prediction.data()[k] > 0;
-                        both[c] += is_true && is_found;
-                        either[c] += static_cast<double>(is_true) + static_cast<double>(is_found);
-                      }
-                    });
-    std::vector<double> scores;
-    for (std::size_t c = 0; c < num_classes; ++c)
-      scores.push_back(either[c] == 0 ? 1 : 2 * both[c] / either[c]);
-    return scores;
-  }
-
-  // The first samples of a source, two at a time: visit(class, prediction, sample) for each of their classes.
-  template <class Visit>
-  static void predict_samples(const nn::Network& network, const SampleSource& source, std::int64_t count,
-                              const Visit& visit) {
-    for (std::int64_t i = 0; i < count; i += 2) {
-      std::vector<TrainingSample> samples;
-      std::vector<Array<float>> raw;
-      for (std::int64_t place = 0; place < 2; ++place) {
-        samples.push_back(source.sample(i, place));
-        raw.push_back(std::move(samples.back().raw));
-      }
-      const auto predictions = network.predict(raw);
-      for (std::size_t s = 0; s < samples.size(); ++s) {
-        for (std::size_t c = 0; c < predictions[s].size(); ++c) visit(c, predictions[s][c], samples[s]);
-      }
-      throw_if_cancelled();
-    }
-  }
-
   void save(const nn::Network& network) {
     // The curve first: a checkpoint never stands without the rows up to it.
     curves_.write(set_.folder, began_unix_seconds_);
@@ -477,7 +427,6 @@ class Training {
   std::string identity_;
   std::filesystem::path run_;  ///< where ranks meet
   LoadedCrops crops_;
-  std::vector<std::array<std::int64_t, 256>> num_voxels_;  ///< of all training crops, per class
   Curves curves_;
   int threads_ = set_.threads;
   std::optional<RankProcesses> processes_;  ///< of rank 0, where there are several
@@ -507,9 +456,17 @@ class TrainNetwork : public Step {
     plan.bytes_per_worker =
         options.processes * (crops.bytes_loaded + nn::training_bytes(set_.network, num_classes, set_.patch,
                                                                      set_.share(), threads));
+    // A patch that is learned from takes three times what one that is predicted does. Scores and boundary
+    // levels are looked for at least as often as this, on one core.
+    const std::int64_t looks =
+        ceil_divide(options.steps, std::min(options.validate_every, options.checkpoint_every));
+    const bool is_validated = std::any_of(set_.pairs.begin(), set_.pairs.end(),
+                                          [](const TrainingPair& pair) { return pair.is_validation; });
+    const std::int64_t predicted =
+        looks * (set_.calibration_patches() + (is_validated ? options.validation_patches : 0)) * set_.threads;
     const double operations =
-        3 * nn::operations_per_voxel(set_.network, num_classes) *
-        static_cast<double>(set_.patch.product() * set_.options.batch * set_.options.steps);
+        nn::operations_per_voxel(set_.network, num_classes) *
+        static_cast<double>(set_.patch.product() * (3 * options.batch * options.steps + predicted));
     plan.voxels_per_second = 1 / (operations / (kGigaflopsPerSecond * 1e9) / set_.threads);
     return plan;
   }

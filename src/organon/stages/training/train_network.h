@@ -83,6 +83,9 @@ struct TrainOptions {
 ///                         began, and since it last went on, which share of the time of its steps it waited
 ///                         for samples (waited_share, of rank 0); a device is busy for the rest
 ///
+/// At each checkpoint, but that of a training that is stopped, and with each score the boundary levels of the
+/// network are found (BoundaryLevel), and kept with it.
+///
 /// One solve. The sample of a step depends on seed and step alone, and sums do not depend on the number of
 /// threads, so that a training that was killed goes on from its newest checkpoint along the same curve. A
 /// checkpoint is taken up where options and inputs are the same, else training starts anew.

@@ -135,13 +135,15 @@ void TrainOptions::bind(OptionTable& table) {
       .add("checkpoint_every", checkpoint_every, {"steps between checkpoints", "steps", 1, 1e9, {}})
       .add("keep_checkpoints", keep_checkpoints,
            {"how many of the last checkpoints are kept", "", 1, 1e9, {}})
-      .add("calibration_patches", calibration_patches,
-           {"samples on which, at each checkpoint, the output of each class that divides inside from outside "
-            "best is found; predictions have it at 0. 0: none, outputs are distances as they are learned",
-            "",
-            0,
-            1e6,
-            {}})
+      .add(
+          "calibration_patches", calibration_patches,
+          {"samples, two per class or more, on which, at each checkpoint and score, the output of each class "
+           "that divides inside from outside best is found; predictions have it at 0. 0: none, predictions "
+           "are the distances that were learned",
+           "",
+           0,
+           1e6,
+           {}})
       .add("validate_every", validate_every,
            {"steps between scores on the validation pairs", "steps", 1, 1e9, {}})
       .add("validation_patches", validation_patches, {"patches that are scored", "", 2, 1e6, {}})
@@ -170,7 +172,7 @@ void TrainOptions::bind(OptionTable& table) {
             1024,
             {}})
       .add("rank_timeout_s", rank_timeout_s,
-           {"for which processes wait for one that does not answer: longer than a validation takes",
+           {"for which processes wait for one that does not answer: longer than calibration and scores take",
             "s",
             1,
             1e6,

@@ -7,10 +7,10 @@
 
 #include "organon/base/error.h"
 #include "organon/base/files.h"
-#include "organon/nn/load_unet.h"
 #include "organon/nn/network_shapes.h"
 #include "organon/nn/script_source.h"
 #include "organon/nn/torch.h"
+#include "organon/nn/unet.h"
 
 namespace organon::nn {
 namespace {

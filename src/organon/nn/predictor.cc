@@ -10,7 +10,6 @@
 
 #include "organon/base/error.h"
 #include "organon/base/files.h"
-#include "organon/nn/load_unet.h"
 #include "organon/nn/network_file.h"
 #include "organon/nn/quantize.h"
 #include "organon/nn/torch.h"

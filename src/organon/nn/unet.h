@@ -1,9 +1,10 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
-#include "organon/nn/network_options.h"
+#include "organon/nn/network_file.h"
 #include "organon/nn/torch.h"
 
 namespace organon::nn {
@@ -64,5 +65,10 @@ class UNetImpl : public torch::nn::Module {
   torch::nn::Conv3d head_{nullptr};
 };
 TORCH_MODULE(UNet);
+
+/// What predicts, from a file: the running mean of the weights, its outputs less the boundary levels, on the
+/// processor, not frozen. `where` begins messages. Errors: kCorruptData where the weights do not fit the
+/// network that the file's options make.
+UNet load_unet(const NetworkFile& file, const std::string& where);
 
 }  // namespace organon::nn

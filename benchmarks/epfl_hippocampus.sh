@@ -69,10 +69,9 @@ voxel_size_nm = 10
 
 [train]
 steps = $steps
-# Neither repeated faces nor a settled end nor boundary levels were better on "choose" (docs/results.md).
+# Neither repeated faces nor a settled end were better on "choose" (docs/results.md).
 padding = "same"
 settled_share = 0
-calibration_patches = 0
 warmup_steps = 150
 average = 0.998
 least_share = 0.3
@@ -116,7 +115,6 @@ voxel_size_nm = 10
 steps = 1500
 learning_rate = 1e-3
 settled_share = 0
-calibration_patches = 0
 warmup_steps = 100
 average = 0.998
 least_share = 0.3

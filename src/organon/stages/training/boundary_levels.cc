@@ -22,12 +22,12 @@ std::size_t stratum_of(float target) { return target > 0 ? kInside : target > -0
 void BoundaryLevel::add(const Array<float>& prediction, const Array<float>& target,
                         const Array<std::uint8_t>& mask) {
   ORGANON_CHECK(prediction.shape() == target.shape() && mask.shape() == target.shape());
-  constexpr auto kMiddle = static_cast<float>(kNumLevels / 2);
   for (std::int64_t i = 0; i < target.size(); ++i) {
     if (mask.data()[i] == 0) continue;
-    const float above = std::ceil(prediction.data()[i] * kLevelsPerUnit + kMiddle);
-    const float limited = above > 0 ? std::min(above, static_cast<float>(kNumLevels)) : 0;
-    ++counts_[stratum_of(target.data()[i])][static_cast<std::size_t>(limited)];
+    const float first = std::floor(-prediction.data()[i] * kLevelsPerUnit) + 1;
+    const std::size_t level =
+        first < static_cast<float>(kNumLevels) ? static_cast<std::size_t>(std::max(first, 0.0F)) : kNumLevels;
+    ++counts_[stratum_of(target.data()[i])][level];
   }
 }
 
@@ -42,22 +42,20 @@ double BoundaryLevel::best(const std::array<std::int64_t, 256>& num_voxels) cons
   }
   if (sampled[kInside] < kLeastInside) return 0;
   const double f1_of_all = 2 * totals[kInside] / (2 * totals[kInside] + totals[kNear] + totals[kFar]);
-  constexpr auto kMiddle = static_cast<std::int64_t>(kNumLevels / 2);
   std::array<double, 3> found{};  // above the level
   double best_f1 = std::max(kLeastF1, kLeastGain * f1_of_all);
-  std::int64_t best = kMiddle;
-  for (std::int64_t level = kNumLevels - 1; level >= 0; --level) {
+  std::size_t best = 0;
+  for (std::size_t level = 0; level < kNumLevels; ++level) {
     for (std::size_t s = 0; s < found.size(); ++s)
-      found[s] += weights[s] * static_cast<double>(counts_[s][static_cast<std::size_t>(level) + 1]);
+      found[s] += weights[s] * static_cast<double>(counts_[s][level]);
     const double all = found[kInside] + found[kNear] + found[kFar] + totals[kInside];
     const double f1 = all == 0 ? 0 : 2 * found[kInside] / all;
-    const bool is_nearer = std::abs(level - kMiddle) < std::abs(best - kMiddle);
-    if (f1 > best_f1 || (f1 == best_f1 && is_nearer)) {
+    if (f1 > best_f1) {
       best_f1 = f1;
       best = level;
     }
   }
-  return static_cast<double>(best - kMiddle) / kLevelsPerUnit;
+  return best == 0 ? 0 : -static_cast<double>(best) / kLevelsPerUnit;
 }
 
 std::vector<std::array<std::int64_t, 256>> sum_num_voxels(const std::vector<TrainingCrop>& crops) {

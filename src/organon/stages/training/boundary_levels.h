@@ -9,7 +9,7 @@
 
 namespace organon::stages {
 
-/// Where the outputs of a network for one class divide inside from outside best.
+/// Where the outputs of a network for one class divide inside from outside best, 0 or below.
 ///
 /// A network that is taught distances gives their mean where it cannot tell them: over a membrane of two
 /// voxels whose place it knows to a voxel that mean is outside, although the membrane is seen. The division
@@ -21,15 +21,16 @@ class BoundaryLevel {
   /// levels.
   void add(const Array<float>& prediction, const Array<float>& target, const Array<std::uint8_t>& mask);
 
-  /// Of -0.3 .. 0.3 in steps of 1/128 the level for which F1 of outputs above it is largest, nearest to 0
-  /// among equals. 0 where samples have fewer than 100 voxels inside, or where no level has an F1 above 0.1
-  /// and 1.1 times that of all voxels: what was not learned shall not be found everywhere. `num_voxels`: of
-  /// whole crops, by value of their targets.
+  /// Of 0, -1/128 .. -38/128 the level for which F1 of outputs above it is largest, the first among equals.
+  /// None above 0, though samples may prefer one: a network is surer of them than of other cells, where such
+  /// levels lose much (docs/results.md). 0 where samples have fewer than 100 voxels inside, or where no level
+  /// has an F1 above 0.1 and 1.1 times that of all voxels: what was not learned shall not be found
+  /// everywhere. `num_voxels`: of whole crops, by value of their targets.
   double best(const std::array<std::int64_t, 256>& num_voxels) const;
 
  private:
-  static constexpr std::size_t kNumLevels = 77;  // -38/128 .. 38/128
-  // Per stratum, voxels whose prediction is above the first n levels and no more.
+  static constexpr std::size_t kNumLevels = 39;
+  // Per stratum, voxels by the first level that their prediction is above; last, those above none.
   std::array<std::array<std::int64_t, kNumLevels + 1>, 3> counts_{};
 };
 

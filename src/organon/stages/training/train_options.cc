@@ -138,7 +138,8 @@ void TrainOptions::bind(OptionTable& table) {
       .add(
           "calibration_patches", calibration_patches,
           {"samples, two per class or more, on which, at each checkpoint and score, the output of each class "
-           "that divides inside from outside best is found; predictions have it at 0. 0: none, predictions "
+           "that divides inside from outside best, 0 or below, is found; predictions have it at 0. 0: none, "
+           "predictions "
            "are the distances that were learned",
            "",
            0,

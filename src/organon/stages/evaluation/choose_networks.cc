@@ -81,8 +81,8 @@ class ChooseStep : public Step {
     output.report(0.6, "store written");
     const Choice choice = choose_networks(gathered.rows, set_.options);
     std::string hashes;
-    for (const auto& files :
-         {choice_files(choice, set_.options, notes_on(gathered)), choice_plots(choice, set_.options)}) {
+    for (const auto& files : {choice_files(choice, set_.options, notes_on(gathered, choice)),
+                              choice_plots(choice, set_.options)}) {
       for (const auto& [name, text] : files) {
         output.write_text(set_.folder / name, text);
         hashes += to_hex(hash_text(text));
@@ -93,7 +93,7 @@ class ChooseStep : public Step {
   }
 
  private:
-  std::vector<std::string> notes_on(const GatheredScores& gathered) const {
+  std::vector<std::string> notes_on(const GatheredScores& gathered, const Choice& choice) const {
     const ChoiceQuery query = set_.options.query();
     const auto count = [&](auto is_counted) {
       return std::count_if(gathered.rows.begin(), gathered.rows.end(), is_counted);
@@ -105,6 +105,13 @@ class ChooseStep : public Step {
                                 count([&](const ScoredRow& row) { return query.takes(row); })));
     const auto other = count([&](const ScoredRow& row) { return !row.refined && !query.sees(row); });
     if (other > 0) notes.push_back(fmt::format("{} rows are of another threshold and are left out", other));
+    std::vector<std::string> missed;
+    for (const ClassChoice& chosen : choice.groups.front().classes)
+      if (metrics()[query.metric].higher_is_better && chosen.best.score == 0) missed.push_back(chosen.label);
+    if (!missed.empty()) {
+      notes.push_back(
+          fmt::format("no network finds {}; of such a class the first is named", fmt::join(missed, ", ")));
+    }
     const std::vector<std::string>& skipped = gathered.skipped;
     if (!skipped.empty()) {
       const std::size_t shown = std::min(skipped.size(), kMostNamedFiles);

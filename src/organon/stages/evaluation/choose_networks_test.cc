@@ -191,6 +191,21 @@ TEST(ChooseNetworks, ChoiceEndsWhereTrainingWouldHave) {
   EXPECT_EQ(lines_with(lines_of(until / "best_setups.csv"), "any,er"), Lines{"any,er,s,40,,0.9,1,1,0.9,"});
 }
 
+TEST(ChooseNetworks, ClassesThatNoNetworkFindsAreSaid) {
+  const TemporaryFolder folder;
+  std::vector<Row> rows = kRows;
+  for (const std::int64_t iteration : {25, 50})
+    rows.push_back({"golgi", "", "s01", 0, iteration, "hela", "1", 0});
+  write_rows(folder.path() / "scores", rows);
+  const std::string in = (folder.path() / "scores").string();
+  const auto out = run(describe({in}, folder.path() / "f1", "{}"));
+  EXPECT_NE(read_text(out / "choice.txt").find("note: no network finds golgi; of such a class the first"),
+            std::string::npos);
+  // Of a distance 0 is the best, not the worst.
+  const auto distance = run(describe({in}, folder.path() / "mfd", R"({"metric": "mean_false_distance_nm"})"));
+  EXPECT_EQ(read_text(distance / "choice.txt").find("no network finds"), std::string::npos);
+}
+
 std::string contents_of(const blockwise::StageDescription& description) {
   std::vector<std::string> lines;
   for (const auto& entry : std::filesystem::directory_iterator(description.outputs[0]))

@@ -23,9 +23,9 @@ class BoundaryLevel {
 
   /// Of 0, -1/128 .. -38/128 the level for which F1 of outputs above it is largest, the first among equals.
   /// None above 0, though samples may prefer one: a network is surer of them than of other cells, where such
-  /// levels gained little and once lost much (docs/results.md). 0 where samples have fewer than 100 voxels inside, or where no level
-  /// has an F1 above 0.1 and 1.1 times that of all voxels: what was not learned shall not be found
-  /// everywhere. `num_voxels`: of whole crops, by value of their targets.
+  /// levels gained little and once lost much (docs/results.md). 0 where samples have fewer than 100 voxels
+  /// inside, or where no level has an F1 above 0.1 and 1.1 times that of all voxels: what was not learned
+  /// shall not be found everywhere. `num_voxels`: of whole crops, by value of their targets.
   double best(const std::array<std::int64_t, 256>& num_voxels) const;
 
  private:
